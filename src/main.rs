@@ -1,0 +1,2 @@
+//! The program: arguments to window, headless client or server.
+fn main() {}

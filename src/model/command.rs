@@ -1,0 +1,69 @@
+//! All a person can ask for: the only voice of the window and of the headless command line.
+
+use super::id::{CallId, Callee};
+use super::settings::Settings;
+
+/// One wish. A wish that cannot be granted is answered by a [`Notice`](super::notice::Notice), never by silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Call somebody, with picture or with sound only.
+    Call {
+        /// Whom.
+        to: Callee,
+        /// With our picture.
+        video: bool,
+    },
+    /// Call whom a text means: an ID, an invitation, `echo`, or the name of somebody called before.
+    CallText {
+        /// As typed.
+        text: String,
+        /// With our picture.
+        video: bool,
+    },
+    /// Take the incoming call.
+    Accept {
+        /// Which.
+        call: CallId,
+        /// With our picture.
+        video: bool,
+    },
+    /// Refuse the incoming call.
+    Decline {
+        /// Which.
+        call: CallId,
+    },
+    /// Stop ringing here, without an answer.
+    SilenceRing,
+    /// Cancel the call that rings, or leave the one that runs.
+    HangUp,
+    /// Close the words about a call that ended.
+    DismissEnded,
+    /// Mute or open the microphone.
+    Mute(bool),
+    /// Push-to-talk (or to cough): `true` while the key is held.
+    HoldToTalk(bool),
+    /// Camera on or off; off closes the device.
+    Camera(bool),
+    /// Raise or lower the hand.
+    RaiseHand(bool),
+    /// Write to the other side of the call.
+    Chat(String),
+    /// The panel is open: what came is read.
+    ChatOpen(bool),
+    /// Open camera and microphone for a look (green room, first run, settings), or close them again.
+    Preview(bool),
+    /// Play a short sound on the chosen speaker.
+    PlayTestSound,
+    /// Look for devices again.
+    ListDevices,
+    /// Take these settings in force and keep them. Device changes act at once, also in a call.
+    Settings(Box<Settings>),
+    /// How loud the other side is played, percent, 0…200.
+    Volume(u8),
+    /// Try the server now instead of waiting for the next attempt.
+    Reconnect,
+    /// Take one entry out of the recent calls.
+    ForgetRecent(super::id::PeerId),
+    /// End the program in an orderly way.
+    Quit,
+}

@@ -1,0 +1,44 @@
+//! Encoded media on its way between a codec and a transport.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+/// One encoded picture: an H.264 access unit in Annex B (ITU-T H.264 Annex B), start codes included.
+#[derive(Debug, Clone)]
+pub struct EncodedVideo {
+    /// The access unit; parameter sets come before every keyframe.
+    pub data: Bytes,
+    /// Decodable by itself (an IDR).
+    pub keyframe: bool,
+    /// Media time of the picture; the transport turns it into a 90 kHz RTP timestamp (RFC 6184 §5.1), and back.
+    pub media_time: Duration,
+    /// Sent side: when the picture was captured. Received side: when its last packet came.
+    pub at: Instant,
+}
+
+/// One Opus packet to send (RFC 7587).
+#[derive(Debug, Clone)]
+pub struct EncodedAudio {
+    /// The packet.
+    pub data: Bytes,
+    /// Media time of its first sample, in samples of 48 kHz since the source was opened.
+    pub sample: u64,
+    /// Samples of 48 kHz it holds (960 for 20 ms).
+    pub samples: u32,
+}
+
+/// One received RTP packet of sound, for the jitter buffer, which wants to see order and loss for itself.
+#[derive(Debug, Clone)]
+pub struct AudioPacket {
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp, 48 kHz.
+    pub timestamp: u32,
+    /// First packet after silence (RFC 3551 §4.1).
+    pub marker: bool,
+    /// Opus payload.
+    pub data: Bytes,
+    /// When it came.
+    pub at: Instant,
+}

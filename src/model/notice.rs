@@ -1,0 +1,100 @@
+//! One-off facts: what happened, for toasts, JSON Lines and the log.
+
+use super::id::{CallId, Callee, PeerId};
+use super::outcome::{Direction, Outcome};
+use super::snapshot::Stage;
+use super::stats::Stats;
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// The server knows us now.
+    Online {
+        /// Our ID.
+        id: PeerId,
+        /// The server's URL.
+        server: String,
+    },
+    /// The server is gone; calls that run go on.
+    Offline {
+        /// What happened and what to do.
+        reason: String,
+    },
+    /// The other side's program rings.
+    Ringing {
+        /// Which call.
+        call: CallId,
+    },
+    /// Somebody calls.
+    Incoming {
+        /// Which call.
+        call: CallId,
+        /// Who.
+        from: PeerId,
+        /// What they call themselves.
+        name: String,
+        /// With picture.
+        video: bool,
+    },
+    /// A call went on to its next stage.
+    Stage {
+        /// Which call.
+        call: CallId,
+        /// The other side.
+        peer: Callee,
+        /// Where it is now.
+        stage: Stage,
+    },
+    /// Media flows.
+    Connected {
+        /// Which call.
+        call: CallId,
+        /// From the click (or the acceptance) to the secured transport, ms.
+        setup_ms: u64,
+    },
+    /// The first picture of the other side was decoded.
+    FirstFrame {
+        /// Which call.
+        call: CallId,
+        /// From the click (or the acceptance), ms.
+        after_ms: u64,
+    },
+    /// Figures of the last interval.
+    Stats {
+        /// Which call.
+        call: CallId,
+        /// The other side.
+        peer: Callee,
+        /// Since the call began, ms.
+        t_ms: u64,
+        /// Figures.
+        stats: Box<Stats>,
+    },
+    /// The other side wrote.
+    Chat {
+        /// Who.
+        from: Callee,
+        /// What.
+        text: String,
+    },
+    /// A message of ours arrived there.
+    ChatDelivered {
+        /// [`ChatLine::number`](super::chat::ChatLine::number).
+        number: u64,
+    },
+    /// A call is over.
+    Ended {
+        /// Which call.
+        call: CallId,
+        /// The other side.
+        peer: Callee,
+        /// Who called whom.
+        direction: Direction,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Good news or plain information, worth a toast of four seconds.
+    Told(String),
+    /// Something did not work: what happened and what to do.
+    Problem(String),
+}

@@ -1,0 +1,78 @@
+//! What a person has chosen, kept over restarts.
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{AudioSpec, SinkSpec, VideoSpec};
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// The settings file, `settings.toml` in the profile directory. Every key may be missing and has its default then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What people call you; empty until the first run is done. At most [`Settings::MAX_NAME`] characters.
+    pub name: String,
+    /// WebSocket URL of the signaling server; empty: the one on this machine, started if none answers.
+    pub server: String,
+    /// Whether the server this program starts itself listens to the local network, not only to this machine.
+    pub serve_network: bool,
+    /// Look.
+    pub theme: Theme,
+    /// Camera.
+    pub camera: VideoSpec,
+    /// Microphone.
+    pub microphone: AudioSpec,
+    /// Speaker.
+    pub speaker: SinkSpec,
+    /// What rings.
+    pub ring: SinkSpec,
+    /// Look at yourself in the green room before each call.
+    pub green_room: bool,
+    /// Whether single keys (M, V, C, …) act in a call.
+    pub single_keys: bool,
+    /// The microphone is open only while Space is held.
+    pub push_to_talk: bool,
+    /// Width of the picture sent, pixels.
+    pub video_width: u32,
+    /// Height of the picture sent, pixels.
+    pub video_height: u32,
+    /// Pictures a second.
+    pub video_fps: u32,
+}
+
+impl Settings {
+    /// Longest name, in characters.
+    pub const MAX_NAME: usize = 60;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            server: String::new(),
+            serve_network: false,
+            theme: Theme::System,
+            camera: VideoSpec::Default,
+            microphone: AudioSpec::Default,
+            speaker: SinkSpec::Default,
+            ring: SinkSpec::Default,
+            green_room: true,
+            single_keys: true,
+            push_to_talk: false,
+            video_width: 1280,
+            video_height: 720,
+            video_fps: 30,
+        }
+    }
+}

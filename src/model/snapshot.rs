@@ -1,0 +1,256 @@
+//! All continuous state, published whole: whoever shows it needs nothing else.
+
+use std::sync::Arc;
+
+use super::chat::ChatLine;
+use super::device::{DeviceState, Devices};
+use super::id::{CallId, Callee, PeerId};
+use super::outcome::{Direction, Outcome};
+use super::settings::Settings;
+use super::stats::Stats;
+
+/// Everything a window shows, apart from the pictures themselves (see [`PlayerKey`]).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// Our ID; `None` until the profile is read.
+    pub id: Option<PeerId>,
+    /// What is chosen.
+    pub settings: Arc<Settings>,
+    /// The signaling server.
+    pub server: ServerState,
+    /// Devices that are there.
+    pub devices: Arc<Devices>,
+    /// Our own picture and sound.
+    pub media: LocalMedia,
+    /// The call that runs, rings out, or has just ended.
+    pub call: Option<CallView>,
+    /// The call that rings here.
+    pub incoming: Option<IncomingView>,
+    /// Calls of before, newest first, one entry a person.
+    pub recents: Arc<Vec<Recent>>,
+    /// Things that are wrong until they are solved, in words.
+    pub problems: Vec<String>,
+    /// The program has been told to end: the window closes itself.
+    pub quitting: bool,
+}
+
+/// Whether people can reach us.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ServerState {
+    /// First attempt.
+    #[default]
+    Connecting,
+    /// Known to the server.
+    Online {
+        /// Its URL.
+        url: String,
+        /// It runs inside this program.
+        embedded: bool,
+        /// Round trip, ms.
+        rtt_ms: Option<u32>,
+    },
+    /// Lost; trying again.
+    Reconnecting {
+        /// What happened.
+        reason: String,
+        /// Seconds to the next attempt.
+        in_s: u32,
+    },
+    /// Not trying: the reason says what to change.
+    Offline {
+        /// What happened and what to do.
+        reason: String,
+    },
+}
+
+/// What we send, whether or not somebody gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalMedia {
+    /// The camera that is really open.
+    pub camera: DeviceState,
+    /// The microphone that is really open.
+    pub microphone: DeviceState,
+    /// The speaker that is really open.
+    pub speaker: DeviceState,
+    /// The person wants to be seen.
+    pub camera_on: bool,
+    /// The person does not want to be heard.
+    pub muted: bool,
+    /// Level of what is sent, for a meter; follows only while something shows it.
+    pub level: Level,
+    /// Our hand is up.
+    pub hand: bool,
+}
+
+/// A meter's reading, in whole dBFS from −60 (or less) to 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// Loudness of the last tenth of a second (RMS).
+    pub rms: i8,
+    /// Highest peak of the last second and a half.
+    pub peak: i8,
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self { rms: -60, peak: -60 }
+    }
+}
+
+/// Where a call is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Not yet known to be reached.
+    Calling,
+    /// Their program rings.
+    Ringing,
+    /// Taken; the media path is being built.
+    Connecting,
+    /// Media flows.
+    Connected,
+    /// The path broke; looking for another.
+    Reconnecting,
+    /// Over.
+    Ended(Outcome),
+}
+
+impl Stage {
+    /// The word of JSON Lines and tests.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Calling => "calling",
+            Self::Ringing => "ringing",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    /// Which.
+    pub call: CallId,
+    /// The other side.
+    pub peer: Callee,
+    /// What they call themselves, or the start of their ID.
+    pub name: String,
+    /// Who called whom.
+    pub direction: Direction,
+    /// Where it is.
+    pub stage: Stage,
+    /// Seconds in this stage (counting up while reconnecting, for the words), or of the whole call once connected.
+    pub seconds: u32,
+    /// The call was taken with picture on both sides' wish.
+    pub video: bool,
+    /// What the other side says of itself.
+    pub remote: RemoteMedia,
+    /// Level of the other side's sound.
+    pub level: Level,
+    /// They have been speaking for 300 ms.
+    pub speaking: bool,
+    /// How loud they are played, percent.
+    pub volume: u8,
+    /// `Direct, 38 ms` or `Relayed, 84 ms`; empty until known.
+    pub path: String,
+    /// Figures of the last second.
+    pub stats: Arc<Stats>,
+    /// The conversation, oldest first, with what is kept of earlier calls.
+    pub chat: Arc<Vec<ChatLine>>,
+    /// Messages that came while the panel was closed.
+    pub unread: u32,
+    /// The verdict of a test call, once it is there.
+    pub report: Option<Arc<EchoReport>>,
+}
+
+/// State of the other side's devices, by its own word over the data channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemoteMedia {
+    /// Their camera is on.
+    pub camera_on: bool,
+    /// Their microphone is muted.
+    pub muted: bool,
+    /// Their hand is up.
+    pub hand: bool,
+}
+
+/// A call that rings here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingView {
+    /// Which.
+    pub call: CallId,
+    /// Who.
+    pub from: PeerId,
+    /// What they call themselves.
+    pub name: String,
+    /// With picture.
+    pub video: bool,
+    /// We have talked before.
+    pub known: bool,
+    /// Seconds until it counts as missed, of [`RING_SECONDS`].
+    pub seconds_left: u32,
+    /// The ringing was silenced.
+    pub silenced: bool,
+}
+
+/// How long a call rings.
+pub const RING_SECONDS: u32 = 45;
+
+/// A person of the list on Home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent {
+    /// Who.
+    pub id: PeerId,
+    /// What they called themselves last.
+    pub name: String,
+    /// Who called whom.
+    pub direction: Direction,
+    /// With picture.
+    pub video: bool,
+    /// Word of the outcome ([`Outcome::word`]).
+    pub outcome: String,
+    /// When it began, seconds since 1970.
+    pub time: i64,
+    /// How long it lasted, seconds; 0 where it was never connected.
+    pub seconds: u32,
+}
+
+/// What a test call found.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct EchoReport {
+    /// Everything is as it should be.
+    pub good: bool,
+    /// One or two sentences.
+    pub verdict: String,
+    /// From the click to the secured transport, ms.
+    pub setup_ms: u64,
+    /// From the click to the first picture from there, ms; `None` where no picture came.
+    pub first_frame_ms: Option<u64>,
+    /// Capture to decoded, one way, ms.
+    pub latency_ms: Option<super::stats::Percentiles>,
+    /// Share of packets lost, both ways.
+    pub loss: f64,
+    /// Picture bits per second that came back.
+    pub video_bitrate_bps: u64,
+    /// Sound bits per second that came back.
+    pub audio_bitrate_bps: u64,
+    /// Pictures a second that came back.
+    pub fps: f64,
+    /// Width of the picture that came back.
+    pub width: u32,
+    /// Height of the picture that came back.
+    pub height: u32,
+    /// Loudest sound that came back, dBFS.
+    pub level_dbfs: Option<f64>,
+}
+
+/// Which picture: asks [`Handle::player`](crate::client::Handle::player) for the slot that shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PlayerKey {
+    /// Our own camera, not mirrored.
+    Preview,
+    /// The other side of this call.
+    Remote(CallId),
+}
