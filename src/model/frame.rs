@@ -65,7 +65,7 @@ impl VideoFrame {
     /// # Errors
     /// [`FrameError::Size`] where no frame can have it.
     pub fn bytes(width: u32, height: u32) -> Result<usize, FrameError> {
-        let fits = |side: u32| side % 2 == 0 && (2..=Self::MAX_SIDE).contains(&side);
+        let fits = |side: u32| side.is_multiple_of(2) && (2..=Self::MAX_SIDE).contains(&side);
         if fits(width) && fits(height) {
             Ok(width as usize * height as usize * 3 / 2)
         } else {
