@@ -35,13 +35,20 @@ fn target(url: &str) -> Result<(String, u16), ConnectError> {
         Some("wss") => 443,
         Some(other) => {
             let hint = if other == "https" { "wss" } else { "ws" };
-            return Err(for_good(format!("a server's address begins with ws:// or wss://, not {other}://; try {hint}://")));
+            return Err(for_good(format!(
+                "a server's address begins with ws:// or wss://, not {other}://; try {hint}://"
+            )));
         }
         None => return Err(not_a_url()),
     };
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(not_a_url)?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Ok((host, uri.port_u16().unwrap_or(port)))
+    let after_host = uri.authority().map_or("", |authority| authority.as_str().rsplit(']').next().unwrap_or_default());
+    match (uri.port_u16(), after_host.contains(':')) {
+        (Some(port), _) => Ok((host, port)),
+        (None, false) => Ok((host, port)),
+        (None, true) => Err(not_a_url()), // not a number, or too large for a port
+    }
 }
 
 /// Connects to a server.
@@ -56,7 +63,8 @@ pub(super) async fn dial(url: &str) -> Result<Socket, ConnectError> {
         .max_write_buffer_size(4 * MAX_MESSAGE)
         .max_message_size(Some(2 * MAX_MESSAGE))
         .max_frame_size(Some(2 * MAX_MESSAGE));
-    let request = url.trim().into_client_request().map_err(|_| for_good(format!("“{url}” is not the address of a server")))?;
+    let request =
+        url.trim().into_client_request().map_err(|_| for_good(format!("“{url}” is not the address of a server")))?;
     let shaking = client_async_tls_with_config(request, stream, Some(sockets), None);
     match timeout(STEP, shaking).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -105,7 +113,9 @@ fn handshake(host: &str, port: u16, url: &str, error: &Error) -> String {
         }
         // rustls reports through io::Error of this kind: a certificate that is not valid, or no TLS at all.
         Error::Io(error) if secure && error.kind() == io::ErrorKind::InvalidData => {
-            format!("no secure connection to {server}: {error}; check the certificate, or try ws:// in your own network")
+            format!(
+                "no secure connection to {server}: {error}; check the certificate, or try ws:// in your own network"
+            )
         }
         Error::Tls(error) => format!("no secure connection to {server}: {error}; check the name"),
         Error::Io(_) | Error::ConnectionClosed if secure => {

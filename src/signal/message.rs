@@ -170,7 +170,10 @@
 //! 1, `expires` 1790000060, `kind` `busy`, `body` `{}`; for the login the `hello` above. See the test
 //! `the_example_of_the_specification` for the program that made it.
 //! ```text
-//! @EXAMPLE@
+//! sender's ID      6HTG-Z65X-B7YF-S53D-MHDA-D8G7
+//! addressee's ID   D8W0-7NFG-B682-M73D-NYY9-9T4H
+//! login's sig      YiKwNr_p2opF9zZ33Af26KJot4Qe2yvEsvTl5Gulb_HUG5xOQ4wp2ETgHbIJWfOLlSmqPYXhsbWrLV9PKfoLAw
+//! envelope's sig   J2Drjhk7UYp8EM6lehdGU88BqL9Tu8--nI-fAWPlOU3TJG1ncwi2dUvOkOlWUEQoJpTlMFzdt2StMzs8NE0rBw
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -383,7 +386,8 @@ mod tests {
             a.sign(&hello().signed_bytes(a.id())),
             envelope.sig
         );
-        let page: String = include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
+        let page: String =
+            include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
         assert!(page.contains(&mine), "the page should say:\n{mine}");
     }
 
