@@ -537,10 +537,10 @@ impl Calls {
                 self.out.push_back(Output::TakeAnswer { call: id, sdp });
                 self.give_their_candidates();
             }
-            (Body::Candidate(candidate), State::Incoming | State::Calling | State::Ringing) => {
-                if call.theirs.len() < HELD {
-                    call.theirs.push(candidate);
-                }
+            (Body::Candidate(candidate), State::Incoming | State::Calling | State::Ringing)
+                if call.theirs.len() < HELD =>
+            {
+                call.theirs.push(candidate);
             }
             (
                 Body::Candidate(candidate),

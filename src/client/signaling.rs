@@ -151,7 +151,7 @@ struct Driver {
 
 enum Woken {
     Wish(Option<Wish>),
-    Dialed(Result<Socket, ConnectError>),
+    Dialed(Box<Result<Socket, ConnectError>>),
     Frame(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
     Time,
 }
@@ -163,7 +163,7 @@ impl Driver {
             let deadline = self.client.deadline();
             let woken = tokio::select! {
                 wish = inbox.recv() => Woken::Wish(wish),
-                dialed = dialed(&mut self.dialing) => Woken::Dialed(dialed),
+                dialed = dialed(&mut self.dialing) => Woken::Dialed(Box::new(dialed)),
                 frame = frame(&mut self.socket) => Woken::Frame(frame),
                 () = until(deadline) => Woken::Time,
             };
@@ -172,7 +172,7 @@ impl Driver {
                 Woken::Wish(Some(Wish::Stop) | None) => break,
                 Woken::Dialed(result) => {
                     self.dialing = None;
-                    match result {
+                    match *result {
                         Ok(socket) => {
                             self.socket = Some(socket);
                             self.take(Input::Connected).await;

@@ -37,6 +37,7 @@ pub(super) async fn run(mut stream: TcpStream, address: SocketAddr, config: Arc<
     let _ = stream.set_nodelay(true);
     let proxied = config.trusted_proxies.contains(&address.ip().to_canonical());
     let mut from = address.ip().to_canonical();
+    #[allow(clippy::result_large_err)] // the library's signature
     let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         if proxied && let Some(real) = forwarded_for(request) {
             from = real;
@@ -78,7 +79,7 @@ async fn drain(stream: &mut TcpStream) {
 /// The last address of `X-Forwarded-For`: the one the trusted proxy itself has seen.
 fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let values = request.headers().get_all("x-forwarded-for");
-    let last = values.iter().last()?.to_str().ok()?.rsplit(',').next()?.trim();
+    let last = values.iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
     last.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 

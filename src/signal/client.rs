@@ -327,13 +327,13 @@ impl Client {
                     self.tell_online();
                 }
             }
-            (ServerMessage::Error { code, text }, Link::Greeting { .. } | Link::Online { .. }) => {
-                if code.close_code().is_some() {
-                    self.fault = Some(code);
-                    let reason = format!("the server ended the connection: {}", short(&text));
-                    self.out.push_back(Output::Close);
-                    self.lost(now, &reason);
-                }
+            (ServerMessage::Error { code, text }, Link::Greeting { .. } | Link::Online { .. })
+                if code.close_code().is_some() =>
+            {
+                self.fault = Some(code);
+                let reason = format!("the server ended the connection: {}", short(&text));
+                self.out.push_back(Output::Close);
+                self.lost(now, &reason);
             }
             (ServerMessage::Hello(_) | ServerMessage::Welcome { .. }, Link::Greeting { .. }) => self.strange(now),
             _ => {} // a later version's message, or one that came too late

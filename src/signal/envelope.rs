@@ -269,7 +269,8 @@ mod tests {
     fn every_member_is_bound_by_the_signature() {
         let (_, b) = pair();
         let stranger = KeyPair::from_seed([9; 32]);
-        let changes: [(&str, fn(&mut Envelope)); 7] = [
+        type Change = (&'static str, fn(&mut Envelope));
+        let changes: [Change; 7] = [
             ("call", |e| e.call = CallId([8; 16])),
             ("seq", |e| e.seq += 1),
             ("expires", |e| e.expires -= 1),
