@@ -1,1 +1,7 @@
 //! device
+
+pub mod audio;
+#[cfg(feature = "gui")]
+pub mod sound;
+pub mod tone;
+pub mod wavfile;
