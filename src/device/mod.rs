@@ -90,3 +90,7 @@ pub fn open_video(spec: &VideoSpec, request: VideoRequest) -> Result<Box<dyn Vid
 }
 
 pub use list::list;
+pub mod audio;
+pub mod sound;
+pub mod tone;
+pub mod wavfile;
