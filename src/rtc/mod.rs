@@ -7,5 +7,7 @@
 //! Invariants: every peer connection is closed by name, never by `Drop`; handlers that run on the connection's own task
 //! only `try_send`; every queue is bounded.
 
+pub mod assembler;
 pub mod channel;
 pub mod description;
+pub mod rate;
