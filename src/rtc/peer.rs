@@ -420,8 +420,14 @@ impl Peer {
 
     /// The chosen path; also tells the receiver how long a round trip takes.
     pub async fn path(&self) -> Transport {
-        let report = limited(self.connection.get_stats(Instant::now(), StatsSelector::None)).await;
-        let path = report.map(|report| path(&report)).unwrap_or_default();
+        let path = limited(async {
+            let chosen = match self.connection.sctp().await {
+                Some(sctp) => sctp.transport().ice_transport().get_selected_candidate_pair().await.ok().flatten(),
+                None => None,
+            };
+            path(&self.connection.get_stats(Instant::now(), StatsSelector::None).await, chosen.as_ref())
+        });
+        let path = path.await.unwrap_or_default();
         self.shared.rtt_us.store(round_trip(&path).as_micros() as u64, Ordering::Relaxed);
         path
     }
