@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn the_bitrate_is_kept_and_changes_at_once() {
         let mut encoder = encoder(800_000);
-        let mut second = |encoder: &mut Encoder, from: u64, to: u64| -> f64 {
+        let second = |encoder: &mut Encoder, from: u64, to: u64| -> f64 {
             let bytes: usize = (from..to).filter_map(|n| encode(encoder, n)).map(|e| e.data.len()).sum();
             bytes as f64 * 8.0 / ((to - from) as f64 / 30.0)
         };

@@ -31,6 +31,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long [`VideoPublisher::stop`] waits for a device that does not answer.
 const STOP: Duration = Duration::from_secs(1);
 
+/// Least time between two pictures: one tick of the encoder's clock.
+const TICK: Duration = Duration::from_millis(1);
+
 /// Pictures over which times are averaged.
 const WINDOW: usize = 30;
 
@@ -360,13 +363,15 @@ struct Capture<'a> {
     open: Option<Open>,
     /// The opening that failed: not tried again before the next wish.
     failed: u64,
-    /// Size and time of the newest picture an output was given, to be followed by a black one.
-    sent: Option<(u32, u32, Duration)>,
+    /// Size of the newest picture an output was given, to be followed by a black one.
+    sent: Option<(u32, u32)>,
+    /// Media time of the newest picture.
+    time: Duration,
 }
 
 impl<'a> Capture<'a> {
     fn new(shared: &'a Shared) -> Self {
-        Self { shared, scaler: Scaler::new(), open: None, failed: 0, sent: None }
+        Self { shared, scaler: Scaler::new(), open: None, failed: 0, sent: None, time: Duration::ZERO }
     }
 
     fn run(mut self) {
@@ -433,7 +438,7 @@ impl<'a> Capture<'a> {
         let Some(open) = &mut self.open else { return };
         // One timeline for all sources, so that the encoder and the transport never see it jump.
         let at = *frame.at.get_or_insert_with(Instant::now);
-        frame.media_time = at.saturating_duration_since(self.shared.epoch);
+        frame.media_time = at.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
         let period = Duration::from_secs(1) / open.request.fps.max(1);
         if frame.media_time + period / 4 < open.next {
             return;
@@ -445,7 +450,8 @@ impl<'a> Capture<'a> {
             Err(error) => tracing::debug!(%error, "not scaled"),
         }
         let fps = open.format.fps.min(open.request.fps as f32);
-        let (width, height, time) = (frame.width(), frame.height(), frame.media_time);
+        self.time = frame.media_time;
+        let size = (frame.width(), frame.height());
         let frame = Arc::new(frame);
         let encode = {
             let mut wishes = self.shared.lock();
@@ -453,7 +459,7 @@ impl<'a> Capture<'a> {
             !wishes.outputs.is_empty()
         };
         if encode {
-            self.sent = Some((width, height, time));
+            self.sent = Some(size);
             // overflow: newest wins, the encoder counts what it missed
             self.shared.to_encoder.put(Captured { frame: Arc::clone(&frame), fps, last: false });
         }
@@ -463,10 +469,10 @@ impl<'a> Capture<'a> {
 
     /// What the other side sees last is black.
     fn go_black(&mut self) {
-        let Some((width, height, time)) = self.sent.take() else { return };
+        let Some((width, height)) = self.sent.take() else { return };
         let now = Instant::now();
-        let time = now.saturating_duration_since(self.shared.epoch).max(time);
-        if let Ok(mut frame) = VideoFrame::black(width, height, time) {
+        self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
+        if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
             frame.at = Some(now);
             self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, last: true });
         }
