@@ -6,7 +6,7 @@
 //! on the other side's screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
-//! which is asked for at once.
+//! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -33,6 +33,9 @@ const STOP: Duration = Duration::from_secs(1);
 
 /// Least time between two pictures: one tick of the encoder's clock.
 const TICK: Duration = Duration::from_millis(1);
+
+/// Least time between two keyframes, whoever asks for them: each costs as much as many other pictures.
+const KEYFRAMES: Duration = Duration::from_millis(200);
 
 /// Pictures over which times are averaged.
 const WINDOW: usize = 30;
@@ -484,11 +487,13 @@ struct Encode<'a> {
     shared: &'a Shared,
     encoder: Option<Encoder>,
     times: VecDeque<Duration>,
+    /// When the newest keyframe was made.
+    keyframe: Option<Instant>,
 }
 
 impl<'a> Encode<'a> {
     fn new(shared: &'a Shared) -> Self {
-        Self { shared, encoder: None, times: VecDeque::new() }
+        Self { shared, encoder: None, times: VecDeque::new(), keyframe: None }
     }
 
     fn run(mut self) {
@@ -507,15 +512,18 @@ impl<'a> Encode<'a> {
     }
 
     fn encode(&mut self, captured: &Captured, missed: u64) {
+        let begun = Instant::now();
         let (bitrate_bps, mut keyframe) = {
             let mut wishes = self.shared.lock();
             wishes.stats.dropped += missed;
             if wishes.stop || wishes.outputs.is_empty() {
                 return;
             }
-            (wishes.bitrate_bps, std::mem::take(&mut wishes.keyframe))
+            // A wish that comes too soon stays a wish.
+            let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
+            let keyframe = allowed && std::mem::take(&mut wishes.keyframe);
+            (wishes.bitrate_bps, keyframe)
         };
-        let begun = Instant::now();
         let frame = &captured.frame;
         // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
         keyframe |= captured.last;
@@ -533,6 +541,9 @@ impl<'a> Encode<'a> {
                     self.times.pop_front();
                 }
                 self.times.push_back(took);
+                if unit.keyframe {
+                    self.keyframe = Some(begun);
+                }
                 let mean = self.times.iter().sum::<Duration>() / self.times.len() as u32;
                 let stats = &mut wishes.stats;
                 stats.frames += 1;
@@ -577,17 +588,14 @@ fn send(wishes: &mut Wishes, unit: &EncodedVideo) {
     let mut keyframe = false;
     wishes.outputs.retain_mut(|output| {
         if output.waiting && !unit.keyframe {
-            // It may have been added while this picture was being encoded.
-            keyframe = true;
-            return true;
+            // Not asked for while it is still full: all others would get keyframes they do not need.
+            keyframe |= output.sender.capacity() > 0;
+            return !output.sender.is_closed();
         }
-        // overflow: drop until the next keyframe, and ask for one
+        // overflow: drop until the next keyframe, which is asked for once there is room again
         match output.sender.try_send(unit.clone()) {
             Ok(()) => output.waiting = false,
-            Err(TrySendError::Full(_)) => {
-                output.waiting = true;
-                keyframe = true;
-            }
+            Err(TrySendError::Full(_)) => output.waiting = true,
             Err(TrySendError::Closed(_)) => return false,
         }
         true
