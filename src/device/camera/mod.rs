@@ -76,8 +76,8 @@ fn ranked(mut offers: Vec<Offer>, request: VideoRequest) -> Vec<Offer> {
     let rank = |offer: &Offer| {
         let missing = request.width.saturating_sub(offer.width) + request.height.saturating_sub(offer.height);
         let surplus = offer.width.saturating_sub(request.width) + offer.height.saturating_sub(request.height);
-        // In thousandths, with a little mercy: 29.97 is as good as 30.
-        let (wanted, given) = (u64::from(request.fps) * 1000, (f64::from(offer.fps()) * 1001.0) as u64);
+        // In whole ones: 29.97 is as good as 30.
+        let (wanted, given) = (request.fps, offer.fps().round() as u32);
         let slow = wanted.saturating_sub(given);
         (slow * 2 > wanted, missing, slow, surplus, given.saturating_sub(wanted), offer.layout)
     };
