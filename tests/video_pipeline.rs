@@ -1,5 +1,7 @@
 //! Pictures from a source through both codecs to a player, in real time and with real threads.
 
+mod common;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,38 +18,10 @@ use visavis::model::source::VideoSpec;
 use visavis::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
 use visavis::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
 
-/// Ends the test program should a test hang.
-struct Guard(Arc<AtomicUsize>);
+const LIMIT: Duration = Duration::from_secs(60);
 
-impl Guard {
-    fn new() -> Self {
-        let over = Arc::new(AtomicUsize::new(0));
-        let (seen, name) = (Arc::clone(&over), std::thread::current().name().map(str::to_owned));
-        std::thread::spawn(move || {
-            for _ in 0..1200 {
-                std::thread::sleep(Duration::from_millis(50));
-                if seen.load(Ordering::Relaxed) == 1 {
-                    return;
-                }
-            }
-            eprintln!("{name:?} hangs");
-            std::process::abort();
-        });
-        Self(over)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.store(1, Ordering::Relaxed);
-    }
-}
-
-/// Waits for a condition; the guard is the limit.
 fn until(mut condition: impl FnMut() -> bool) {
-    while !condition() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    common::wait_for("a condition", LIMIT, || condition().then_some(()));
 }
 
 const SMALL: VideoRequest = VideoRequest { width: 320, height: 180, fps: 30 };
@@ -77,7 +51,7 @@ fn subscribe(units: mpsc::Receiver<EncodedVideo>, wanted: impl Fn() + Send + Syn
 
 #[test]
 fn a_scene_comes_out_of_the_codec_in_order_with_its_times() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut source = open_video(&VideoSpec::Scene, VideoRequest { fps: 120, ..SMALL }).unwrap();
     let config = EncoderConfig { width: 320, height: 180, fps: 120.0, bitrate_bps: 1_500_000 };
     let (mut encoder, mut decoder) = (Encoder::new(config).unwrap(), Decoder::new().unwrap());
@@ -96,7 +70,7 @@ fn a_scene_comes_out_of_the_codec_in_order_with_its_times() {
 
 #[test]
 fn a_scene_looks_as_it_did() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut source = open_video(&VideoSpec::Bars, SMALL).unwrap();
     let config = EncoderConfig { width: 320, height: 180, fps: 30.0, bitrate_bps: 1_500_000 };
     let (mut encoder, mut decoder) = (Encoder::new(config).unwrap(), Decoder::new().unwrap());
@@ -110,7 +84,7 @@ fn a_scene_looks_as_it_did() {
 
 #[test]
 fn what_is_published_is_what_the_subscriber_shows() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let (sender, units) = mpsc::channel(8);
     let mut publisher = publisher(scene());
     let mut subscriber = subscribe(units, || ());
@@ -155,7 +129,7 @@ impl VideoSource for Counted {
             return Err(DeviceError::Gone("counted".to_owned(), "unplugged".to_owned()));
         }
         std::thread::sleep(limit.min(Duration::from_millis(10)));
-        let mut frame = VideoFrame::black(self.size.0, self.size.1, Duration::ZERO).unwrap();
+        let mut frame = VideoFrame::black(self.size.0, self.size.1, Duration::ZERO).expect("a size");
         frame.planes_mut().0.fill(100);
         frame.at = Some(Instant::now());
         Ok(Some(frame))
@@ -182,7 +156,7 @@ fn counted(size: (u32, u32), until: u32) -> (VideoInput, Arc<AtomicUsize>, Arc<A
 
 #[test]
 fn the_device_is_open_only_while_somebody_wants_pictures() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let (input, open, opened) = counted((320, 180), u32::MAX);
     let mut publisher = publisher(input);
     assert_eq!((opened.load(Ordering::SeqCst), publisher.state()), (0, DeviceState::Closed));
@@ -204,7 +178,7 @@ fn the_device_is_open_only_while_somebody_wants_pictures() {
 
 #[test]
 fn switching_off_closes_the_device_and_leaves_black() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let (input, open, _) = counted((320, 180), u32::MAX);
     let mut publisher = publisher(input);
     let (sender, mut units) = mpsc::channel(64);
@@ -235,7 +209,7 @@ fn switching_off_closes_the_device_and_leaves_black() {
 
 #[test]
 fn a_failure_is_told_and_the_same_source_again_tries_anew() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let missing = VideoInput::Spec(VideoSpec::File("/no/such/file.y4m".into()));
     let states = Arc::new(Mutex::new(Vec::new()));
     let mut publisher = publisher(missing.clone());
@@ -262,7 +236,7 @@ fn a_failure_is_told_and_the_same_source_again_tries_anew() {
 
 #[test]
 fn a_slow_output_loses_pictures_until_a_keyframe_and_delays_nobody() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut publisher = publisher(scene());
     let ((slow, mut slowly), (fast, mut quickly)) = (mpsc::channel(2), mpsc::channel(64));
     publisher.add_output(1, slow);
@@ -282,7 +256,7 @@ fn a_slow_output_loses_pictures_until_a_keyframe_and_delays_nobody() {
 
 #[test]
 fn a_slow_reader_gets_the_newest_picture() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut publisher = publisher(scene());
     publisher.set_preview(true);
     let player = publisher.preview();
@@ -295,7 +269,7 @@ fn a_slow_reader_gets_the_newest_picture() {
 
 #[test]
 fn pictures_are_brought_to_what_was_asked_for() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let (input, _, _) = counted((640, 480), u32::MAX);
     let mut publisher = publisher(input);
     publisher.set_preview(true);
@@ -308,7 +282,7 @@ fn pictures_are_brought_to_what_was_asked_for() {
 
 #[test]
 fn a_lost_picture_holds_the_last_and_a_keyframe_is_asked_for() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut publisher = publisher(scene());
     let (sender, mut units) = mpsc::channel(64);
     let (forward, received) = mpsc::channel(64);
@@ -343,7 +317,7 @@ fn a_lost_picture_holds_the_last_and_a_keyframe_is_asked_for() {
 
 #[test]
 fn the_first_picture_is_told_once_and_stopping_does_not_wait_for_the_sender() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut publisher = publisher(VideoInput::Spec(VideoSpec::Bars));
     let (sender, units) = mpsc::channel(8);
     publisher.add_output(1, sender.clone());
@@ -372,7 +346,7 @@ fn the_first_picture_is_told_once_and_stopping_does_not_wait_for_the_sender() {
 
 #[test]
 fn damaged_units_are_errors_and_the_next_keyframe_heals() {
-    let _guard = Guard::new();
+    let _guard = common::guard(LIMIT);
     let mut publisher = publisher(scene());
     let (sender, mut units) = mpsc::channel(64);
     publisher.add_output(1, sender);

@@ -181,7 +181,8 @@ struct Pictures {
 impl Pictures {
     /// The one that all sources of this size share, freed with the last of them.
     fn shared(width: u32, height: u32) -> Arc<Self> {
-        static ALL: OnceLock<Mutex<HashMap<(u32, u32), Weak<Pictures>>>> = OnceLock::new();
+        type BySize = HashMap<(u32, u32), Weak<Pictures>>;
+        static ALL: OnceLock<Mutex<BySize>> = OnceLock::new();
         let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, pictures| pictures.strong_count() > 0);
         all.get(&(width, height)).and_then(Weak::upgrade).unwrap_or_else(|| {

@@ -203,7 +203,10 @@ impl Camera {
                 Err(e) => {
                     tracing::debug!(camera = found.name, ?offer, error = %e, "not in this format");
                     last = refuse(&e);
-                    if matches!(last, DeviceError::Busy(_) | DeviceError::Denied(_) | DeviceError::Missing(_)) {
+                    let hopeless =
+                        matches!(last, DeviceError::Busy(_) | DeviceError::Denied(_) | DeviceError::Missing(_));
+                    // A silent camera would be waited for again in every other format.
+                    if hopeless || e.kind() == io::ErrorKind::TimedOut {
                         break;
                     }
                 }
