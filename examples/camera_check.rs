@@ -1,5 +1,9 @@
 //! Looks whether the cameras of this machine work: lists them, opens the default one in two sizes through the same
-//! pipeline as a call, and looks at thirty pictures of each. Prints what it saw; ends with 0 if all is well, else with 1.
+//! pipeline as a call, looks at thirty pictures of each, and tries to open it twice. Prints what it saw; ends with 0 if
+//! all is well, else with 1.
+//!
+//! `camera_check DRIVER NAME` also unplugs the default camera while it runs, by writing NAME to DRIVER/unbind; for a
+//! virtual camera that is `/sys/bus/platform/drivers/vivid vivid.0`.
 
 #![allow(clippy::print_stdout, reason = "this is what it is for")]
 
@@ -8,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use visavis::device::{self, VideoRequest};
-use visavis::model::device::DeviceState;
+use visavis::model::device::{DeviceError, DeviceState};
 use visavis::model::frame::VideoFrame;
 use visavis::model::source::VideoSpec;
 use visavis::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
@@ -44,6 +48,15 @@ fn main() -> ExitCode {
             println!("a camera that is not there: FAILED, {seen}");
             good = false;
         }
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut tell = |what: &str, found: Result<String, String>| {
+        good &= found.is_ok();
+        println!("{what}: {}", found.unwrap_or_else(|e| format!("FAILED, {e}")));
+    };
+    tell("the same camera twice", twice());
+    if let [driver, name] = &arguments[..] {
+        tell("unplugged while it runs", unplugged(driver, name));
     }
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -90,6 +103,59 @@ fn look(spec: VideoSpec, request: VideoRequest) -> Result<String, String> {
     );
     let same_size = (first.width(), first.height()) == (last.width(), last.height());
     if contrast < 50 || differing == 0 || !rising || !same_size { Err(text) } else { Ok(text) }
+}
+
+fn running() -> Result<VideoPublisher, String> {
+    let publisher = VideoPublisher::start(PublishConfig::default());
+    publisher.set_preview(true);
+    let first = publisher.preview().wait_newer(0, LIMIT);
+    if matches!(first, Ok(Some(_))) { Ok(publisher) } else { Err(format!("{:?}", publisher.state())) }
+}
+
+/// Waits until the publisher has failed.
+fn failure(publisher: &VideoPublisher) -> Result<DeviceError, String> {
+    let begun = Instant::now();
+    while begun.elapsed() < LIMIT {
+        if let DeviceState::Failed(e) = publisher.state() {
+            return Ok(e);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(format!("{:?}", publisher.state()))
+}
+
+fn twice() -> Result<String, String> {
+    let _first = running()?;
+    let second = VideoPublisher::start(PublishConfig::default());
+    second.set_preview(true);
+    match failure(&second)? {
+        e @ DeviceError::Busy(_) => Ok(e.to_string()),
+        e => Err(e.to_string()),
+    }
+}
+
+fn unplugged(driver: &str, name: &str) -> Result<String, String> {
+    let publisher = running()?;
+    std::fs::write(format!("{driver}/unbind"), name).map_err(|e| e.to_string())?;
+    let gone = failure(&publisher)?;
+    let DeviceError::Gone(..) = gone else { return Err(gone.to_string()) };
+    if publisher.preview().newest().is_some() {
+        return Err("the last picture stays".to_owned());
+    }
+    let left = device::list().cameras.len();
+    std::fs::write(format!("{driver}/bind"), name).map_err(|e| e.to_string())?;
+    publisher.set_source(VideoInput::Spec(VideoSpec::Default));
+    let begun = Instant::now();
+    while !matches!(publisher.state(), DeviceState::Open { .. }) {
+        if begun.elapsed() > LIMIT {
+            return Err(format!("plugged in again: {:?}", publisher.state()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        if matches!(publisher.state(), DeviceState::Failed(_)) {
+            publisher.set_source(VideoInput::Spec(VideoSpec::Default));
+        }
+    }
+    Ok(format!("{gone}; {left} left in the list; plugged in again it runs"))
 }
 
 /// Brightest less darkest pixel.
