@@ -15,6 +15,8 @@ pub const AIM: usize = RATE as usize / 100;
 const FAR: usize = RATE as usize / 25;
 /// A difference is steered away within about this many seconds.
 const SECONDS: f64 = 5.0;
+/// Part of each correction that is kept for good.
+const LEARN: f64 = 0.05;
 /// Largest correction, a share.
 const MOST: f64 = 0.005;
 
@@ -32,12 +34,14 @@ pub struct Advice {
 pub struct Cushion {
     least: usize,
     seen: u32,
+    /// How far the clocks are apart, as learnt: the share that is needed for ever.
+    apart: f64,
 }
 
 impl Cushion {
     /// One that has seen nothing.
     pub fn new() -> Self {
-        Self { least: usize::MAX, seen: 0 }
+        Self { least: usize::MAX, seen: 0, apart: 0.0 }
     }
 
     /// Takes the level (samples of 48 kHz left when it is lowest in a tick); advises once a second.
@@ -48,10 +52,12 @@ impl Cushion {
             return None;
         }
         let least = self.least;
-        *self = Self::new();
+        (self.least, self.seen) = (usize::MAX, 0);
         let cut = if least > AIM + FAR { least - AIM } else { 0 };
         let surplus = (least - cut) as f64 - AIM as f64;
-        Some(Advice { correction: (-surplus / f64::from(RATE) / SECONDS).clamp(-MOST, MOST), cut })
+        let now = -surplus / f64::from(RATE) / SECONDS;
+        self.apart = (self.apart + now * LEARN).clamp(-MOST, MOST);
+        Some(Advice { correction: (self.apart + now).clamp(-MOST, MOST), cut })
     }
 }
 
