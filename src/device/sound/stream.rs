@@ -21,8 +21,8 @@ use crate::model::sound::{RATE, SILENCE, TICK, Tick};
 const CLOSE_LIMIT: Duration = Duration::from_millis(300);
 /// Ticks without a sign of life after which a device is gone: 3 s.
 const DEAD: u32 = 300;
-/// Most of what may wait for a speaker, samples of 48 kHz: 200 ms.
-const MOST_WAITING: usize = RATE as usize / 5;
+/// Most of what may wait for a speaker, samples of 48 kHz: 100 ms, or three of its lumps.
+const MOST_WAITING: usize = RATE as usize / 10;
 
 /// What the callbacks tell the audio thread.
 #[derive(Default)]
@@ -367,6 +367,8 @@ pub(super) struct SoundSink {
     cushion: Cushion,
     missed: u64,
     begun: bool,
+    /// It does not take what waits for it.
+    stalled: bool,
     /// Samples still to be left out.
     cut: usize,
 }
@@ -376,7 +378,17 @@ impl SoundSink {
         let (keeper, ring) = Keeper::start(id, DeviceKind::Speaker, build_sink)?;
         let resampler = keeper.resampler(RATE, keeper.opened.rate)?;
         let made = Vec::with_capacity(RING);
-        Ok(Self { keeper, ring, resampler, made, cushion: Cushion::new(), missed: 0, begun: false, cut: 0 })
+        Ok(Self {
+            keeper,
+            ring,
+            resampler,
+            made,
+            cushion: Cushion::new(),
+            missed: 0,
+            begun: false,
+            stalled: false,
+            cut: 0,
+        })
     }
 
     /// What waits in the ring, in samples of 48 kHz.
@@ -412,8 +424,12 @@ impl AudioSink for SoundSink {
         let missed = self.keeper.signs.missed.load(Ordering::Relaxed);
         let calls = self.keeper.signs.calls.load(Ordering::Relaxed);
         let mut flow = Flow::Full;
-        if calls == 0 || waiting > MOST_WAITING {
-            // It has not begun to take, or has stopped: nothing old is to be heard when it does.
+        let lump = self.keeper.signs.lump.load(Ordering::Relaxed).min(RING / 8);
+        // From now on a lump more than what is always left is kept ahead of the device.
+        let aim = AIM + lump;
+        if calls == 0 || waiting > MOST_WAITING.max(3 * lump) {
+            // It has not begun to take, or has stopped: nothing old is to be heard when it goes on.
+            self.stalled = true;
             self.missed = missed;
             return Ok(if calls == 0 { Flow::Full } else { Flow::Short });
         }
@@ -422,13 +438,14 @@ impl AudioSink for SoundSink {
             if self.begun {
                 flow = Flow::Short;
             }
-            // It ran dry: from now on a lump more than before is kept ahead of it.
-            let aim = AIM + self.keeper.signs.lump.load(Ordering::Relaxed).min(MOST_WAITING / 2);
             self.pad(aim.saturating_sub(waiting));
+        } else if self.stalled {
+            self.cut = waiting.saturating_sub(aim);
         } else if let Some(advice) = self.cushion.observe(waiting) {
             self.resampler.correct(advice.correction);
             self.cut += advice.cut;
         }
+        self.stalled = false;
         self.begun = true;
         let cut = self.cut.min(TICK);
         self.cut -= cut;
