@@ -9,5 +9,6 @@
 
 pub mod colour;
 pub mod h264;
+pub mod opus;
 pub mod scale;
 pub mod timecode;

@@ -7,10 +7,15 @@
 //! Invariants: a source delivers pictures at its own pace and never a burst of late ones; every wait has a limit; what
 //! goes wrong is a [`DeviceError`] that tells a person what to do.
 
+pub mod audio;
 #[cfg(feature = "gui")]
 mod camera;
 pub mod list;
 mod pattern;
+#[cfg(feature = "gui")]
+pub mod sound;
+pub mod tone;
+pub mod wavfile;
 mod y4m;
 
 use std::time::Duration;
