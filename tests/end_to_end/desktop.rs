@@ -111,7 +111,7 @@ impl Desktop {
         );
         desktop.environment.push(("DBUS_SESSION_BUS_ADDRESS".into(), bus));
         let launcher = ACCESSIBILITY.iter().find(|path| Path::new(path).is_file()).expect("missing() was asked");
-        desktop.keep(Command::new(launcher).args(["--launch-immediately", "--a11y=1", "--screen-reader=1"]));
+        desktop.keep(Command::new(launcher).arg("--launch-immediately"));
         desktop.start_sound();
         desktop
     }

@@ -60,14 +60,23 @@ impl Picture {
         [self.rgb[start], self.rgb[start + 1], self.rgb[start + 2]]
     }
 
-    /// Share of an area's pixels (every second one each way) that are this colour, each channel ± `tolerance`.
+    /// Share of an area's pixels that are this colour, each channel ± `tolerance`.
     pub fn share(&self, area: Area, colour: [u8; 3], tolerance: u8) -> f64 {
+        self.count(area, |seen| (0..3).all(|n| seen[n].abs_diff(colour[n]) <= tolerance))
+    }
+
+    /// Share of an area's pixels that are grey, neither dark nor bright.
+    pub fn greys(&self, area: Area) -> f64 {
+        self.count(area, |[r, g, b]| (60..=200).contains(&g) && r.abs_diff(g) <= 4 && b.abs_diff(g) <= 4)
+    }
+
+    /// Share of an area's pixels that fit; every second one each way is looked at.
+    fn count(&self, area: Area, fits: impl Fn([u8; 3]) -> bool) -> f64 {
         let (mut hits, mut all) = (0u32, 0u32);
         for y in (area.y..area.y + area.height).step_by(2) {
             for x in (area.x..area.x + area.width).step_by(2) {
-                let seen = self.at(x, y);
                 all += 1;
-                hits += u32::from((0..3).all(|n| seen[n].abs_diff(colour[n]) <= tolerance));
+                hits += u32::from(fits(self.at(x, y)));
             }
         }
         f64::from(hits) / f64::from(all.max(1))

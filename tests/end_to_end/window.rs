@@ -7,7 +7,6 @@ use zbus::{Connection, Error};
 
 use super::common::wait_for;
 use super::desktop::Desktop;
-use super::screen::Area;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
@@ -18,13 +17,35 @@ pub struct Accessibility {
     bus: Connection,
 }
 
+/// Kinds of controls, as far as they matter here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Only to be read, or only holding others.
+    Passive,
+    /// Takes text.
+    Field,
+    /// Everything that can be pressed.
+    Active,
+}
+
+impl Role {
+    /// From the numbers of AT-SPI (`AtspiRole` in atspi-constants.h).
+    fn of(number: u32) -> Self {
+        match number {
+            16 | 23 | 27 | 29 | 39 | 69 | 75 | 116 => Self::Passive, // dialog frame image label panel window application static
+            40 | 60 | 61 | 79 => Self::Field,                        // password-text terminal text entry
+            _ => Self::Active,
+        }
+    }
+}
+
 /// One control, at the moment it was seen.
 #[derive(Debug, Clone)]
 pub struct Control {
     owner: String,
     path: OwnedObjectPath,
-    /// As AT-SPI calls it: `push button`, `entry`, `combo box`, `label`, …
-    pub role: String,
+    /// What kind.
+    pub role: Role,
     /// Its accessible name.
     pub name: String,
 }
@@ -39,6 +60,10 @@ impl Accessibility {
             let answer =
                 session.call_method(Some("org.a11y.Bus"), "/org/a11y/bus", Some("org.a11y.Bus"), "GetAddress", &());
             let address: String = answer.await?.body().deserialize()?;
+            // programs tell about their controls only once somebody is there to listen
+            let on = ("org.a11y.Status", "IsEnabled", zbus::zvariant::Value::from(true));
+            let properties = Some("org.freedesktop.DBus.Properties");
+            session.call_method(Some("org.a11y.Bus"), "/org/a11y/bus", properties, "Set", &on).await?;
             zbus::connection::Builder::address(address.as_str())?.build().await
         };
         let bus = wait_for("the accessibility bus", PATIENCE, || runtime.block_on(connect()).ok());
@@ -63,19 +88,26 @@ impl Accessibility {
                 return control.clone();
             }
             if start.elapsed() > PATIENCE {
-                let seen: Vec<_> = controls.iter().map(|c| format!("{} “{}”", c.role, c.name)).collect();
+                let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
                 panic!("no {what} in {PATIENCE:?}; there are: {}", seen.join(", "));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// The button (of any kind) whose name begins so.
+    /// The control to press whose name begins so: a button, an entry of a list, a drop-down.
     pub fn button(&self, process: u32, name: &str) -> Control {
-        let roles = ["push button", "button", "toggle button", "menu item", "list item", "radio button", "check box"];
-        self.find(process, &format!("button “{name}”"), |c| {
-            roles.contains(&c.role.as_str()) && c.name.starts_with(name)
-        })
+        self.find(process, &format!("control “{name}”"), |c| c.role == Role::Active && c.name.starts_with(name))
+    }
+
+    /// The text field of this name.
+    pub fn field(&self, process: u32, name: &str) -> Control {
+        self.find(process, &format!("field “{name}”"), |c| c.role == Role::Field && c.name.starts_with(name))
+    }
+
+    /// Waits until some control's name or text holds these words.
+    pub fn words(&self, process: u32, words: &str) -> Control {
+        self.find(process, &format!("words “{words}”"), |c| c.name.contains(words) || self.text(c).contains(words))
     }
 
     /// Does what a click on it does.
@@ -94,15 +126,6 @@ impl Accessibility {
     pub fn text(&self, control: &Control) -> String {
         let text = self.call::<String>(control, "org.a11y.atspi.Text", "GetText", &(0i32, -1i32));
         text.unwrap_or_else(|_| control.name.clone())
-    }
-
-    /// Where it is on the screen.
-    pub fn area(&self, control: &Control) -> Area {
-        let on_screen = 0u32;
-        let extents =
-            self.call::<((i32, i32, i32, i32),)>(control, "org.a11y.atspi.Component", "GetExtents", &(on_screen,));
-        let ((x, y, width, height),) = extents.expect("a control has a place");
-        Area { x, y, width, height }
     }
 
     fn call<T>(
@@ -150,11 +173,11 @@ impl Accessibility {
         answer.body().deserialize()
     }
 
-    async fn describe(&self, owner: &str, path: &OwnedObjectPath) -> Result<(String, String), Error> {
-        let role = self.bus.call_method(Some(owner), path, Some(ACCESSIBLE), "GetRoleName", &()).await?;
+    async fn describe(&self, owner: &str, path: &OwnedObjectPath) -> Result<(Role, String), Error> {
+        let role = self.bus.call_method(Some(owner), path, Some(ACCESSIBLE), "GetRole", &()).await?;
         let properties = "org.freedesktop.DBus.Properties";
         let name = self.bus.call_method(Some(owner), path, Some(properties), "Get", &(ACCESSIBLE, "Name")).await?;
         let name: zbus::zvariant::OwnedValue = name.body().deserialize()?;
-        Ok((role.body().deserialize()?, String::try_from(name).unwrap_or_default()))
+        Ok((Role::of(role.body().deserialize()?), String::try_from(name).unwrap_or_default()))
     }
 }
