@@ -19,7 +19,7 @@ use std::time::Duration;
 use desktop::{Desktop, MICROPHONE_NAME, Running};
 use screen::{Area, Picture};
 use visavis::model::id::PeerId;
-use window::Accessibility;
+use window::{Accessibility, Role};
 
 const LIMIT: Duration = Duration::from_secs(180);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,9 +30,9 @@ const HEIGHT: i32 = 800;
 /// Colours of `pattern:bars` (75 %, SMPTE RP 219) on a screen, black and white left out: they are everywhere.
 const BARS: [[u8; 3]; 6] = [[191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191]];
 /// What the controls are called.
-const ID_FIELD: &str = "ID, name or invitation";
-const START_CALL: &str = "Start call";
-const MESSAGE_FIELD: &str = "Message";
+const ID_FIELD: &str = "Whom to call: ID, name or invitation";
+const START_CALL: &str = "Call…";
+const MESSAGE_FIELD: &str = "Message…";
 const ENDED: &str = "ended";
 const ADAS_VOICE: f32 = 880.0;
 const BEAS_VOICE: f32 = 440.0;
@@ -73,13 +73,20 @@ impl<'a> Copy<'a> {
     }
 
     fn press(&self, name: &str) {
-        let control = self.accessibility.button(self.running.id(), name);
+        let control = self.accessibility.control(self.running.id(), Role::Active, name);
         self.accessibility.press(&control);
+    }
+
+    /// Opens a drop-down and takes an entry.
+    fn choose(&self, list: &str, entry: &str) {
+        let control = self.accessibility.control(self.running.id(), Role::List, list);
+        self.accessibility.press(&control);
+        self.press(entry);
     }
 
     /// Types into the field of this name, and the keys that follow.
     fn write(&self, field: &str, text: &str, keys: &[&str]) {
-        let control = self.accessibility.field(self.running.id(), field);
+        let control = self.accessibility.control(self.running.id(), Role::Field, field);
         self.accessibility.focus(&control);
         let mut arguments = vec!["windowfocus", "--sync", &self.window, "type", "--delay", "15", text];
         self.desktop.run("xdotool", &arguments).expect("the text is typed");
@@ -101,9 +108,7 @@ impl<'a> Copy<'a> {
     fn id(&self) -> PeerId {
         common::wait_for("an ID in the window", PATIENCE, || {
             let controls = self.accessibility.controls(self.running.id());
-            controls
-                .iter()
-                .find_map(|control| control.name.parse().ok().or_else(|| self.accessibility.text(control).parse().ok()))
+            controls.iter().find_map(|control| control.name.rsplit(' ').next()?.parse().ok())
         })
     }
 
@@ -143,8 +148,7 @@ fn two_windows_call_each_other() {
         // Ada types the ID, picks her microphone in the green room, and calls
         ada.write(ID_FIELD, &id.to_string(), &[]);
         ada.press("Video call");
-        ada.press("Microphone");
-        ada.press(MICROPHONE_NAME);
+        ada.choose("Microphone", MICROPHONE_NAME);
         ada.press(START_CALL);
         bea.reads("Ada");
         bea.press("Accept");

@@ -24,6 +24,8 @@ pub enum Role {
     Passive,
     /// Takes text.
     Field,
+    /// Opens a list to choose from.
+    List,
     /// Everything that can be pressed.
     Active,
 }
@@ -32,6 +34,7 @@ impl Role {
     /// From the numbers of AT-SPI (`AtspiRole` in atspi-constants.h).
     fn of(number: u32) -> Self {
         match number {
+            11 => Self::List,                                        // combo box
             16 | 23 | 27 | 29 | 39 | 69 | 75 | 116 => Self::Passive, // dialog frame image label panel window application static
             40 | 60 | 61 | 79 => Self::Field,                        // password-text terminal text entry
             _ => Self::Active,
@@ -95,14 +98,10 @@ impl Accessibility {
         }
     }
 
-    /// The control to press whose name begins so: a button, an entry of a list, a drop-down.
-    pub fn button(&self, process: u32, name: &str) -> Control {
-        self.find(process, &format!("control “{name}”"), |c| c.role == Role::Active && c.name.starts_with(name))
-    }
-
-    /// The text field of this name.
-    pub fn field(&self, process: u32, name: &str) -> Control {
-        self.find(process, &format!("field “{name}”"), |c| c.role == Role::Field && c.name.starts_with(name))
+    /// The control of this kind and name; a name that ends in `…` stands for all that begin so.
+    pub fn control(&self, process: u32, role: Role, name: &str) -> Control {
+        let named = |c: &Control| name.strip_suffix('…').map_or(c.name == name, |start| c.name.starts_with(start));
+        self.find(process, &format!("{role:?} “{name}”"), |c| c.role == role && named(c))
     }
 
     /// Waits until some control's name or text holds these words.
