@@ -2,5 +2,9 @@
 //! headless command line, a test) holds a [`Handle`] and nothing else.
 
 pub mod handle;
+pub mod history;
+pub mod identity;
+pub mod preferences;
+pub mod profile;
 
 pub use handle::{Desk, Handle, Refused};
