@@ -1,1 +1,11 @@
-//! rtc
+//! Floor 3: WebRTC. One [`peer::Peer`] is one peer connection with its media and data channels, on the webrtc crate.
+//!
+//! What the rest of the program sees is small: JSON descriptions and candidates ([`description`]), encoded media in and
+//! out through bounded queues ([`sender`], [`receiver`]), named data channels ([`channel`]) and figures ([`stats`]).
+//! Two parts are pure machines with time as an argument: [`assembler`] (RTP packets → access units) and [`rate`].
+//!
+//! Invariants: every peer connection is closed by name, never by `Drop`; handlers that run on the connection's own task
+//! only `try_send`; every queue is bounded.
+
+pub mod channel;
+pub mod description;
