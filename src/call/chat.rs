@@ -21,8 +21,8 @@ use crate::model::chat::{Delivery, MAX_TEXT};
 /// Most texts that may wait for their acknowledgement.
 pub const MAX_PENDING: usize = 256;
 
-/// Longest frame that is looked at, bytes: a text of [`MAX_TEXT`] with every character escaped fits.
-pub const MAX_FRAME: usize = 6 * MAX_TEXT + 1024;
+/// Longest frame, bytes: what one message of the data channel holds.
+pub const MAX_FRAME: usize = 64 * 1024;
 
 /// Why a text is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

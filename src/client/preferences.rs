@@ -31,6 +31,11 @@ pub fn load(profile: &Profile) -> (Settings, Option<String>) {
     (Settings::default(), Some(problem))
 }
 
+/// The settings of a profile that may be in use by another copy: read only, `None` where they are no good.
+pub fn peek(directory: &std::path::Path) -> Option<Settings> {
+    parse(&fs::read_to_string(directory.join(FILE)).ok()?).ok()
+}
+
 /// Keeps the settings.
 ///
 /// # Errors
