@@ -7,6 +7,11 @@
 //! Invariants: a source delivers pictures at its own pace and never a burst of late ones; every wait has a limit; what
 //! goes wrong is a [`DeviceError`] that tells a person what to do.
 
+pub mod audio;
+#[cfg(feature = "gui")]
+pub mod sound;
+pub mod tone;
+pub mod wavfile;
 #[cfg(feature = "gui")]
 mod camera;
 pub mod list;

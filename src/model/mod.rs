@@ -20,5 +20,6 @@ pub mod outcome;
 pub mod settings;
 pub mod slot;
 pub mod snapshot;
+pub mod sound;
 pub mod source;
 pub mod stats;

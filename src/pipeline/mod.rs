@@ -10,6 +10,7 @@
 //! handed over by newest-wins slots: a slow reader loses pictures, it never delays anyone. A worker's panic ends its
 //! track, not the program.
 
+pub mod audio;
 mod freeze;
 pub mod publish;
 pub mod subscribe;
