@@ -60,7 +60,7 @@ impl From<StartError> for Exit {
             StartError::Profile(ProfileError::InUse(_)) => IN_USE,
             StartError::Profile(_) | StartError::History(_) => PROFILE,
             StartError::Server(_) => SERVER,
-            StartError::Name(_) | StartError::Video(_) => USAGE,
+            StartError::Settings(_) => USAGE,
             StartError::Thread(_) => FAILED,
         };
         Self::new(code, error)

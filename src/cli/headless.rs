@@ -44,7 +44,7 @@ pub fn run(common: &Common, headless: &Headless) -> anyhow::Result<u8> {
     config.answer = headless.answer.into();
     config.stats_every = headless.stats;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (handle, running) = client::start(config).map_err(exit::Exit::from)?;
+    let (handle, mut running) = client::start(config).map_err(exit::Exit::from)?;
     let mut driver = Driver {
         notices: running.first_notices(),
         snapshots: handle.snapshots(),

@@ -45,7 +45,7 @@ pub fn run(common: &Common, test: &TestCall) -> anyhow::Result<u8> {
     config.overrides = chosen(common);
     config.server = ServerChoice::None;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (handle, running) = client::start(config).map_err(exit::Exit::from)?;
+    let (handle, mut running) = client::start(config).map_err(exit::Exit::from)?;
     let mut tester =
         Tester { notices: running.first_notices(), snapshots: handle.snapshots(), handle, notes: Vec::new() };
     if !test.json {
