@@ -10,5 +10,6 @@
 pub mod opus;
 pub mod colour;
 pub mod h264;
+pub mod opus;
 pub mod scale;
 pub mod timecode;

@@ -9,13 +9,13 @@
 
 pub mod audio;
 #[cfg(feature = "gui")]
-pub mod sound;
-pub mod tone;
-pub mod wavfile;
-#[cfg(feature = "gui")]
 mod camera;
 pub mod list;
 mod pattern;
+#[cfg(feature = "gui")]
+pub mod sound;
+pub mod tone;
+pub mod wavfile;
 mod y4m;
 
 use std::time::Duration;

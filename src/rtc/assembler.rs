@@ -209,8 +209,7 @@ impl Assembler {
     /// Last packet of the unit that begins at `first`, if all of it is there.
     fn complete(&self, first: u64) -> Option<u64> {
         let timestamp = self.kept.get(&first)?.timestamp;
-        let mut expected = first;
-        for (sequence, kept) in self.kept.range(first..) {
+        for (expected, (sequence, kept)) in (first..).zip(self.kept.range(first..)) {
             if *sequence != expected {
                 return None;
             }
@@ -221,21 +220,14 @@ impl Assembler {
             if kept.marker || (kept.payload.is_empty() && expected == first) {
                 return Some(expected);
             }
-            expected += 1;
         }
         None
     }
 
     /// Whether a packet after `next` is there and one before it missing.
     fn first_gap(&self, now: Instant) -> Option<Instant> {
-        let mut expected = self.next?;
-        for sequence in self.kept.keys() {
-            if *sequence != expected {
-                return Some(self.gap_since.unwrap_or(now));
-            }
-            expected += 1;
-        }
-        None
+        let hole = (self.next?..).zip(self.kept.keys()).any(|(expected, sequence)| *sequence != expected);
+        hole.then(|| self.gap_since.unwrap_or(now))
     }
 
     fn take(&mut self, first: u64, last: u64) -> Result<Option<AccessUnit>, Damaged> {

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rtc::peer_connection::transport::RTCIceCandidateType;
+use rtc::peer_connection::transport::{RTCIceCandidate, RTCIceCandidatePair, RTCIceCandidateType};
 use rtc::statistics::report::{RTCStatsReport, RTCStatsReportEntry};
-use rtc::statistics::stats::ice_candidate::RTCIceCandidateStats;
 
 use super::receiver::Received;
 use super::sender::Sent;
@@ -76,30 +75,27 @@ impl Counters {
     }
 }
 
-fn describe(candidate: &RTCIceCandidateStats) -> String {
-    let address = candidate.address.as_deref().unwrap_or("?");
-    let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-    format!("{address}:{} {}", candidate.port, candidate.candidate_type)
+fn describe(candidate: &RTCIceCandidate) -> String {
+    let address = &candidate.address;
+    let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+    format!("{address}:{} {}", candidate.port, candidate.typ)
 }
 
-/// The chosen path, as far as there is one.
-pub(crate) fn path(report: &RTCStatsReport) -> Transport {
-    let chosen = report.transport().map(|transport| transport.selected_candidate_pair_id.clone()).unwrap_or_default();
-    let pair = match report.get(&chosen) {
-        Some(RTCStatsReportEntry::IceCandidatePair(pair)) => pair,
-        _ => return Transport::default(),
+/// The chosen path, as far as there is one. The pair is asked of the ICE transport: the report's own references to its
+/// candidates lead nowhere.
+pub(crate) fn path(report: &RTCStatsReport, chosen: Option<&RTCIceCandidatePair>) -> Transport {
+    let Some(chosen) = chosen else { return Transport::default() };
+    let id = report.transport().map(|transport| transport.selected_candidate_pair_id.clone()).unwrap_or_default();
+    let rtt = match report.get(&id) {
+        Some(RTCStatsReportEntry::IceCandidatePair(pair)) => pair.current_round_trip_time,
+        _ => 0.0,
     };
-    let candidate = |id: &str| match report.get(id) {
-        Some(RTCStatsReportEntry::LocalCandidate(c) | RTCStatsReportEntry::RemoteCandidate(c)) => Some(c),
-        _ => None,
-    };
-    let (local, remote) = (candidate(&pair.local_candidate_id), candidate(&pair.remote_candidate_id));
-    let relayed = [local, remote].into_iter().flatten().any(|c| c.candidate_type == RTCIceCandidateType::Relay);
+    let ends = [chosen.local(), chosen.remote()];
     Transport {
-        rtt_ms: (pair.current_round_trip_time > 0.0).then_some(pair.current_round_trip_time * 1000.0),
-        local: local.map(describe),
-        remote: remote.map(describe),
-        relayed,
+        rtt_ms: (rtt > 0.0).then_some(rtt * 1000.0),
+        local: Some(describe(ends[0])),
+        remote: Some(describe(ends[1])),
+        relayed: ends.iter().any(|end| end.typ == RTCIceCandidateType::Relay),
     }
 }
 
