@@ -154,6 +154,14 @@ fn seconds(text: &str) -> Result<std::time::Duration, String> {
     }
 }
 
+/// One line for people on standard output.
+fn say(line: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 /// Does what the arguments say; returns the exit code.
 ///
 /// # Errors

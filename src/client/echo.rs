@@ -21,6 +21,7 @@ use crate::model::frame::VideoFrame;
 use crate::model::id::PeerId;
 use crate::model::slot::{Closed, Player};
 use crate::model::sound::{SILENCE, Tick};
+use crate::model::source::SinkSpec;
 use crate::model::stats::{Percentiles, Stats};
 use crate::session::{
     AudioInput, AudioOutput, CONTROL, Description, DescriptionKind, Message, PeerConfig, Session, SessionConfig,
@@ -77,11 +78,12 @@ impl Echo {
         };
         let (session, events) = Session::start(SessionConfig {
             camera,
-            microphone: AudioInput::custom({
+            microphone: AudioInput::Custom({
                 let sound = Arc::clone(&sound);
-                move || Ok(Box::new(DelayedSound(Arc::clone(&sound))))
+                Arc::new(move || Ok(Box::new(DelayedSound(Arc::clone(&sound)))))
             }),
-            speaker: AudioOutput::custom(move || Ok(Box::new(DelayedSound(Arc::clone(&sound))))),
+            speaker: AudioOutput::Custom(Arc::new(move || Ok(Box::new(DelayedSound(Arc::clone(&sound)))))),
+            ring: SinkSpec::None.into(),
             video,
             ice_servers: Vec::new(),
         });
@@ -100,11 +102,14 @@ impl Echo {
     }
 
     /// What it got of us, and capture-to-decoded latency of our pictures there.
-    pub(super) async fn measured(&self) -> (Stats, Option<Percentiles>) {
-        let stats = self.session.stats(CALLER).await.unwrap_or_default();
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let latency = Percentiles::of(&mut samples).or(stats.received.video.latency_ms);
-        (stats, latency)
+    pub(super) fn measured(&self) -> impl Future<Output = (Stats, Option<Percentiles>)> + Send + 'static {
+        let (session, samples) = (self.session.clone(), Arc::clone(&self.samples));
+        async move {
+            let stats = session.stats(CALLER).await.unwrap_or_default();
+            let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let latency = Percentiles::of(&mut samples).or(stats.received.video.latency_ms);
+            (stats, latency)
+        }
     }
 
     /// Ends it, within the session's three seconds.

@@ -1,5 +1,7 @@
 //! The verdict of a test call: figures in, words out.
 
+use std::time::Instant;
+
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::snapshot::EchoReport;
 use crate::model::stats::{Percentiles, Stats};
@@ -32,8 +34,10 @@ pub(super) struct Findings {
     pub from: Stats,
     /// See `from`.
     pub to: Stats,
-    /// Seconds between them.
-    pub seconds: f64,
+    /// When they were taken.
+    pub from_at: Option<Instant>,
+    /// See `from_at`.
+    pub to_at: Option<Instant>,
     /// The echo's figures at the end: what it got of us.
     pub there: Stats,
     /// Video bits per second that came back, each interval.
@@ -64,7 +68,11 @@ fn mean(values: &[u64]) -> u64 {
 pub(super) fn report(found: &Findings) -> EchoReport {
     let (from, to) = (&found.from.received, &found.to.received);
     let frames = to.video.frames.saturating_sub(from.video.frames);
-    let fps = if found.seconds > 0.0 { frames as f64 / found.seconds } else { 0.0 };
+    let seconds = match (found.from_at, found.to_at) {
+        (Some(from), Some(to)) => to.saturating_duration_since(from).as_secs_f64(),
+        _ => 0.0,
+    };
+    let fps = if seconds > 0.0 { frames as f64 / seconds } else { 0.0 };
     let packets = |s: &Stats| {
         let (video, audio) = (&s.received.video, &s.received.audio);
         (video.lost + audio.lost, video.packets + video.lost + audio.packets + audio.lost)
@@ -147,8 +155,10 @@ mod tests {
     }
 
     fn fine() -> Findings {
+        let now = Instant::now();
         let mut found = Findings {
-            seconds: 7.0,
+            from_at: Some(now),
+            to_at: Some(now + std::time::Duration::from_secs(7)),
             camera: open(),
             microphone: open(),
             speaker: open(),

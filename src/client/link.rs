@@ -9,10 +9,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::actor::Beside;
 use super::wire::CHAT;
 use crate::call::control::Control;
-use crate::model::id::CallId;
-use crate::session::{CONTROL, Candidate, ChannelConfig, Description, DescriptionKind, Message, PeerConfig, Session};
+use crate::model::body::Body;
+use crate::session::{
+    CONTROL, Candidate, ChannelConfig, Description, DescriptionKind, Message, PeerConfig, Session, SessionError,
+};
 
 /// Longest a step may take. Descriptions take milliseconds; a machine under load may need a second.
 const STEP: Duration = Duration::from_secs(5);
@@ -21,17 +24,18 @@ const STEP: Duration = Duration::from_secs(5);
 const BYE: Duration = Duration::from_millis(250);
 
 /// One step.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     /// Build the connection, without a word to anybody.
-    Prepare {
-        /// Whether our picture goes out.
-        video: bool,
-    },
+    Prepare,
     /// Make the first offer.
     Offer,
-    /// Take their offer (the first or a later one) and answer it.
+    /// Take their first offer and answer it.
     Answer(String),
+    /// Look for another path: a later offer.
+    Restart,
+    /// Take a later offer of theirs and answer it.
+    AnswerAgain(String),
     /// Take their answer.
     TakeAnswer(String),
     /// Take a candidate of theirs.
@@ -41,10 +45,12 @@ pub(super) enum Step {
 /// What came of a step.
 #[derive(Debug)]
 pub(super) enum Done {
-    /// Our offer.
-    Offered(String),
-    /// Our answer.
-    Answered(String),
+    /// The connection is there, and with it the player of their pictures.
+    Prepared,
+    /// Our first offer, or our answer to theirs.
+    Described(String),
+    /// A later offer or answer of ours.
+    Renegotiated(Body),
     /// A step without which there is no call failed, with what happened.
     Failed(String),
 }
@@ -59,8 +65,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// For the call `call`, whose peer is called `peer` in the session. Results go to `done`.
-    pub(super) fn start(session: &Session, call: CallId, peer: String, done: mpsc::Sender<(CallId, Done)>) -> Self {
+    /// With the peer called `peer` in the session. Results go to `done`.
+    pub(super) fn start(session: &Session, peer: String, done: mpsc::Sender<Beside>) -> Self {
         let (steps, mut next_step) = mpsc::channel(128);
         let (frames, mut next_frame) = mpsc::channel(1024);
         let worker = Worker { session: session.clone(), peer: peer.clone() };
@@ -81,7 +87,7 @@ impl Link {
                     }
                 };
                 // overflow: await; the actor reads
-                if done.send((call, result)).await.is_err() {
+                if done.send(Beside::Step(worker.peer.clone(), result)).await.is_err() {
                     return;
                 }
             }
@@ -141,9 +147,11 @@ impl Link {
 
 fn word(step: &Step) -> &'static str {
     match step {
-        Step::Prepare { .. } => "preparing the connection",
+        Step::Prepare => "preparing the connection",
         Step::Offer => "making an offer",
         Step::Answer(_) => "answering the offer",
+        Step::Restart => "looking for another path",
+        Step::AnswerAgain(_) => "answering a later offer",
         Step::TakeAnswer(_) => "taking the answer",
         Step::Candidate(_) => "taking a candidate",
     }
@@ -157,19 +165,29 @@ struct Worker {
 impl Worker {
     /// Does it. The error says whether the call cannot go on without.
     async fn step(&self, step: Step) -> Result<Option<Done>, (bool, String)> {
-        let fatal = |e: crate::session::SessionError| (true, e.to_string());
+        let fatal = |e: SessionError| (true, e.to_string());
+        let harmless = |e: SessionError| (false, e.to_string());
         let (session, peer) = (&self.session, self.peer.as_str());
         match step {
-            Step::Prepare { video } => {
+            Step::Prepare => {
                 let channels = vec![ChannelConfig::reliable(CHAT)];
-                let config = PeerConfig { video, channels, ..PeerConfig::default() };
+                let config = PeerConfig { channels, ..PeerConfig::default() };
                 session.add_peer(peer, config).await.map_err(fatal)?;
-                Ok(None)
+                Ok(Some(Done::Prepared))
             }
-            Step::Offer => Ok(Some(Done::Offered(session.create_offer(peer).await.map_err(fatal)?.sdp))),
+            Step::Offer => Ok(Some(Done::Described(session.create_offer(peer).await.map_err(fatal)?.sdp))),
             Step::Answer(sdp) => {
                 let offer = Description { kind: DescriptionKind::Offer, sdp };
-                Ok(Some(Done::Answered(session.accept_offer(peer, offer).await.map_err(fatal)?.sdp)))
+                Ok(Some(Done::Described(session.accept_offer(peer, offer).await.map_err(fatal)?.sdp)))
+            }
+            Step::Restart => {
+                let sdp = session.create_offer(peer).await.map_err(harmless)?.sdp;
+                Ok(Some(Done::Renegotiated(Body::Offer { sdp })))
+            }
+            Step::AnswerAgain(sdp) => {
+                let offer = Description { kind: DescriptionKind::Offer, sdp };
+                let sdp = session.accept_offer(peer, offer).await.map_err(harmless)?.sdp;
+                Ok(Some(Done::Renegotiated(Body::Answer { sdp })))
             }
             Step::TakeAnswer(sdp) => {
                 let answer = Description { kind: DescriptionKind::Answer, sdp };
@@ -178,7 +196,7 @@ impl Worker {
             }
             Step::Candidate(candidate) => {
                 // One bad candidate is no reason to end a call: there are others.
-                session.accept_candidate(peer, candidate).await.map_err(|e| (false, e.to_string()))?;
+                session.accept_candidate(peer, candidate).await.map_err(harmless)?;
                 Ok(None)
             }
         }

@@ -28,7 +28,6 @@ pub mod history;
 pub mod identity;
 mod link;
 pub mod preferences;
-pub mod process;
 pub mod profile;
 pub mod signaling;
 mod start;

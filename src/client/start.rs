@@ -79,7 +79,8 @@ pub fn start(config: ClientConfig) -> Result<(Handle, Running), StartError> {
     let thread = std::thread::Builder::new().name("client".into()).spawn(move || {
         runtime.block_on(async move {
             let kept = Kept { profile, history, settings, problems };
-            Actor::new(config, keys, kept, desk).run().await;
+            let (actor, inbox) = Actor::start(config, keys, kept, desk).await;
+            actor.run(inbox).await;
         });
         runtime.shutdown_timeout(Duration::from_millis(500));
         let _ = done.send(()); // nobody waits: the program is ending anyway

@@ -1,4 +1,6 @@
-//! Names and conversions shared by both ends of a call.
+//! Names, conversions and clocks shared by the files of this folder.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::body;
 use crate::session;
@@ -24,4 +26,14 @@ pub(super) fn candidate_out(candidate: session::Candidate) -> body::Candidate {
         sdp_m_line_index: candidate.sdp_m_line_index,
         username_fragment: candidate.username_fragment,
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX))
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
 }
