@@ -542,10 +542,16 @@ impl Calls {
                     call.theirs.push(candidate);
                 }
             }
-            (Body::Candidate(candidate), State::Answering | State::Connecting | State::Connected | State::Reconnecting) => {
+            (
+                Body::Candidate(candidate),
+                State::Answering | State::Connecting | State::Connected | State::Reconnecting,
+            ) => {
                 self.out.push_back(Output::RemoteCandidate { call: id, candidate });
             }
-            (body @ (Body::Offer { .. } | Body::Answer { .. }), State::Connecting | State::Connected | State::Reconnecting) => {
+            (
+                body @ (Body::Offer { .. } | Body::Answer { .. }),
+                State::Connecting | State::Connected | State::Reconnecting,
+            ) => {
                 self.out.push_back(Output::Renegotiate { call: id, body });
             }
             (Body::Decline { reason }, State::Calling | State::Ringing) => self.end(match reason {
@@ -554,11 +560,13 @@ impl Calls {
             }),
             (Body::Busy, State::Calling | State::Ringing) => self.end(Outcome::Busy),
             // Also after it was taken: the two crossed, and the caller's word holds.
-            (Body::Cancel { reason }, State::Incoming | State::Answering | State::Connecting) => self.end(match reason {
-                CancelReason::NoAnswer => Outcome::NoAnswer,
-                CancelReason::Unreachable => Outcome::Unreachable,
-                CancelReason::Cancelled | CancelReason::Replaced | CancelReason::Other => Outcome::Cancelled,
-            }),
+            (Body::Cancel { reason }, State::Incoming | State::Answering | State::Connecting) => {
+                self.end(match reason {
+                    CancelReason::NoAnswer => Outcome::NoAnswer,
+                    CancelReason::Unreachable => Outcome::Unreachable,
+                    CancelReason::Cancelled | CancelReason::Replaced | CancelReason::Other => Outcome::Cancelled,
+                })
+            }
             (Body::Bye { reason: ByeReason::Failed }, _) => self.end(Outcome::Failed(THEIRS_FAILED.into())),
             (Body::Bye { .. }, State::Incoming) => self.end(Outcome::Cancelled),
             (Body::Bye { .. }, State::Calling | State::Ringing) => self.end(Outcome::Declined),
@@ -667,7 +675,8 @@ impl Calls {
 
     fn tick(&mut self, now: Instant) {
         self.restart(now);
-        let Some(state) = self.call.as_ref().filter(|call| call.until.is_some_and(|at| at <= now)).map(|c| c.state) else {
+        let Some(state) = self.call.as_ref().filter(|call| call.until.is_some_and(|at| at <= now)).map(|c| c.state)
+        else {
             return;
         };
         let failed = Body::Bye { reason: ByeReason::Failed };

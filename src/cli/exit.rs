@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::client::profile::ProfileError;
 use crate::client::StartError;
+use crate::client::profile::ProfileError;
 
 /// All went well; with `--call`: the call was taken.
 pub const OK: u8 = 0;

@@ -256,12 +256,8 @@ mod tests {
     #[test]
     fn a_stats_line_has_the_promised_keys() {
         let id = PeerId::from_public_key(&[1; 32]);
-        let notice = Notice::Stats {
-            call: CallId([0; 16]),
-            peer: Callee::Peer(id),
-            t_ms: 5,
-            stats: Box::new(Stats::default()),
-        };
+        let notice =
+            Notice::Stats { call: CallId([0; 16]), peer: Callee::Peer(id), t_ms: 5, stats: Box::new(Stats::default()) };
         let line = event(&notice, |_| String::new());
         for (path, keys) in [
             ("", "event t_ms peer received sent transport process"),

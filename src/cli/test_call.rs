@@ -125,7 +125,7 @@ impl Tester {
         self.handle.command(Command::Preview(true))?;
         let settled = self
             .snapshots
-            .wait_for(|s| [&s.media.camera, &s.media.microphone].into_iter().all(|state| is_settled(state)));
+            .wait_for(|s| [&s.media.camera, &s.media.microphone].into_iter().all(is_settled));
         let media = match timeout(OPEN_LIMIT, settled).await {
             Ok(snapshot) => snapshot?.media.clone(),
             Err(_) => self.handle.snapshot().media.clone(),

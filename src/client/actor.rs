@@ -123,7 +123,6 @@ pub(super) struct Incoming {
 pub(super) struct Actor {
     pub(super) desk: Desk,
     pub(super) me: PeerId,
-    keys: KeyPair,
     pub(super) config: ClientConfig,
     pub(super) profile: Profile,
     pub(super) history: History,
@@ -340,9 +339,8 @@ impl Actor {
     /// Gives texts on their way the time to arrive.
     async fn flush_chat(&mut self, inbox: &mut Inbox) {
         let until = Instant::now() + FLUSH;
-        let pending = |actor: &Self| {
-            actor.active.as_ref().is_some_and(|a| a.stage == Stage::Connected && a.talk.is_pending())
-        };
+        let pending =
+            |actor: &Self| actor.active.as_ref().is_some_and(|a| a.stage == Stage::Connected && a.talk.is_pending());
         while pending(self) {
             tokio::select! {
                 Some(event) = inbox.media.recv() => self.session_event(event),

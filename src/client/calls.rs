@@ -245,15 +245,7 @@ impl Actor {
         }
     }
 
-    fn ended(
-        &mut self,
-        call: CallId,
-        id: PeerId,
-        name: String,
-        direction: Direction,
-        video: bool,
-        outcome: Outcome,
-    ) {
+    fn ended(&mut self, call: CallId, id: PeerId, name: String, direction: Direction, video: bool, outcome: Outcome) {
         self.session.stop_sound(Sound::Ringback);
         let now = Instant::now();
         let peer = if id == echo::id() { Callee::Echo } else { Callee::Peer(id) };

@@ -174,10 +174,7 @@ mod tests {
 
         let mut later = Conversation::new(Some(peer), &history);
         let texts: Vec<_> = later.lines().iter().map(|l| (l.number, l.mine, l.text.clone(), l.delivery)).collect();
-        assert_eq!(
-            texts,
-            [(1, true, "hello".into(), Delivery::Received), (2, false, "hi".into(), Delivery::Received)]
-        );
+        assert_eq!(texts, [(1, true, "hello".into(), Delivery::Received), (2, false, "hi".into(), Delivery::Received)]);
         assert_eq!(later.write("again", 9, &history).unwrap().0, 3);
         later.handle(Input::End, 10, &history);
         assert_eq!(later.lines()[2].delivery, Delivery::Failed);

@@ -133,7 +133,8 @@ impl Actor {
             }
             Err(e) => e,
         };
-        let named: Vec<_> = self.recents.iter().filter(|recent| recent.name.to_lowercase() == text.to_lowercase()).collect();
+        let named: Vec<_> =
+            self.recents.iter().filter(|recent| recent.name.to_lowercase() == text.to_lowercase()).collect();
         match named[..] {
             [one] => Ok(Callee::Peer(one.id)),
             [_, _, ..] => Err(format!("several people are called “{text}”; choose one in the list of recent calls")),

@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn an_override_is_not_kept_until_chosen() {
         let kept = Settings { name: "Noor".into(), ..Settings::default() };
-        let mut overrides = Overrides { name: Some("Test".into()), camera: Some(VideoSpec::Scene), ..Default::default() };
+        let mut overrides =
+            Overrides { name: Some("Test".into()), camera: Some(VideoSpec::Scene), ..Default::default() };
         let mut chosen = overrides.over(&kept);
         assert_eq!((chosen.name.as_str(), &chosen.camera), ("Test", &VideoSpec::Scene));
         chosen.camera = VideoSpec::Bars;

@@ -35,7 +35,9 @@ fn target(url: &str) -> Result<(String, u16), ConnectError> {
         Some("wss") => 443,
         Some(other) => {
             let hint = if other == "https" { "wss" } else { "ws" };
-            return Err(for_good(format!("a server's address begins with ws:// or wss://, not {other}://; try {hint}://")));
+            return Err(for_good(format!(
+                "a server's address begins with ws:// or wss://, not {other}://; try {hint}://"
+            )));
         }
         None => return Err(not_a_url()),
     };
@@ -56,7 +58,8 @@ pub(super) async fn dial(url: &str) -> Result<Socket, ConnectError> {
         .max_write_buffer_size(4 * MAX_MESSAGE)
         .max_message_size(Some(2 * MAX_MESSAGE))
         .max_frame_size(Some(2 * MAX_MESSAGE));
-    let request = url.trim().into_client_request().map_err(|_| for_good(format!("“{url}” is not the address of a server")))?;
+    let request =
+        url.trim().into_client_request().map_err(|_| for_good(format!("“{url}” is not the address of a server")))?;
     let shaking = client_async_tls_with_config(request, stream, Some(sockets), None);
     match timeout(STEP, shaking).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -105,7 +108,9 @@ fn handshake(host: &str, port: u16, url: &str, error: &Error) -> String {
         }
         // rustls reports through io::Error of this kind: a certificate that is not valid, or no TLS at all.
         Error::Io(error) if secure && error.kind() == io::ErrorKind::InvalidData => {
-            format!("no secure connection to {server}: {error}; check the certificate, or try ws:// in your own network")
+            format!(
+                "no secure connection to {server}: {error}; check the certificate, or try ws:// in your own network"
+            )
         }
         Error::Tls(error) => format!("no secure connection to {server}: {error}; check the name"),
         Error::Io(_) | Error::ConnectionClosed if secure => {

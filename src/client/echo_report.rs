@@ -83,9 +83,9 @@ pub(super) fn report(found: &Findings) -> EchoReport {
 
     let mut bad = Vec::new();
     let mut missing = Vec::new();
-    let mut device = |state: &DeviceState, without: &str| match state {
+    let mut is_open = |state: &DeviceState, without: &'static str| match state {
         DeviceState::Failed(DeviceError::None(_) | DeviceError::NotBuilt) | DeviceState::Closed => {
-            missing.push(without.to_owned());
+            missing.push(without);
             false
         }
         DeviceState::Failed(why) => {
@@ -94,14 +94,12 @@ pub(super) fn report(found: &Findings) -> EchoReport {
         }
         DeviceState::Open { .. } | DeviceState::Opening => true,
     };
-    let picture = if found.camera_on {
-        device(&found.camera, "No camera: the others will hear you, not see you.")
-    } else {
-        missing.push("Your camera is off.".to_owned());
-        false
-    };
-    let sound = device(&found.microphone, "No microphone: the others will not hear you.");
-    device(&found.speaker, "No speaker: you will not hear the others.");
+    let picture = found.camera_on && is_open(&found.camera, "No camera: the others will hear you, not see you.");
+    let sound = is_open(&found.microphone, "No microphone: the others will not hear you.");
+    is_open(&found.speaker, "No speaker: you will not hear the others.");
+    if !found.camera_on {
+        missing.push("Your camera is off.");
+    }
     if picture && frames == 0 {
         bad.push("Your picture did not come back.".into());
     } else if picture && fps < f64::from(found.fps) * FPS_SHARE {
@@ -111,7 +109,7 @@ pub(super) fn report(found: &Findings) -> EchoReport {
         ));
     }
     if sound && found.muted {
-        missing.push("Your microphone is muted.".into());
+        missing.push("Your microphone is muted.");
     } else if sound && to.audio.packets == 0 {
         bad.push("Your sound did not come back.".into());
     } else if sound && found.level_dbfs.is_none() {
@@ -121,7 +119,10 @@ pub(super) fn report(found: &Findings) -> EchoReport {
         bad.push(format!("{:.0} % of the packets were lost.", loss * 100.0));
     }
     if let Some(latency) = found.latency_ms.filter(|l| l.p50 > LATENCY_MS) {
-        bad.push(format!("The picture is {:.0} ms late: close other programs, or choose a smaller picture.", latency.p50));
+        bad.push(format!(
+            "The picture is {:.0} ms late: close other programs, or choose a smaller picture.",
+            latency.p50
+        ));
     }
     let good = bad.is_empty();
     let head = match (good, missing.is_empty()) {
@@ -129,7 +130,11 @@ pub(super) fn report(found: &Findings) -> EchoReport {
         (true, false) => "The connection works.",
         (false, _) => "Something is not as it should be.",
     };
-    let verdict = std::iter::once(head.to_owned()).chain(bad).chain(missing).collect::<Vec<_>>().join(" ");
+    let verdict = std::iter::once(head.to_owned())
+        .chain(bad)
+        .chain(missing.into_iter().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join(" ");
     EchoReport {
         good,
         verdict,

@@ -35,7 +35,9 @@ impl Actor {
                 }
                 self.calls.handle(now, Input::Gone(peer));
             }
-            SignalEvent::Refused { .. } => self.take_over().await,
+            SignalEvent::Refused { .. } => {
+                self.take_over().await;
+            }
             SignalEvent::Dropped(why) => tracing::warn!("a message was dropped: {why}"),
             SignalEvent::ClockWrong { by_s } => {
                 let words = format!(
@@ -64,9 +66,7 @@ impl Actor {
             ));
         }
         let news = match &state {
-            ServerState::Online { url, .. } if !was_online => {
-                Some(Notice::Online { id: self.me, server: url.clone() })
-            }
+            ServerState::Online { url, .. } if !was_online => Some(Notice::Online { id: self.me, server: url.clone() }),
             ServerState::Offline { reason } => Some(Notice::Offline { reason: reason.clone() }),
             ServerState::Reconnecting { reason, .. } if self.server_told != Some(false) => {
                 Some(Notice::Offline { reason: reason.clone() })
@@ -127,11 +127,7 @@ impl Actor {
             SessionEvent::MediaState { camera, microphone, speaker } => {
                 (self.media.camera, self.media.microphone, self.media.speaker) = (camera, microphone, speaker);
             }
-            SessionEvent::DevicesListed(devices) => {
-                if *self.devices != devices {
-                    self.devices = Arc::new(devices);
-                }
-            }
+            SessionEvent::DevicesListed(devices) if *self.devices != devices => self.devices = Arc::new(devices),
             _ => {}
         }
     }
@@ -295,8 +291,7 @@ impl Actor {
     /// Once a test call has run long enough, asks the echo what it got of us.
     fn ask_echo(&mut self, now: Instant) {
         let Some(active) = self.active.as_mut().filter(|active| active.stage == Stage::Connected) else { return };
-        let long_enough =
-            active.connected.is_some_and(|at| now - at >= Duration::from_secs(AFTER_SECONDS.into()));
+        let long_enough = active.connected.is_some_and(|at| now - at >= Duration::from_secs(AFTER_SECONDS.into()));
         let Some(test) = active.test.as_mut().filter(|test| long_enough && !test.asked) else { return };
         test.asked = true;
         let Some(measuring) = test.echo.as_ref().map(|echo| echo.measured()) else { return };

@@ -268,7 +268,9 @@ impl Driver {
     }
 }
 
-async fn dialed(dialing: &mut Option<BoxFuture<'static, Result<Socket, ConnectError>>>) -> Result<Socket, ConnectError> {
+async fn dialed(
+    dialing: &mut Option<BoxFuture<'static, Result<Socket, ConnectError>>>,
+) -> Result<Socket, ConnectError> {
     match dialing {
         Some(dialing) => dialing.await,
         None => std::future::pending().await,

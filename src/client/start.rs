@@ -65,7 +65,8 @@ pub fn start(config: ClientConfig) -> Result<(Handle, Running), StartError> {
     let (settings, settings_problem) = preferences::load(&profile);
     preferences::check(&config.overrides.over(&settings)).map_err(StartError::Settings)?;
     let (history, history_problem) = History::open(&profile)?;
-    let first = Snapshot { id: Some(keys.id()), settings: config.overrides.over(&settings).into(), ..Snapshot::default() };
+    let first =
+        Snapshot { id: Some(keys.id()), settings: config.overrides.over(&settings).into(), ..Snapshot::default() };
     let (handle, desk) = pair(first);
     let first_notices = handle.notices(); // before the actor can say anything
     let problems = [("settings", settings_problem), ("history", history_problem)];

@@ -7,7 +7,6 @@
 //! Invariant: whatever comes from a network or a device may be wrong in any way; it is answered by an error, never by a
 //! panic.
 
-pub mod opus;
 pub mod colour;
 pub mod h264;
 pub mod opus;

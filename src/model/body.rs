@@ -242,7 +242,8 @@ fn within(text: String, most: usize) -> Result<String, BodyError> {
 pub fn clean_name(name: &str) -> String {
     // Bidirectional overrides and zero-width characters let a name pose as another text around it.
     let odd = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     let plain: String = name.chars().map(|c| if odd(c) { ' ' } else { c }).take(4 * MAX_NAME).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_NAME).collect()

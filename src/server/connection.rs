@@ -25,7 +25,8 @@ const READ_BUFFER: usize = 4096;
 /// How long a client may take to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-const UPGRADE_REQUIRED: &[u8] = b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
+const UPGRADE_REQUIRED: &[u8] =
+    b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\
 Content-Type: text/plain; charset=utf-8\r\nContent-Length: 57\r\n\r\n\
 This is a Visavis signaling server; it speaks WebSocket.\n";
 

@@ -206,13 +206,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, shared: Shared,
     }
 }
 
-fn admit(
-    tasks: &mut JoinSet<()>,
-    stream: TcpStream,
-    address: SocketAddr,
-    config: &Arc<ServerConfig>,
-    shared: &Shared,
-) {
+fn admit(tasks: &mut JoinSet<()>, stream: TcpStream, address: SocketAddr, config: &Arc<ServerConfig>, shared: &Shared) {
     // Handshakes under way have no place in the hub yet: bound them together with the connections.
     if tasks.len() >= config.limits.connections as usize + 256 {
         return; // overflow: the newest is dropped

@@ -439,4 +439,3 @@ fn short(text: &str) -> String {
     let line: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
     if line.is_empty() { "no reason given".to_owned() } else { line }
 }
-

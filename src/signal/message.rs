@@ -383,7 +383,8 @@ mod tests {
             a.sign(&hello().signed_bytes(a.id())),
             envelope.sig
         );
-        let page: String = include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
+        let page: String =
+            include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
         assert!(page.contains(&mine), "the page should say:\n{mine}");
     }
 
