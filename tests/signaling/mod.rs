@@ -1,6 +1,7 @@
 //! What tests of the server share: servers on free ports, a client written against the specification, and waiting.
 
 #![allow(dead_code, reason = "each test file takes what it needs of this")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::Future;
 use std::time::{Duration, Instant};
