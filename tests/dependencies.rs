@@ -47,7 +47,7 @@ fn host() -> String {
 
 fn packages() -> Vec<Value> {
     let metadata = cargo(&["metadata", "--locked", "--format-version=1", "--filter-platform", &host()]);
-    let Value::Array(packages) = serde_json::from_str::<Value>(&metadata).unwrap()["packages"].take() else {
+    let Value::Array(packages) = serde_json::from_str::<Value>(&metadata).expect("JSON")["packages"].take() else {
         panic!("cargo names no packages");
     };
     packages

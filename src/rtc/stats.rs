@@ -39,6 +39,8 @@ pub struct Figures {
     pub plis: u64,
     /// Share of our video the other side's newest report says was lost; `None` before the first.
     pub lost_share: Option<f64>,
+    /// Reports of the other side about our video.
+    pub reports: u64,
 }
 
 /// Counters shared with the tasks.
@@ -62,7 +64,7 @@ impl Counters {
             let packets = get(&received.packets);
             Count { packets, bytes: get(&received.bytes), lost: get(&received.expected).saturating_sub(packets) }
         };
-        let reported = get(&self.heard.reports) > 0;
+        let reports = get(&self.heard.reports);
         Figures {
             video_out: sent(&self.video_out),
             audio_out: sent(&self.audio_out),
@@ -70,7 +72,8 @@ impl Counters {
             audio_in: received(&self.audio_in),
             nacks: get(&self.heard.nacks),
             plis: get(&self.heard.plis),
-            lost_share: reported.then(|| f64::from(self.heard.fraction_lost.load(Ordering::Relaxed)) / 256.0),
+            reports,
+            lost_share: (reports > 0).then(|| f64::from(self.heard.fraction_lost.load(Ordering::Relaxed)) / 256.0),
         }
     }
 }

@@ -36,8 +36,11 @@ impl Source {
         inside.split('/').filter(|part| !matches!(*part, "mod" | "lib" | "main")).collect()
     }
 
-    /// The code before the unit tests at its bottom.
+    /// The code before the unit tests at its bottom; none of a `tests.rs`.
     pub fn without_tests(&self) -> &str {
+        if self.path.ends_with("/tests.rs") {
+            return "";
+        }
         let end = self.code.find("#[cfg(test)]\nmod ").unwrap_or(self.code.len());
         &self.code[..end]
     }
