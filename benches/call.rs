@@ -60,14 +60,14 @@ async fn scene(name: &str, video: VideoRequest, length: Duration) {
         session.stats(peer).await.unwrap();
     }
     let (begun, cpu) = (Instant::now(), process().cpu_s);
-    // The newest 2 of 10 seconds would be all that is kept of the latencies, were they not asked for.
     let mut latencies = Vec::new();
-    let (mut fps, mut rounds) = (0.0, 0.0);
+    let (mut fps, mut bitrate, mut rounds) = (0.0, 0, 0.0);
     while begun.elapsed() < length {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let stats = bob.stats("ann").await.unwrap();
         latencies.extend(stats.received.video.latency_ms);
         fps += stats.received.video.fps;
+        bitrate = stats.received.video.bitrate_bps;
         rounds += 1.0;
     }
     let minutes = begun.elapsed().as_secs_f64() / 60.0;
@@ -86,7 +86,7 @@ async fn scene(name: &str, video: VideoRequest, length: Duration) {
         "frames": here.received.video.frames,
         "dropped": there.sent.video.dropped,
         "freezes": here.received.video.freezes,
-        "bitrate_bps": here.received.video.bitrate_bps,
+        "bitrate_bps": bitrate,
         "encode_ms": there.sent.video.encode_ms,
         "decode_ms": here.received.video.decode_ms,
         "jitter_buffer_ms": here.received.audio.jitter_buffer_ms,
