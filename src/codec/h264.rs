@@ -149,7 +149,7 @@ impl Encoder {
     pub fn encode(&mut self, frame: &VideoFrame, at: Instant) -> Result<Option<EncodedVideo>, EncodeError> {
         let size = (frame.width(), frame.height());
         let (long, short) = (size.0.max(size.1), size.0.min(size.1));
-        if long > 3840 || short > 2160 || short < 16 {
+        if long > 3840 || !(16..=2160).contains(&short) {
             return Err(EncodeError::Size(size.0, size.1));
         }
         if self.size.is_some_and(|last| last != size) {
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn the_bitrate_is_kept_and_changes_at_once() {
         let mut encoder = encoder(800_000);
-        let mut second = |encoder: &mut Encoder, from: u64, to: u64| -> f64 {
+        let second = |encoder: &mut Encoder, from: u64, to: u64| -> f64 {
             let bytes: usize = (from..to).filter_map(|n| encode(encoder, n)).map(|e| e.data.len()).sum();
             bytes as f64 * 8.0 / ((to - from) as f64 / 30.0)
         };
@@ -367,7 +367,7 @@ mod tests {
             }
             results.push((n, decoder.decode(&unit).is_ok()));
         }
-        assert!(results.iter().all(|&(n, ok)| ok == !(11..20).contains(&n)), "{results:?}");
+        assert!(results.iter().all(|&(n, ok)| ok != (11..20).contains(&n)), "{results:?}");
     }
 
     #[test]

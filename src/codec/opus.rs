@@ -64,6 +64,8 @@ impl Encoder {
     pub fn new(config: EncoderConfig) -> Result<Self, OpusError> {
         let mut inner =
             ::opus::Encoder::new(RATE, ::opus::Channels::Mono, ::opus::Application::Voip).map_err(library)?;
+        // Without this hint anything that is not clearly speech is coded in a way that carries no error correction.
+        inner.set_signal(::opus::Signal::Voice).map_err(library)?;
         inner.set_vbr(true).map_err(library)?;
         inner.set_inband_fec(true).map_err(library)?;
         inner.set_dtx(false).map_err(library)?;
@@ -232,7 +234,7 @@ mod tests {
         let mut decoder = Decoder::new().unwrap();
         let mut out = Vec::new();
         // Code 3 with no frame count; code 1 with an odd rest; more than 120 ms; nothing.
-        for bad in [&[0x03][..], &[0x01, 1, 2][..], &[0x1b, 0x3f][..], &[][..]] {
+        for bad in [&[0x03][..], &[0x01, 1, 2, 3][..], &[0x1b, 0x3f][..], &[][..]] {
             assert!(matches!(decoder.decode(bad, &mut out), Err(OpusError::Malformed(_))), "{bad:?}");
         }
         assert!(out.is_empty());

@@ -102,7 +102,7 @@ mod tests {
         let mut frame = VideoFrame::black(640, 360, Duration::ZERO).unwrap();
         assert_eq!(read(&frame), None);
         stamp(&mut frame, 1_700_000_000_123);
-        frame.planes_mut().0[7 * 640 + 8] ^= 255;
+        frame.planes_mut().0[8 * 640 + 8] ^= 255;
         assert_eq!(read(&frame), None, "a changed bit must not pass the checksum");
     }
 }

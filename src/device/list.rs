@@ -5,16 +5,13 @@ use crate::model::device::Devices;
 /// Asks the system for every camera, microphone and speaker. Blocks, for up to some hundred milliseconds.
 ///
 /// A build without the feature `gui` finds none.
-pub fn list() -> Devices {
-    Devices { cameras: cameras(), ..Devices::default() }
-}
-
 #[cfg(feature = "gui")]
-fn cameras() -> Vec<crate::model::device::Device> {
-    super::camera::list()
+pub fn list() -> Devices {
+    Devices { cameras: super::camera::list(), ..Devices::default() }
 }
 
+/// Asks the system for every camera, microphone and speaker. This build knows none.
 #[cfg(not(feature = "gui"))]
-fn cameras() -> Vec<crate::model::device::Device> {
-    Vec::new()
+pub fn list() -> Devices {
+    Devices::default()
 }

@@ -181,7 +181,8 @@ struct Pictures {
 impl Pictures {
     /// The one that all sources of this size share, freed with the last of them.
     fn shared(width: u32, height: u32) -> Arc<Self> {
-        static ALL: OnceLock<Mutex<HashMap<(u32, u32), Weak<Pictures>>>> = OnceLock::new();
+        type BySize = HashMap<(u32, u32), Weak<Pictures>>;
+        static ALL: OnceLock<Mutex<BySize>> = OnceLock::new();
         let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, pictures| pictures.strong_count() > 0);
         all.get(&(width, height)).and_then(Weak::upgrade).unwrap_or_else(|| {
@@ -267,4 +268,87 @@ fn draw(width: usize, height: usize, f: usize) -> Vec<u8> {
         }));
     }
     luma
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(width: u32, height: u32, fps: u32) -> VideoRequest {
+        VideoRequest { width, height, fps }
+    }
+
+    fn next(source: &mut dyn VideoSource) -> VideoFrame {
+        loop {
+            if let Some(frame) = source.next(Duration::from_secs(1)).unwrap() {
+                return frame;
+            }
+        }
+    }
+
+    #[test]
+    fn the_scene_is_the_one_the_browser_draws() {
+        // FNV-1a over luma, of the page's own JavaScript run by V8.
+        let hash = |bytes: &[u8]| {
+            let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+        };
+        assert_eq!(hash(&draw(160, 90, 0)), 0x3f23_4b2e_9f0d_ea8a);
+        assert_eq!(hash(&draw(160, 90, 7)), 0xdb17_1a93_56d6_74e5);
+        assert_eq!(hash(&draw(320, 180, 29)), 0x8894_06c8_16c6_1288);
+    }
+
+    #[test]
+    fn pictures_carry_the_time_and_move() {
+        let size = request(320, 180, 240);
+        let sources: [Box<dyn VideoSource>; 2] =
+            [Box::new(Scene::open(size).unwrap()), Box::new(Bars::open(size).unwrap())];
+        for mut source in sources {
+            let before = unix_ms();
+            let frames: Vec<_> = (0..20).map(|_| next(source.as_mut())).collect();
+            for pair in frames.windows(2) {
+                assert!(pair[0].media_time < pair[1].media_time && pair[0].at < pair[1].at);
+            }
+            let below = |frame: &VideoFrame| frame.y()[320 * 60..].to_vec();
+            assert_ne!(below(&frames[0]), below(&frames[19]));
+            for frame in frames {
+                let age = timecode::age(timecode::read(&frame).unwrap(), unix_ms() + 1000).unwrap();
+                assert!(u64::from(age) <= unix_ms() + 1000 - before);
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_come_at_their_deadlines_and_late_ones_are_skipped() {
+        let pace = |next| Pace { start: Instant::now(), fps: 30.0, next };
+        let ms = Duration::from_millis;
+        assert_eq!(pace(0).due(ms(0)), 0);
+        assert_eq!(pace(1).due(ms(34)), 1);
+        assert_eq!(pace(1).due(pace(1).time(1)), 1, "rounding takes nothing away");
+        assert_eq!(pace(1).due(ms(20)), 1, "woken early, it is still the next");
+        assert_eq!(pace(2).due(ms(1010)), 30, "28 were missed, none comes in a burst");
+        assert_eq!(pace(31).wait(ms(5)), None);
+        assert_eq!(pace(1_000_000).time(30), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn sources_of_one_size_share_their_pictures() {
+        let (a, b) = (Pictures::shared(70, 40), Pictures::shared(70, 40));
+        assert!(Arc::ptr_eq(&a, &b));
+        assert_eq!(a.luma(3).as_ptr(), b.luma(33).as_ptr());
+        assert!(!Arc::ptr_eq(&a, &Pictures::shared(72, 40)));
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused_and_odd_ones_made_even() {
+        assert!(matches!(Scene::open(request(0, 90, 30)), Err(DeviceError::Format(..))));
+        assert!(matches!(Bars::open(request(100_000, 90, 30)), Err(DeviceError::Format(..))));
+        let mut odd = Bars::open(request(161, 91, 1000)).unwrap();
+        let frame = next(&mut odd);
+        assert_eq!((frame.width(), frame.height(), odd.format().fps), (160, 90, 240.0));
+        for (width, height) in [(2, 2), (2, 600), (600, 2), (38, 20)] {
+            next(&mut Scene::open(request(width, height, 60)).unwrap());
+            next(&mut Bars::open(request(width, height, 60)).unwrap());
+        }
+    }
 }

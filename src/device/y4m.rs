@@ -171,3 +171,95 @@ impl VideoSource for File {
         Ok(Some(frame))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Writes it and opens it.
+    fn open(bytes: &[u8]) -> Result<File, DeviceError> {
+        let mut file = tempfile::Builder::new().suffix(".y4m").tempfile().unwrap();
+        io::Write::write_all(&mut file, bytes).unwrap();
+        // On Unix the open file outlives its name.
+        File::open(file.path())
+    }
+
+    fn movie(header: &str, picture: usize, count: u8) -> Vec<u8> {
+        let mut bytes = header.as_bytes().to_vec();
+        for n in 0..count {
+            bytes.extend(b"FRAME Ix\n");
+            bytes.extend(vec![50 + n; picture]);
+        }
+        bytes
+    }
+
+    fn next(file: &mut File) -> Result<VideoFrame, DeviceError> {
+        loop {
+            if let Some(frame) = file.next(Duration::from_secs(1))? {
+                return Ok(frame);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_played_in_a_loop_at_its_own_rate() {
+        let mut bytes = movie("YUV4MPEG2 W4 H2 F200:1 Ip A1:1 C420jpeg XYSCSS=420JPEG\n", 12, 3);
+        bytes.extend(b"FRAME\ncut off");
+        bytes.truncate(bytes.len() - 3);
+        let mut file = open(&bytes).unwrap();
+        let VideoFormat { width, height, fps, .. } = file.format();
+        assert_eq!((width, height, fps), (4, 2, 200.0));
+        let frames: Vec<_> = (0..7).map(|_| next(&mut file).unwrap()).collect();
+        let luma: Vec<_> = frames.iter().map(|frame| frame.y()[0]).collect();
+        assert_eq!(luma, [50, 51, 52, 50, 51, 52, 50]);
+        assert!(frames.windows(2).all(|pair| pair[0].media_time < pair[1].media_time));
+    }
+
+    #[test]
+    fn odd_sides_are_cut() {
+        let mut bytes = b"YUV4MPEG2 W5 H3 F30:1\nFRAME\n".to_vec();
+        bytes.extend(0..15);
+        bytes.extend([100, 101, 102, 103, 104, 105, 200, 201, 202, 203, 204, 205]);
+        let frame = next(&mut open(&bytes).unwrap()).unwrap();
+        assert_eq!((frame.width(), frame.height()), (4, 2));
+        assert_eq!(frame.data(), [0, 1, 2, 3, 5, 6, 7, 8, 100, 101, 200, 201]);
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_told() {
+        let why = |bytes: &[u8]| match open(bytes) {
+            Err(DeviceError::File(_, why)) => why,
+            other => panic!("{:?}", other.err()),
+        };
+        assert!(why(b"").contains("YUV4MPEG2"));
+        assert!(why(b"RIFF....AVI LIST").contains("YUV4MPEG2"));
+        assert!(why(b"YUV4MPEG2 W4 F30:1\n").contains("size"));
+        assert!(why(b"YUV4MPEG2 W4 H2 F30:0\n").contains("pictures a second"));
+        assert!(why(b"YUV4MPEG2 W4 H2 F0:0\n").contains("pictures a second"));
+        assert!(why(b"YUV4MPEG2 W4 H2 Fx\n").contains("rate"));
+        assert!(
+            why(b"YUV4MPEG2 W4 H2 F30:1 C444\n").contains("C444") || why(b"YUV4MPEG2 W4 H2 C444\n").contains("444")
+        );
+        assert!(why(b"YUV4MPEG2 W40000 H20000 F30:1\n").contains("not possible"));
+        assert!(why(b"YUV4MPEG2 W4 H2 F30:1\n").contains("no picture"));
+        assert!(why(b"YUV4MPEG2 W4 H2 F30:1\nFRAME\n123").contains("no picture"));
+        assert!(why(b"YUV4MPEG2 W4 H2 F30:1\nNOISE\n123456789012").contains("FRAME"));
+        let missing = PathBuf::from("/no/such.y4m");
+        assert_eq!(File::open(&missing).err(), Some(DeviceError::Missing("/no/such.y4m".to_owned())));
+        assert!(matches!(File::open(Path::new("/")), Err(DeviceError::File(..))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(line in "YUV4MPEG2( [WHFCA][0-9:]{0,12}){0,6}", noise: Vec<u8>) {
+            if let Ok(header) = Header::parse(&line) {
+                prop_assert!(header.bytes() > 0 && header.fps >= 1.0);
+            }
+            let _ = open(&[line.as_bytes(), b"\n", &noise].concat());
+        }
+    }
+}

@@ -117,6 +117,8 @@ pub struct JitterBuffer<D> {
     /// Where it was played before it stopped.
     stopped: Option<i64>,
     frame_length: usize,
+    /// `stats.lost` when a packet was last played.
+    lost_before: u64,
     ready: VecDeque<f32>,
     frame: Vec<f32>,
     stats: JitterStats,
@@ -134,6 +136,7 @@ impl<D: Decode> JitterBuffer<D> {
             playing: None,
             stopped: None,
             frame_length: 2 * TICK,
+            lost_before: 0,
             ready: VecDeque::new(),
             frame: Vec::new(),
             stats: JitterStats { target_ms: delay::START.as_secs_f64() * 1e3, ..JitterStats::default() },
@@ -161,7 +164,7 @@ impl<D: Decode> JitterBuffer<D> {
         };
         self.stray = None;
         let delay = self.delay.get_or_insert_with(|| Delay::new(packet.at));
-        delay.arrived(timestamp, packet.at);
+        delay.arrived(timestamp, self.frame_length, packet.at);
         self.stats.target_ms = delay.target().as_secs_f64() * 1e3;
         if self.newest.is_none_or(|(newest, _)| sequence > newest) {
             self.newest = Some((sequence, timestamp));
@@ -261,21 +264,34 @@ impl<D: Decode> JitterBuffer<D> {
         };
         let missing = (sequence - playing.sequence).max(0) as u64;
         // What lies between what was played and this packet, less what was made up for it already.
-        let gap = (first.timestamp - playing.timestamp).clamp(0, MOST_MEDIA) as usize;
+        let first_timestamp = first.timestamp;
+        let gap = (first_timestamp - playing.timestamp).clamp(0, MOST_MEDIA) as usize;
         let gap = if gap > GIVE_UP { 0 } else { gap.saturating_sub(playing.waited) };
         if gap >= TICK / 4 {
             if missing > 0 && gap <= self.frame_length && self.recover(sequence, gap) {
                 self.stats.recovered += 1;
-                playing.waited += gap;
+                self.stats.lost += missing;
+                // Settled: a packet that comes for it now is too late.
+                playing = Playing { sequence, timestamp: first_timestamp, waited: 0, ..playing };
             } else {
                 // Leave the last frame before the packet to its error correction.
                 let length = if gap > self.frame_length { gap - self.frame_length } else { gap };
-                playing.waited += self.conceal(length.min(self.frame_length), missing > 0 || !playing.pause);
+                let made = self.conceal(length.min(self.frame_length), missing > 0 || !playing.pause);
+                playing.timestamp += made as i64;
+                if missing > 0 {
+                    playing.sequence += 1;
+                    self.stats.lost += 1;
+                }
             }
             self.playing = Some(playing);
             return;
         }
         self.stats.lost += missing;
+        let lost = self.stats.lost - self.lost_before;
+        self.lost_before = self.stats.lost;
+        if let Some(delay) = &mut self.delay {
+            delay.played(lost);
+        }
         let Some(held) = self.packets.remove(&sequence) else { return };
         self.decode(sequence, &held, now);
     }

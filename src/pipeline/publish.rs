@@ -6,33 +6,28 @@
 //! on the other side's screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
-//! which is asked for at once.
+//! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
 
-use std::collections::VecDeque;
+mod capture;
+mod encode;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 
 use super::worker::Worker;
-use crate::codec::h264::{Encoder, EncoderConfig};
-use crate::codec::scale::Scaler;
-use crate::device::{VideoFormat, VideoRequest, VideoSource, open_video};
+use crate::device::{VideoRequest, VideoSource, open_video};
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::VideoFrame;
 use crate::model::slot::{Player, Slot};
 use crate::model::source::VideoSpec;
-
-/// Longest wait for a picture before the wishes are looked at again. Switching off takes no longer than this.
-const LOOK: Duration = Duration::from_millis(100);
+use capture::Capture;
+use encode::Encode;
 
 /// How long [`VideoPublisher::stop`] waits for a device that does not answer.
 const STOP: Duration = Duration::from_secs(1);
-
-/// Pictures over which times are averaged.
-const WINDOW: usize = 30;
 
 /// Opens a source of one's own, each time it is needed, on the thread it is used on.
 pub type Opener = Arc<dyn Fn() -> Result<Box<dyn VideoSource>, DeviceError> + Send + Sync>;
@@ -342,249 +337,4 @@ impl Drop for VideoPublisher {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// A source that is open.
-struct Open {
-    source: Box<dyn VideoSource>,
-    format: VideoFormat,
-    opening: u64,
-    request: VideoRequest,
-    next: Duration,
-}
-
-/// The thread `cap-…`.
-struct Capture<'a> {
-    shared: &'a Shared,
-    scaler: Scaler,
-    open: Option<Open>,
-    /// The opening that failed: not tried again before the next wish.
-    failed: u64,
-    /// Size and time of the newest picture an output was given, to be followed by a black one.
-    sent: Option<(u32, u32, Duration)>,
-}
-
-impl<'a> Capture<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self { shared, scaler: Scaler::new(), open: None, failed: 0, sent: None }
-    }
-
-    fn run(mut self) {
-        while let Some((wanted, opening)) = self.wait_for_work() {
-            if self.open.as_ref().is_some_and(|open| !wanted || open.opening != opening) {
-                self.close(DeviceState::Closed);
-            } else if let Some(open) = &mut self.open {
-                match open.source.next(LOOK) {
-                    Ok(Some(frame)) => self.captured(frame),
-                    Ok(None) => {}
-                    Err(e) => self.fail(opening, e),
-                }
-            } else if wanted {
-                self.open(opening);
-            } else {
-                self.go_black();
-            }
-        }
-        self.close(DeviceState::Closed);
-    }
-
-    /// Waits until there is something to do; `None` when it is over.
-    fn wait_for_work(&mut self) -> Option<(bool, u64)> {
-        let idle = |wishes: &mut Wishes| {
-            let to_open = wishes.wanted() && wishes.opening != self.failed;
-            !wishes.stop && self.open.is_none() && !to_open && self.sent.is_none()
-        };
-        // Without a limit, because every wish notifies and `stop` is one of them.
-        let wishes = self.shared.changed.wait_while(self.shared.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        let wanted = wishes.wanted() && wishes.opening != self.failed;
-        (!wishes.stop).then_some((wanted, wishes.opening))
-    }
-
-    fn open(&mut self, opening: u64) {
-        self.shared.set_state(DeviceState::Opening);
-        let (input, request) = {
-            let wishes = self.shared.lock();
-            (wishes.input.clone(), wishes.request)
-        };
-        match input.open(request) {
-            Ok(source) => {
-                let format = source.format();
-                self.shared.set_state(DeviceState::Open { name: format.name.clone(), format: format.sentence() });
-                self.open = Some(Open { source, format, opening, request, next: Duration::ZERO });
-            }
-            Err(e) => self.fail(opening, e),
-        }
-    }
-
-    fn fail(&mut self, opening: u64, error: DeviceError) {
-        tracing::warn!(%error, "no picture");
-        self.failed = opening;
-        self.close(DeviceState::Failed(error));
-    }
-
-    fn close(&mut self, state: DeviceState) {
-        if self.open.take().is_some() {
-            self.shared.preview.clear();
-        }
-        self.shared.set_state(state);
-    }
-
-    fn captured(&mut self, mut frame: VideoFrame) {
-        let Some(open) = &mut self.open else { return };
-        // One timeline for all sources, so that the encoder and the transport never see it jump.
-        let at = *frame.at.get_or_insert_with(Instant::now);
-        frame.media_time = at.saturating_duration_since(self.shared.epoch);
-        let period = Duration::from_secs(1) / open.request.fps.max(1);
-        if frame.media_time + period / 4 < open.next {
-            return;
-        }
-        open.next = open.next.max(frame.media_time.saturating_sub(period)) + period;
-        match self.scaler.shrink(&frame, open.request.width, open.request.height) {
-            Ok(Some(smaller)) => frame = smaller,
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "not scaled"),
-        }
-        let fps = open.format.fps.min(open.request.fps as f32);
-        let (width, height, time) = (frame.width(), frame.height(), frame.media_time);
-        let frame = Arc::new(frame);
-        let encode = {
-            let mut wishes = self.shared.lock();
-            wishes.stats.captured += 1;
-            !wishes.outputs.is_empty()
-        };
-        if encode {
-            self.sent = Some((width, height, time));
-            // overflow: newest wins, the encoder counts what it missed
-            self.shared.to_encoder.put(Captured { frame: Arc::clone(&frame), fps, last: false });
-        }
-        // overflow: newest wins
-        self.shared.preview.put(frame);
-    }
-
-    /// What the other side sees last is black.
-    fn go_black(&mut self) {
-        let Some((width, height, time)) = self.sent.take() else { return };
-        let now = Instant::now();
-        let time = now.saturating_duration_since(self.shared.epoch).max(time);
-        if let Ok(mut frame) = VideoFrame::black(width, height, time) {
-            frame.at = Some(now);
-            self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, last: true });
-        }
-    }
-}
-
-/// The thread `enc-…`.
-struct Encode<'a> {
-    shared: &'a Shared,
-    encoder: Option<Encoder>,
-    times: VecDeque<Duration>,
-}
-
-impl<'a> Encode<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self { shared, encoder: None, times: VecDeque::new() }
-    }
-
-    fn run(mut self) {
-        let mut seen = 0;
-        loop {
-            match self.shared.to_encoder.wait_newer(seen, Duration::from_secs(60)) {
-                Ok(Some((number, captured))) => {
-                    let missed = number - seen - 1;
-                    seen = number;
-                    self.encode(&captured, missed);
-                }
-                Ok(None) => {}
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn encode(&mut self, captured: &Captured, missed: u64) {
-        let (bitrate_bps, mut keyframe) = {
-            let mut wishes = self.shared.lock();
-            wishes.stats.dropped += missed;
-            if wishes.stop || wishes.outputs.is_empty() {
-                return;
-            }
-            (wishes.bitrate_bps, std::mem::take(&mut wishes.keyframe))
-        };
-        let begun = Instant::now();
-        let frame = &captured.frame;
-        // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
-        keyframe |= captured.last;
-        let encoded = self.encoder(frame, captured.fps, bitrate_bps).map(|encoder| {
-            if keyframe {
-                encoder.force_keyframe();
-            }
-            encoder.encode(frame, frame.at.unwrap_or(begun))
-        });
-        let took = begun.elapsed();
-        let mut wishes = self.shared.lock();
-        match encoded {
-            Some(Ok(Some(unit))) => {
-                if self.times.len() == WINDOW {
-                    self.times.pop_front();
-                }
-                self.times.push_back(took);
-                let mean = self.times.iter().sum::<Duration>() / self.times.len() as u32;
-                let stats = &mut wishes.stats;
-                stats.frames += 1;
-                stats.keyframes += u64::from(unit.keyframe);
-                stats.bytes += unit.data.len() as u64;
-                stats.encode_ms = mean.as_secs_f64() * 1000.0;
-                (stats.width, stats.height, stats.target_bps) = (frame.width(), frame.height(), bitrate_bps);
-                send(&mut wishes, &unit);
-            }
-            Some(Ok(None)) => {
-                wishes.stats.dropped += 1;
-                wishes.keyframe |= keyframe;
-            }
-            Some(Err(error)) => {
-                tracing::warn!(%error, "not encoded");
-                wishes.stats.dropped += 1;
-                wishes.keyframe |= keyframe;
-            }
-            None => wishes.stats.dropped += 1,
-        }
-    }
-
-    /// The encoder, with the bitrate of now, made anew where the rate of the source changed.
-    fn encoder(&mut self, frame: &VideoFrame, fps: f32, bitrate_bps: u32) -> Option<&mut Encoder> {
-        if self.encoder.as_ref().is_some_and(|encoder| (encoder.config().fps - fps).abs() > 0.5) {
-            self.encoder = None;
-        }
-        if self.encoder.is_none() {
-            let config = EncoderConfig { width: frame.width(), height: frame.height(), fps, bitrate_bps };
-            match Encoder::new(config) {
-                Ok(encoder) => self.encoder = Some(encoder),
-                Err(error) => tracing::error!(%error, "no encoder"),
-            }
-        }
-        let encoder = self.encoder.as_mut()?;
-        encoder.set_bitrate(bitrate_bps);
-        Some(encoder)
-    }
-}
-
-fn send(wishes: &mut Wishes, unit: &EncodedVideo) {
-    let mut keyframe = false;
-    wishes.outputs.retain_mut(|output| {
-        if output.waiting && !unit.keyframe {
-            // It may have been added while this picture was being encoded.
-            keyframe = true;
-            return true;
-        }
-        // overflow: drop until the next keyframe, and ask for one
-        match output.sender.try_send(unit.clone()) {
-            Ok(()) => output.waiting = false,
-            Err(TrySendError::Full(_)) => {
-                output.waiting = true;
-                keyframe = true;
-            }
-            Err(TrySendError::Closed(_)) => return false,
-        }
-        true
-    });
-    wishes.keyframe |= keyframe;
 }

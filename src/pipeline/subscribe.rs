@@ -198,8 +198,6 @@ impl Decode {
                 frame.at = Some(done);
                 let age = timecode::read(&frame).and_then(|code| timecode::age(code, unix_ms()));
                 let (width, height) = (frame.width(), frame.height());
-                // overflow: newest wins
-                self.config.player.put(Arc::new(frame));
                 let decode_ms = self.mean_ms(done - begun);
                 let mut figures = self.shared.lock();
                 let stats = &mut figures.stats;
@@ -216,6 +214,8 @@ impl Decode {
                     figures.latency_ms.push_back(f64::from(age));
                 }
                 drop(figures);
+                // overflow: newest wins
+                self.config.player.put(Arc::new(frame));
                 if let Some(tell) = self.config.on_first_frame.take() {
                     tell();
                 }

@@ -19,6 +19,10 @@ const LEAST: Duration = Duration::from_millis(15);
 const MOST: Duration = Duration::from_millis(500);
 /// Target before anything is known.
 pub(super) const START: Duration = Duration::from_millis(30);
+/// More loss than this, and every packet is held until the next one with its error correction is there.
+const LOSSY: f64 = 0.005;
+/// How much the observed loss follows one packet: about 5 s.
+const LOSS_SMOOTH: f64 = 0.004;
 /// Packets after which the target is believed.
 const KNOWN: usize = 50;
 
@@ -30,17 +34,19 @@ pub(super) struct Delay {
     transits: VecDeque<(f64, f64)>,
     fastest: f64,
     lateness: VecDeque<f64>,
+    /// Share of packets lost lately.
+    loss: f64,
     target: Duration,
 }
 
 impl Delay {
     /// One that knows nothing; `epoch` is about now.
     pub(super) fn new(epoch: Instant) -> Self {
-        Self { epoch, transits: VecDeque::new(), fastest: 0.0, lateness: VecDeque::new(), target: START }
+        Self { epoch, transits: VecDeque::new(), fastest: 0.0, lateness: VecDeque::new(), loss: 0.0, target: START }
     }
 
-    /// A packet of this timestamp (extended, 48 kHz) came then.
-    pub(super) fn arrived(&mut self, timestamp: i64, at: Instant) {
+    /// A packet of this timestamp (extended, 48 kHz) came then; packets hold `length` samples.
+    pub(super) fn arrived(&mut self, timestamp: i64, length: usize, at: Instant) {
         let arrival = self.seconds(at);
         let transit = arrival - media(timestamp);
         while self.transits.front().is_some_and(|(then, _)| arrival - then > FASTEST_OF.as_secs_f64()) {
@@ -52,17 +58,26 @@ impl Delay {
         if self.lateness.len() > REMEMBERED {
             self.lateness.pop_front();
         }
-        self.target = self.aim();
+        self.target = self.aim(length);
     }
 
-    fn aim(&self) -> Duration {
+    fn aim(&self, length: usize) -> Duration {
         let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let at = ((sorted.len() - 1) as f64 * QUANTILE).ceil() as usize;
         let enough = Duration::from_secs_f64(sorted[at].clamp(0.0, MOST.as_secs_f64())) + MARGIN;
         // A few punctual packets prove nothing yet; late ones do.
         let least = if self.known() { LEAST } else { START };
-        enough.clamp(least, MOST)
+        let next = if self.loss > LOSSY { Duration::from_secs_f64(media(length as i64)) } else { Duration::ZERO };
+        (enough.max(least) + next).min(MOST)
+    }
+
+    /// So many packets were lost before one that was played.
+    pub(super) fn played(&mut self, lost: u64) {
+        for _ in 0..lost.min(10) {
+            self.loss += (1.0 - self.loss) * LOSS_SMOOTH;
+        }
+        self.loss -= self.loss * LOSS_SMOOTH;
     }
 
     /// Enough has been seen to hold less than at the start.
@@ -99,7 +114,7 @@ mod tests {
 
     fn feed(delay: &mut Delay, epoch: Instant, packets: std::ops::Range<u64>, late: impl Fn(u64) -> u64) {
         for n in packets {
-            delay.arrived(n as i64 * 960, epoch + Duration::from_millis(n * 20 + late(n)));
+            delay.arrived(n as i64 * 960, 960, epoch + Duration::from_millis(n * 20 + late(n)));
         }
     }
 

@@ -24,6 +24,9 @@ const PERIOD: Duration = Duration::from_millis(10);
 /// Later than this, ticks are left out instead of caught up: the machine was suspended.
 const HOPELESS: Duration = Duration::from_millis(200);
 
+/// Longest to wait for devices to close at the end.
+const CLOSE_LIMIT: Duration = Duration::from_millis(400);
+
 /// Starts both threads; `end` is told when the audio thread is over.
 pub(super) fn spawn(
     config: AudioConfig,
@@ -93,8 +96,7 @@ struct Engine {
     sounds: Vec<Playing>,
     played: Meter,
     counts: AudioCounts,
-    /// Keeps the other thread's queue open; dropped last.
-    _jobs: SyncSender<Job>,
+    devices: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -108,23 +110,21 @@ impl Engine {
                 }
             }
         });
-        if let Err(error) = worker {
-            tracing::error!(%error, "no thread for sound devices; they are opened on the audio thread");
-        }
+        let worker = worker.inspect_err(|error| tracing::error!(%error, "no thread to open sound devices on")).ok();
         Self {
             shared,
             on_state: config.on_state,
             states: AudioStates::default(),
             microphone: Port::new(config.microphone, jobs.clone()),
             speaker: Port::new(config.speaker, jobs.clone()),
-            ring: Port::new(config.ring, jobs.clone()),
+            ring: Port::new(config.ring, jobs),
             wanted: config.wanted,
             outlet: Outlet::new(config.encoder, config.muted),
             inputs: Vec::new(),
             sounds: Vec::new(),
             played: Meter::new(),
             counts: AudioCounts::default(),
-            _jobs: jobs,
+            devices: worker,
         }
     }
 
@@ -146,6 +146,19 @@ impl Engine {
         self.speaker.close();
         self.ring.close();
         self.publish();
+        // The other thread ends when the last port, with its end of the queue, is gone and all is closed.
+        let Self { devices, .. } = self;
+        let deadline = Instant::now() + CLOSE_LIMIT;
+        while let Some(thread) = &devices {
+            if thread.is_finished() {
+                break;
+            }
+            if Instant::now() > deadline {
+                return tracing::warn!("a sound device does not close and is left to itself");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        devices.map(JoinHandle::join);
     }
 
     /// `false` when it is to end.

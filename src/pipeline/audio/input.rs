@@ -148,7 +148,7 @@ mod tests {
         let mut speech = Speech::default();
         let mut hear = |loud: bool, ticks: u32| {
             let tick = if loud { [0.1; TICK] } else { SILENCE };
-            (0..ticks).map(|_| speech.hear(&tick)).next_back()
+            (0..ticks).fold(None, |_, _| Some(speech.hear(&tick)))
         };
         assert_eq!(hear(true, 29), Some(false));
         assert_eq!(hear(true, 1), Some(true));
