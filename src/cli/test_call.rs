@@ -123,9 +123,7 @@ impl Tester {
     /// Opens what is chosen, and puts a pattern, a tone or nothing in the place of what cannot be opened.
     async fn open_devices(&mut self) -> anyhow::Result<()> {
         self.handle.command(Command::Preview(true))?;
-        let settled = self
-            .snapshots
-            .wait_for(|s| [&s.media.camera, &s.media.microphone].into_iter().all(is_settled));
+        let settled = self.snapshots.wait_for(|s| [&s.media.camera, &s.media.microphone].into_iter().all(is_settled));
         let media = match timeout(OPEN_LIMIT, settled).await {
             Ok(snapshot) => snapshot?.media.clone(),
             Err(_) => self.handle.snapshot().media.clone(),
