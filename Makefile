@@ -28,7 +28,7 @@ check: ## format, lints, documentation, dependencies
 
 bench: ## benchmarks, and what a call costs
 	@$(scripts)/packages build
-	cargo bench --locked $(ARGS)
+	cargo bench --locked --bench '*' $(ARGS)
 
 test-camera: ## the camera path against a real video device, on a small virtual machine
 	@$(scripts)/packages build camera

@@ -32,7 +32,7 @@ const BARS: [[u8; 3]; 6] = [[191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 
 /// What the controls are called.
 const ID_FIELD: &str = "Whom to call: ID, name or invitation";
 const START_CALL: &str = "Call…";
-const MESSAGE_FIELD: &str = "Message…";
+const MESSAGE_FIELD: &str = "Message";
 const ENDED: &str = "ended";
 const ADAS_VOICE: f32 = 880.0;
 const BEAS_VOICE: f32 = 440.0;
@@ -167,9 +167,9 @@ fn two_windows_call_each_other() {
         }
 
         // they write to each other
-        ada.press("Chat");
+        ada.press("Chat…");
         ada.write(MESSAGE_FIELD, "Good morning from the left", &["Return"]);
-        bea.press("Chat");
+        bea.press("Chat…");
         bea.reads("Good morning from the left");
         bea.write(MESSAGE_FIELD, "and back from the right", &["Return"]);
         ada.reads("and back from the right");

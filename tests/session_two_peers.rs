@@ -1,10 +1,15 @@
 //! Two sessions in one process, connected by direct calls instead of signaling.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod common;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use visavis::codec::timecode;
 use visavis::model::slot::Player;
@@ -346,6 +351,83 @@ fn nonsense_from_outside_is_a_typed_error_and_breaks_nothing() {
         ann.state(ConnectionState::Connected).await;
         bob.state(ConnectionState::Connected).await;
         end([ann, bob]).await;
+    });
+}
+
+/// Carries datagrams between whoever calls first and `to`; while `lossy`, those with pictures in them are lost.
+async fn relay(to: std::net::SocketAddr, lossy: Arc<AtomicBool>) -> (u16, tokio::task::JoinHandle<()>) {
+    let (near, far) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let port = near.local_addr().unwrap().port();
+    let carry = async move {
+        let (mut there, mut back) = ([0; 2000], [0; 2000]);
+        let mut caller = None;
+        loop {
+            tokio::select! {
+                Ok((n, from)) = near.recv_from(&mut there) => {
+                    caller = Some(from);
+                    if n < 300 || !lossy.load(Ordering::Relaxed) {
+                        let _ = far.send_to(&there[..n], to).await;
+                    }
+                }
+                Ok((n, _)) = far.recv_from(&mut back) => {
+                    if let Some(caller) = caller {
+                        let _ = near.send_to(&back[..n], caller).await;
+                    }
+                }
+            }
+        }
+    };
+    (port, tokio::spawn(carry))
+}
+
+#[test]
+fn a_picture_that_was_lost_comes_back_with_a_keyframe() {
+    common::run(LIMIT, async {
+        let (ann, mut bob) = (Side::new("bob", 440), Side::new("ann", 700));
+        ann.session.add_peer("bob", chat()).await.unwrap();
+        bob.session.add_peer("ann", chat()).await.unwrap();
+        let only = |description: Description, wanted: &dyn Fn(&str) -> Option<String>| {
+            let line = |line: &str| if line.starts_with("a=candidate:") { wanted(line) } else { Some(line.to_owned()) };
+            let sdp = description.sdp.lines().filter_map(line).flat_map(|line| [line, "\r\n".to_owned()]).collect();
+            Description { kind: description.kind, sdp }
+        };
+        let offer = only(ann.session.create_offer("bob").await.unwrap(), &|_| None);
+        let answer = bob.session.accept_offer("ann", offer).await.unwrap();
+        let field = |line: &str, n: usize| line.split(' ').nth(n).unwrap().to_owned();
+        let local = answer.sdp.lines().find(|l| l.starts_with("a=candidate:") && field(l, 4) == "127.0.0.1").unwrap();
+        let to = format!("127.0.0.1:{}", field(local, 5)).parse().unwrap();
+        let lossy = Arc::new(AtomicBool::new(false));
+        let (port, relay) = relay(to, Arc::clone(&lossy)).await;
+        let through_relay = local.replace(&format!(" {} typ", field(local, 5)), &format!(" {port} typ"));
+        let local = local.to_owned();
+        let answer = only(answer, &|line| (line == local).then(|| through_relay.clone()));
+        ann.session.accept_answer("bob", answer).await.unwrap();
+        bob.state(ConnectionState::Connected).await;
+        let player = bob.session.player("ann").unwrap();
+        let mut frames = 0;
+        let flowing = move |_: &visavis::model::frame::VideoFrame| {
+            frames += 1;
+            (frames == 15).then_some(())
+        };
+        watch(player.clone(), flowing).await;
+        lossy.store(true, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let keyframes = ann.session.stats("bob").await.unwrap().sent.video.keyframes;
+        lossy.store(false, Ordering::Relaxed);
+        let mut frames = 0;
+        watch(player, move |frame| {
+            let age = timecode::age(timecode::read(frame).expect("a whole picture"), unix_ms());
+            frames += u32::from(age.is_some_and(|age| age < 1_000));
+            (frames == 10).then_some(())
+        })
+        .await;
+        let (there, here) = (ann.session.stats("bob").await.unwrap(), bob.session.stats("ann").await.unwrap());
+        assert!(there.sent.video.keyframes > 1 && keyframes > 0, "{:?}", there.sent.video);
+        let video = &here.received.video;
+        assert!(video.plis > 0 && video.nacks > 0 && video.freezes > 0, "{video:?}");
+        end([ann, bob]).await;
+        relay.abort();
+        let _ = relay.await;
     });
 }
 

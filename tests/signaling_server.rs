@@ -1,187 +1,26 @@
-//! The signaling server and the client's socket task over real sockets on the loopback interface.
+//! The signaling server over real sockets on the loopback interface.
 
-use std::future::Future;
+mod common;
+mod signaling;
+
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use visavis::client::signaling::{SignalEvent, Signaling};
-use visavis::model::body::{Body, CancelReason};
+use signaling::*;
+use visavis::model::body::Body;
 use visavis::model::id::CallId;
-use visavis::model::snapshot::ServerState;
 use visavis::server::{ServeError, Server, ServerConfig};
 use visavis::signal::envelope::Envelope;
 use visavis::signal::key::{KeyPair, Signature};
 use visavis::signal::limits::Limits;
-use visavis::signal::message::{ClientMessage, ErrorCode, Hello, Login, ServerMessage, to_text};
-
-/// Hang guard: a test that waits for ever fails with its name instead.
-fn guarded(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { timeout(Duration::from_secs(60), test).await.expect("the test hangs") });
-    runtime.shutdown_timeout(Duration::from_secs(5));
-}
-
-fn config(limits: Limits) -> ServerConfig {
-    ServerConfig { listen: ([127, 0, 0, 1], 0).into(), limits, ..ServerConfig::default() }
-}
-
-async fn server() -> (Server, String) {
-    server_with(Limits::default()).await
-}
-
-async fn server_with(limits: Limits) -> (Server, String) {
-    let server = Server::bind(config(limits)).await.unwrap();
-    let url = format!("ws://{}/any/path", server.local_addr());
-    (server, url)
-}
-
-/// Waits until something is so.
-async fn so(what: &str, mut check: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !check() {
-        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// A client written against the specification, with nothing of ours but its types.
-struct Raw {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    keys: KeyPair,
-}
-
-impl Raw {
-    async fn connect(url: &str, n: u8) -> (Self, Hello) {
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut raw = Self { socket, keys: KeyPair::from_seed([n; 32]) };
-        match raw.next().await {
-            Some(ServerMessage::Hello(hello)) => (raw, hello),
-            other => panic!("no hello: {other:?}"),
-        }
-    }
-
-    async fn login(url: &str, n: u8) -> Self {
-        let (mut raw, hello) = Self::connect(url, n).await;
-        let login = raw.login_for(&hello);
-        raw.send(&to_text(&ClientMessage::Login(login))).await;
-        assert_eq!(raw.next().await, Some(ServerMessage::Welcome { id: raw.keys.id() }));
-        raw
-    }
-
-    fn login_for(&self, hello: &Hello) -> Login {
-        let id = self.keys.id();
-        Login { v: 1, id, key: self.keys.public(), sig: self.keys.sign(&hello.signed_bytes(id)) }
-    }
-
-    async fn send(&mut self, text: &str) {
-        // The server may have closed already: the test looks at what it said.
-        let _ = self.socket.send(Message::text(text)).await;
-    }
-
-    /// The next message; `None` once the connection has ended.
-    async fn next(&mut self) -> Option<ServerMessage> {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return None,
-                Some(Ok(_)) => {}
-            }
-        }
-    }
-
-    /// The error the server ends the connection with.
-    async fn ended_by(&mut self) -> Option<ErrorCode> {
-        let mut last = None;
-        while let Some(message) = self.next().await {
-            if let ServerMessage::Error { code, .. } = message {
-                last = Some(code);
-            }
-        }
-        last
-    }
-
-    fn envelope(&self, to: &KeyPair, seq: u64) -> String {
-        let body = Body::Cancel { reason: CancelReason::Cancelled };
-        to_text(&ClientMessage::Envelope(Envelope::seal(&self.keys, to.id(), CallId([5; 16]), seq, unix() + 60, &body)))
-    }
-}
-
-fn unix() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
-}
-
-async fn event(
-    events: &mut mpsc::Receiver<SignalEvent>,
-    what: &str,
-    wanted: impl Fn(&SignalEvent) -> bool,
-) -> SignalEvent {
-    let search = async {
-        loop {
-            let event = events.recv().await.expect("the task ended");
-            if wanted(&event) {
-                return event;
-            }
-        }
-    };
-    timeout(Duration::from_secs(20), search).await.unwrap_or_else(|_| panic!("never: {what}"))
-}
-
-fn is_online(event: &SignalEvent) -> bool {
-    matches!(event, SignalEvent::State(ServerState::Online { .. }))
-}
-
-#[test]
-fn two_programs_talk_and_learn_of_each_others_going() {
-    guarded(async {
-        let (server, url) = server().await;
-        let (a, mut from_a) = Signaling::start(KeyPair::from_seed([1; 32]), &url, false);
-        let (b, mut from_b) = Signaling::start(KeyPair::from_seed([2; 32]), &url, false);
-        event(&mut from_a, "a online", is_online).await;
-        event(&mut from_b, "b online", is_online).await;
-        let body = Body::Ring { video: true, name: "Noor".into(), sdp: "v=0\r\n".repeat(2000) };
-        a.send(b.id(), CallId([1; 16]), body.clone()).unwrap();
-        let got = event(&mut from_b, "ring", |e| matches!(e, SignalEvent::Received(_))).await;
-        let SignalEvent::Received(got) = got else { unreachable!() };
-        assert_eq!((got.from, got.call, got.body), (a.id(), CallId([1; 16]), body));
-        let id = b.id();
-        b.stop().await;
-        event(&mut from_a, "gone", |e| *e == SignalEvent::Gone(id)).await;
-        a.send(id, CallId([1; 16]), Body::Busy).unwrap();
-        event(&mut from_a, "undeliverable", |e| matches!(e, SignalEvent::Undeliverable { to, .. } if *to == id)).await;
-        a.stop().await;
-        so("both are forgotten", || server.connections() == 0).await;
-        server.shutdown().await;
-    });
-}
-
-#[test]
-fn the_newest_login_evicts_and_the_older_stays_away() {
-    guarded(async {
-        let (server, url) = server().await;
-        let (old, mut from_old) = Signaling::start(KeyPair::from_seed([1; 32]), &url, false);
-        event(&mut from_old, "online", is_online).await;
-        let (new, mut from_new) = Signaling::start(KeyPair::from_seed([1; 32]), &url, false);
-        event(&mut from_new, "online", is_online).await;
-        let told = |e: &SignalEvent| matches!(e, SignalEvent::State(ServerState::Offline { reason }) if reason.contains("signed in elsewhere"));
-        event(&mut from_old, "told", told).await;
-        assert_eq!(server.counts().evicted, 1);
-        // Asked to, it comes back, and evicts in turn.
-        old.reconnect().unwrap();
-        event(&mut from_old, "online again", is_online).await;
-        event(&mut from_new, "told", told).await;
-        old.stop().await;
-        new.stop().await;
-        server.shutdown().await;
-    });
-}
+use visavis::signal::message::{ClientMessage, ErrorCode, ServerMessage, to_text};
 
 #[test]
 fn forged_and_replayed_registrations_are_refused() {
@@ -473,81 +312,6 @@ fn a_taken_port_says_what_to_do() {
         let Err(error @ ServeError::PortTaken(_)) = again else { panic!("it was free") };
         let text = error.to_string();
         assert!(text.contains(&server.local_addr().port().to_string()) && text.contains("listen"), "{text}");
-        server.shutdown().await;
-    });
-}
-
-#[test]
-fn a_client_outlives_its_server() {
-    guarded(async {
-        let (server, url) = server().await;
-        let address = server.local_addr();
-        let (a, mut events) = Signaling::start(KeyPair::from_seed([1; 32]), &url, false);
-        event(&mut events, "online", is_online).await;
-        server.shutdown().await;
-        let lost = |e: &SignalEvent| matches!(e, SignalEvent::State(ServerState::Reconnecting { .. }));
-        event(&mut events, "lost", lost).await;
-        let server = Server::bind(ServerConfig { listen: address, ..config(Limits::default()) }).await.unwrap();
-        event(&mut events, "online again", is_online).await;
-        a.stop().await;
-        server.shutdown().await;
-    });
-}
-
-#[test]
-fn nobody_there_is_told_once_so_that_a_server_can_be_started() {
-    guarded(async {
-        let (server, url) = server().await;
-        let address = server.local_addr();
-        server.shutdown().await;
-        let (a, mut events) = Signaling::start(KeyPair::from_seed([1; 32]), &url, false);
-        let refused = SignalEvent::Refused { url: url.clone() };
-        event(&mut events, "refused", |e| *e == refused).await;
-        let server = Server::bind(ServerConfig { listen: address, ..config(Limits::default()) }).await.unwrap();
-        a.set_server(&url, true).unwrap();
-        let here = |e: &SignalEvent| matches!(e, SignalEvent::State(ServerState::Online { embedded: true, .. }));
-        event(&mut events, "online", here).await;
-        a.stop().await;
-        server.shutdown().await;
-    });
-}
-
-#[test]
-fn a_wrong_server_is_named_in_words() {
-    guarded(async {
-        // Speaks HTTP only.
-        let strange = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let odd = format!("ws://{}", strange.local_addr().unwrap());
-        let answering = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = strange.accept().await {
-                let mut rest = [0; 512];
-                let _ = stream.read(&mut rest).await;
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-            }
-        });
-        let (server, url) = server().await;
-        let secure = url.replace("ws://", "wss://");
-        for (url, word, lasting) in [
-            ("nonsense", "not the address of a server", true),
-            ("http://example.org", "ws://", true),
-            (&*odd, "not a Visavis server", false),
-            (&*secure, "secure connection", false),
-            ("ws://127.0.0.1:1", "no server listens", false),
-            ("ws://nobody.invalid", "nobody.invalid", false),
-        ] {
-            let (a, mut events) = Signaling::start(KeyPair::from_seed([1; 32]), url, false);
-            let told = event(&mut events, url, |e| {
-                matches!(e, SignalEvent::State(ServerState::Offline { .. } | ServerState::Reconnecting { .. }))
-            });
-            let (reason, offline) = match told.await {
-                SignalEvent::State(ServerState::Offline { reason }) => (reason, true),
-                SignalEvent::State(ServerState::Reconnecting { reason, .. }) => (reason, false),
-                _ => unreachable!(),
-            };
-            assert!(reason.contains(word) && offline == lasting, "{url}: {reason}");
-            a.stop().await;
-        }
-        answering.abort();
         server.shutdown().await;
     });
 }

@@ -1,12 +1,14 @@
 //! `visavis`: the window.
 
 use super::{Common, exit};
-use crate::client;
+use crate::{client, ui};
 
 /// Runs until the window is closed; returns the exit code.
 pub fn run(common: &Common) -> anyhow::Result<u8> {
     let (handle, running) = client::start(common.config()?).map_err(exit::Exit::from)?;
-    drop(handle);
+    let shown = ui::run(handle);
+    // whatever became of the window: the call is ended in an orderly way
     running.stop();
-    Err(exit::Exit::new(exit::WINDOW, "this build has no window; use “visavis headless”").into())
+    shown.map_err(|error| exit::Exit::new(exit::WINDOW, error.to_string()))?;
+    Ok(exit::OK)
 }

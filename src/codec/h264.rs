@@ -17,7 +17,9 @@ use openh264::encoder::{
     self, BitRate, Complexity, FrameRate, FrameType, Profile, RateControlMode, UsageType, VuiConfig,
 };
 use openh264::formats::{YUVSlices, YUVSource};
-use openh264_sys2::{ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, SBitrateInfo, SPATIAL_LAYER_ALL};
+use openh264_sys2::{
+    ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, SBitrateInfo, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
+};
 
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::{FrameError, VideoFrame};
@@ -120,6 +122,7 @@ impl Encoder {
         if bps == self.config.bitrate_bps {
             return;
         }
+        let raised = bps > self.config.bitrate_bps;
         self.config.bitrate_bps = bps;
         if self.size.is_none() {
             // Nothing encoded yet: the library takes options only once it knows the size. A fresh one costs nothing.
@@ -128,8 +131,12 @@ impl Encoder {
             }
             return;
         }
-        for option in [ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_BITRATE] {
-            let mut rate = SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: bps as i32 };
+        // The target of all layers, and the limit of the only one. The limit must never be below the target: the library
+        // would take the target and then work against it.
+        let (target, limit) =
+            ((ENCODER_OPTION_BITRATE, SPATIAL_LAYER_ALL), (ENCODER_OPTION_MAX_BITRATE, SPATIAL_LAYER_0));
+        for (option, layer) in if raised { [limit, target] } else { [target, limit] } {
+            let mut rate = SBitrateInfo { iLayer: layer, iBitrate: bps as i32 };
             // SAFETY: both options read one SBitrateInfo from the pointer and keep nothing of it; the encoder is
             // initialised, because a picture was encoded. The safe interface has no way to change the bitrate. The
             // result is not looked at: 1 is a warning about the level, and on any other the old bitrate stays.
@@ -326,18 +333,20 @@ mod tests {
     #[test]
     fn the_bitrate_is_kept_and_changes_at_once() {
         let mut encoder = encoder(800_000);
-        let second = |encoder: &mut Encoder, from: u64, to: u64| -> f64 {
-            let bytes: usize = (from..to).filter_map(|n| encode(encoder, n)).map(|e| e.data.len()).sum();
-            bytes as f64 * 8.0 / ((to - from) as f64 / 30.0)
+        let mut n = 0;
+        let mut rate = |encoder: &mut Encoder, seconds: u64| -> f64 {
+            let pictures = n..n + seconds * 30;
+            n = pictures.end;
+            let bytes: usize = pictures.filter_map(|n| encode(encoder, n)).map(|e| e.data.len()).sum();
+            bytes as f64 * 8.0 / seconds as f64
         };
-        second(&mut encoder, 0, 60);
-        let high = second(&mut encoder, 60, 240);
-        encoder.set_bitrate(250_000);
-        second(&mut encoder, 240, 300);
-        let low = second(&mut encoder, 300, 480);
-        assert!((high / 800_000.0 - 1.0).abs() < 0.15, "{high} for 800 kbit/s");
-        assert!((low / 250_000.0 - 1.0).abs() < 0.15, "{low} for 250 kbit/s");
-        assert_eq!(encoder.config().bitrate_bps, 250_000);
+        for bps in [800_000, 250_000, 1_200_000, 1_800_000, 100_000, 1_500_000, 700_000] {
+            encoder.set_bitrate(bps);
+            rate(&mut encoder, 1);
+            let got = rate(&mut encoder, 6);
+            assert!((got / f64::from(bps) - 1.0).abs() < 0.15, "{got} for {bps}");
+            assert_eq!(encoder.config().bitrate_bps, bps);
+        }
     }
 
     #[test]

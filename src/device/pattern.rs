@@ -310,7 +310,7 @@ mod tests {
                 assert!(pair[0].media_time < pair[1].media_time && pair[0].at < pair[1].at);
             }
             let below = |frame: &VideoFrame| frame.y()[320 * 60..].to_vec();
-            assert_ne!(below(&frames[0]), below(&frames[19]));
+            assert!(frames.windows(2).any(|pair| below(&pair[0]) != below(&pair[1])));
             for frame in frames {
                 let age = timecode::age(timecode::read(&frame).unwrap(), unix_ms() + 1000).unwrap();
                 assert!(u64::from(age) <= unix_ms() + 1000 - before);

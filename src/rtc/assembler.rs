@@ -69,7 +69,8 @@ pub struct Assembler {
     next: Option<u64>,
     /// Everything below was given out or given up.
     floor: u64,
-    gap_since: Option<Instant>,
+    /// The first missing packet behind which others are there, and since when it is missed.
+    gap: Option<(u64, Instant)>,
     asked: Option<Instant>,
     limit: Duration,
     timestamp: Option<u64>,
@@ -83,7 +84,7 @@ impl Assembler {
             highest: None,
             next: None,
             floor: 0,
-            gap_since: None,
+            gap: None,
             asked: None,
             limit,
             timestamp: None,
@@ -114,9 +115,7 @@ impl Assembler {
         if self.kept.len() > MAX_PACKETS || self.next.is_some_and(|next| sequence - next > MAX_PACKETS as u64) {
             self.give_up();
         }
-        if self.next.is_some_and(|next| !self.kept.contains_key(&next)) && self.gap_since.is_none() {
-            self.gap_since = Some(now);
-        }
+        self.look_for_gap(now);
     }
 
     /// What is ready at `now`.
@@ -129,7 +128,7 @@ impl Assembler {
                 Some(last) => {
                     let waited = self.next.is_none();
                     let unit = self.take(next, last);
-                    self.gap_since = self.first_gap(now);
+                    self.look_for_gap(now);
                     match unit {
                         // Only padding: nothing to show, nothing lost.
                         Ok(None) => continue,
@@ -145,14 +144,16 @@ impl Assembler {
                     self.floor = next;
                     self.kept = self.kept.split_off(&next);
                     self.next = Some(next);
-                    self.gap_since = self.first_gap(now);
+                    self.look_for_gap(now);
                 }
                 None => {
-                    let late = self.gap_since.is_some_and(|since| now.saturating_duration_since(since) >= self.limit);
+                    let late = self.gap.is_some_and(|(_, since)| now.saturating_duration_since(since) >= self.limit);
                     if !late {
                         return None;
                     }
+                    // What begins here is not whole and never will be: it is no start for anything.
                     self.floor = next + 1;
+                    self.kept = self.kept.split_off(&self.floor);
                     self.give_up();
                 }
             }
@@ -161,8 +162,8 @@ impl Assembler {
 
     /// When [`Assembler::poll`] has something to say without another packet.
     pub fn deadline(&self) -> Option<Instant> {
-        match (self.next, self.gap_since) {
-            (Some(_), Some(since)) => Some(since + self.limit),
+        match (self.next, self.gap) {
+            (Some(_), Some((_, since))) => Some(since + self.limit),
             (Some(_), None) => None,
             (None, _) => self.asked.map(|asked| asked + ASK_AGAIN),
         }
@@ -171,7 +172,7 @@ impl Assembler {
     /// Waits for the next keyframe; keeps what may belong to it.
     fn give_up(&mut self) {
         self.next = None;
-        self.gap_since = None;
+        self.gap = None;
         self.asked = None;
         let start = self.keyframe_start();
         match start {
@@ -224,10 +225,15 @@ impl Assembler {
         None
     }
 
-    /// Whether a packet after `next` is there and one before it missing.
-    fn first_gap(&self, now: Instant) -> Option<Instant> {
-        let hole = (self.next?..).zip(self.kept.keys()).any(|(expected, sequence)| *sequence != expected);
-        hole.then(|| self.gap_since.unwrap_or(now))
+    /// A hole that was filled is forgotten; another one has a limit of its own.
+    fn look_for_gap(&mut self, now: Instant) {
+        let hole = self.next.and_then(|next| {
+            let numbered = (next..).zip(self.kept.keys());
+            numbered.into_iter().find(|(expected, sequence)| expected != *sequence).map(|(expected, _)| expected)
+        });
+        if self.gap.map(|(missing, _)| missing) != hole {
+            self.gap = hole.map(|missing| (missing, now));
+        }
     }
 
     fn take(&mut self, first: u64, last: u64) -> Result<Option<AccessUnit>, Damaged> {
@@ -235,7 +241,6 @@ impl Assembler {
         let unit = std::mem::replace(&mut self.kept, rest).split_off(&first);
         self.next = Some(last + 1);
         self.floor = last + 1;
-        self.gap_since = None;
         let Some(timestamp) = unit.values().next().map(|kept| kept.timestamp) else { return Ok(None) };
         let (data, keyframe) = depacketize(unit.values().map(|kept| &kept.payload))?;
         if data.is_empty() {
@@ -319,14 +324,14 @@ mod tests {
     /// The n-th picture of a stream in which every tenth is a keyframe.
     fn unit(n: usize, length: usize) -> Vec<u8> {
         let mut data = Vec::new();
-        if n % 10 == 0 {
+        if n.is_multiple_of(10) {
             for nal in [[0x67, 1, 2, 3], [0x68, 4, 5, 6]] {
                 data.extend(START_CODE);
                 data.extend(nal);
             }
         }
         data.extend(START_CODE);
-        data.push(if n % 10 == 0 { 0x65 } else { 0x41 });
+        data.push(if n.is_multiple_of(10) { 0x65 } else { 0x41 });
         // No byte is zero, so nothing looks like a start code.
         data.extend((0..length).map(|i| ((n * 31 + i) % 255 + 1) as u8));
         data
@@ -433,11 +438,16 @@ mod tests {
             lengths in proptest::collection::vec(1_usize..1200, 1..5),
             fates in proptest::collection::vec((0_u8..20, 0_usize..12, 0_u64..40), 1..400),
         ) {
-            let packets = stream(60, &lengths);
+            let packets = stream(72, &lengths);
+            let healthy = stream(60, &lengths).len();
             let start = Instant::now();
             let mut arrivals: Vec<(usize, usize)> = Vec::new();
             for i in 0..packets.len() {
                 let (fate, shift, _) = fates[i % fates.len()];
+                if i >= healthy {
+                    arrivals.push((i + 12, i));
+                    continue;
+                }
                 if fate == 0 { continue; }
                 arrivals.push((i + if fate < 5 { shift } else { 0 }, i));
                 if fate == 6 { arrivals.push((i + shift, i)); }
@@ -458,6 +468,14 @@ mod tests {
                     last = Some(n);
                 }
             }
+            // Once the path is clean again, the picture comes back: with the keyframe at 60 or at 70.
+            for _ in 0..8 {
+                now += LIMIT;
+                for got in drain(&mut assembler, now).0 {
+                    last = Some(((got.timestamp as u32).wrapping_sub(u32::MAX - 9000) / 3000) as usize);
+                }
+            }
+            prop_assert_eq!(last, Some(71));
         }
 
         /// Anything at all: no panic, bounded.

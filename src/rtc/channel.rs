@@ -194,6 +194,11 @@ impl Channels {
         let _ = events.send(ChannelEvent::Closed(label)).await;
     }
 
+    /// Whether this channel is declared and not open yet.
+    pub fn waits(&self, label: &str) -> bool {
+        matches!(self.lock().get(label), Some(State::Waiting(_)))
+    }
+
     /// No channel takes anything from now on.
     pub fn close(&self) {
         for state in self.lock().values_mut() {

@@ -44,6 +44,11 @@ const FAILED: Duration = Duration::from_secs(25);
 /// Pause between checks of the chosen path; also how fresh its round trip is.
 const KEEPALIVE: Duration = Duration::from_secs(1);
 
+/// A missing packet is asked for so often, with this pause. The crate looks at no round trip, and each question is
+/// answered: more of them would multiply what is sent on a long, full path.
+const NACK_INTERVAL: Duration = Duration::from_millis(30);
+const NACKS: u16 = 4;
+
 /// Why a peer connection could not be made or led further.
 #[derive(Debug, thiserror::Error)]
 pub enum RtcError {
@@ -123,10 +128,7 @@ impl Engine {
             .with(Slot::NackResponder, NackResponderBuilder::new().build())
             .with(
                 Slot::NackGenerator,
-                NackGeneratorBuilder::new()
-                    .with_interval(Duration::from_millis(20))
-                    .with_max_nacks_per_packet(8)
-                    .build(),
+                NackGeneratorBuilder::new().with_interval(NACK_INTERVAL).with_max_nacks_per_packet(NACKS).build(),
             )
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(Duration::from_millis(500)).build())
             .with(Slot::SenderReport, SenderReportBuilder::new().build())

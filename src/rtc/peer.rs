@@ -5,14 +5,16 @@
 //! out inside it, later ones as [`Signal::Candidate`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionEventHandler, RTCIceCandidateInit, RTCIceGatheringState, RTCPeerConnectionIceEvent,
@@ -34,6 +36,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest wait for host candidates, so that a description can carry them.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// Pause between nudges, and how many, while data channels open. What the crate's connection task writes while it works
+/// through an event goes out at its next turn, and on a silent connection that is a timer of 200 ms; an opening needs two.
+const NUDGE: Duration = Duration::from_millis(5);
+const NUDGES: u32 = 100;
 
 /// Longest wait for a connection to close.
 const CLOSE: Duration = Duration::from_secs(1);
@@ -225,6 +232,20 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
+/// Keeps the connection's task turning until [`CONTROL`] is open. An empty compound RTCP packet is never sent.
+async fn nudge(track: Arc<TrackLocalStaticRTP>, shared: Weak<Shared>, mut connected: watch::Receiver<bool>) {
+    if connected.wait_for(|connected| *connected).await.is_err() {
+        return;
+    }
+    for _ in 0..NUDGES {
+        let waits = shared.upgrade().is_some_and(|shared| shared.channels.waits(CONTROL));
+        if !waits || track.write_rtcp(Vec::new()).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(NUDGE).await;
+    }
+}
+
 async fn limited<T>(work: impl Future<Output = T>) -> Result<T, RtcError> {
     tokio::time::timeout(ANSWER, work).await.map_err(|_| RtcError::Stuck(ANSWER))
 }
@@ -289,6 +310,7 @@ impl Peer {
             default_type: VIDEO_TYPE,
             sent: Arc::clone(&shared.counters.video_out),
         };
+        shared.spawn(nudge(Arc::clone(&audio_lane.track), Arc::downgrade(&shared), shared.connected.subscribe()));
         shared.spawn(send_audio(audio_lane, setup.audio_in, shared.connected.subscribe()));
         shared.spawn(send_video(
             video_lane,
@@ -331,6 +353,7 @@ impl Peer {
             return Err(RtcError::Description { what: "offer", reason: "it is an answer".to_owned() });
         }
         let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
+        complete(&offer.sdp).map_err(|reason| RtcError::Description { what: "offer", reason })?;
         self.set_remote(parsed).await.map_err(wrong)?;
         // Their channels come with the offer: those we declared are opened by them.
         self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -351,6 +374,13 @@ impl Peer {
             return Err(RtcError::Description { what: "answer", reason: "it is an offer".to_owned() });
         }
         let parsed = RTCSessionDescription::answer(answer.sdp.clone()).map_err(wrong)?;
+        complete(&answer.sdp).map_err(|reason| RtcError::Description { what: "answer", reason })?;
+        let sections = |sdp: &str| sdp.lines().filter(|line| line.starts_with("m=")).count();
+        let offered = self.connection.local_description().await.map_or(0, |offer| sections(&offer.sdp));
+        if sections(&answer.sdp) != offered {
+            let reason = format!("it answers {} of {offered} media sections", sections(&answer.sdp));
+            return Err(RtcError::Description { what: "answer", reason });
+        }
         limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
         self.flush(&mut early).await;
         Ok(())
@@ -401,6 +431,11 @@ impl Peer {
         self.shared.channels.send(channel, message).await
     }
 
+    /// No data channel takes anything from now on: the other side is gone.
+    pub fn close_channels(&self) {
+        self.shared.channels.close();
+    }
+
     /// Asks the other side for a keyframe; may be called as often as one likes.
     pub fn keyframe_asker(&self) -> Wish {
         let keyframe = Arc::clone(&self.shared.keyframe);
@@ -430,6 +465,17 @@ impl Peer {
         let path = path.await.unwrap_or_default();
         self.shared.rtt_us.store(round_trip(&path).as_micros() as u64, Ordering::Relaxed);
         path
+    }
+
+    /// Whether the other side has closed its end of the encryption (close_notify, RFC 5246 §7.2.1).
+    pub async fn ended(&self) -> bool {
+        let look = limited(async {
+            match self.connection.sctp().await {
+                Some(sctp) => sctp.transport().state().await.ok(),
+                None => None,
+            }
+        });
+        look.await.ok().flatten() == Some(RTCDtlsTransportState::Closed)
     }
 
     /// Whether the connection has stood.
@@ -512,6 +558,17 @@ impl Peer {
         };
         limited(self.connection.add_ice_candidate(candidate)).await?.map_err(|e| RtcError::Candidate(e.to_string()))
     }
+}
+
+/// Looks for what every usable description has, before anything is changed by it: the crate finds some of it missing
+/// only when it is half applied.
+fn complete(sdp: &str) -> Result<(), String> {
+    for needed in ["m=", "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
+        if !sdp.lines().any(|line| line.len() > needed.len() && line.starts_with(needed)) {
+            return Err(format!("it has no line “{needed}…”"));
+        }
+    }
+    Ok(())
 }
 
 fn first_mid(sdp: &str) -> String {

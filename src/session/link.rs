@@ -49,6 +49,8 @@ pub(super) struct Link {
     task: Mutex<Option<JoinHandle<()>>>,
     /// Media goes out: the connection has stood and not ended.
     flows: AtomicBool,
+    /// The other side's end was told.
+    pub ended: AtomicBool,
     closing: AtomicBool,
 }
 
@@ -117,6 +119,7 @@ impl Link {
             before: Mutex::default(),
             task: Mutex::default(),
             flows: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
         let task = serve(Arc::downgrade(session), Arc::clone(&link), events, first);
@@ -207,7 +210,8 @@ impl Link {
         });
     }
 
-    fn stop_sending(&self, session: &Inner) {
+    /// Nothing goes out any more.
+    pub fn stop_sending(&self, session: &Inner) {
         self.flows.store(false, Ordering::Relaxed);
         session.media(|media| {
             media.video.remove_output(self.id);
@@ -238,6 +242,11 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
         let event = match event {
             None => {
                 if link.flows.load(Ordering::Relaxed) {
+                    if link.peer.ended().await {
+                        // Closed before its channels were open, so that none could tell.
+                        session.ended(&link).await;
+                        continue;
+                    }
                     link.peer.path().await;
                     let figures = link.peer.figures();
                     if figures.reports != reports {
@@ -272,9 +281,8 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                 }
                 // The other side closed the connection: its DTLS said so, which ends every channel at once. The crate
                 // itself would report a broken path only seconds later.
-                link.stop_sending(&session);
-                session.update_wanted();
-                SessionEvent::ConnectionState { peer, state: ConnectionState::Closed }
+                session.ended(&link).await;
+                continue;
             }
         };
         session.tell(event).await;

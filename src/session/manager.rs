@@ -21,6 +21,7 @@ use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
 use crate::rtc::channel::{ChannelConfig, Message};
 use crate::rtc::description::{Candidate, Description, IceServer};
 use crate::rtc::engine::{Engine, RtcError};
+use crate::rtc::peer::ConnectionState;
 use crate::rtc::rate;
 
 /// Events not read yet.
@@ -93,6 +94,17 @@ impl Inner {
             media.video.set_preview(preview || links.iter().any(|link| link.awaits_video()));
             media.audio.set_wanted(preview || !links.is_empty());
         });
+    }
+
+    /// The other side has closed the connection; told once.
+    pub async fn ended(&self, link: &Link) {
+        link.stop_sending(self);
+        link.peer.close_channels();
+        self.update_wanted();
+        if !link.ended.swap(true, Ordering::Relaxed) {
+            let peer = link.name.clone();
+            self.tell(SessionEvent::ConnectionState { peer, state: ConnectionState::Closed }).await;
+        }
     }
 
     /// One encoder serves all: the weakest path decides. Sound is protected for the worst.

@@ -323,13 +323,13 @@ impl World {
         self.hub.handle(self.now, input);
         while let Some(output) = self.hub.poll() {
             match output {
-                hub::Output::Send(conn, text) => self.from_hub(conn, text),
+                hub::Output::Send(conn, text) => self.hub_says(conn, text),
                 hub::Output::Close(conn, _) => self.post_in_order(conn, false, Parcel::PersonSees { conn }),
             }
         }
     }
 
-    fn from_hub(&mut self, conn: ConnId, text: String) {
+    fn hub_says(&mut self, conn: ConnId, text: String) {
         if !self.hostile || !text.contains(r#""type":"envelope""#) {
             return self.post_in_order(conn, false, Parcel::ToPerson { conn, text });
         }

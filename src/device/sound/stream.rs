@@ -63,6 +63,9 @@ struct Opened {
     channels: u16,
 }
 
+/// Makes the stream, and with it the audio thread's end of the ring.
+type Build<R> = fn(&cpal::Device, &SupportedStreamConfig, &Arc<Signs>) -> Result<(cpal::Stream, R), cpal::Error>;
+
 /// The thread that keeps the stream, and what is known of it.
 struct Keeper {
     opened: Opened,
@@ -81,7 +84,7 @@ impl Keeper {
     fn start<R: Send + 'static>(
         id: Option<String>,
         kind: DeviceKind,
-        build: fn(&cpal::Device, &SupportedStreamConfig, &Arc<Signs>) -> Result<(cpal::Stream, R), cpal::Error>,
+        build: Build<R>,
     ) -> Result<(Self, R), DeviceError> {
         let signs = Arc::new(Signs::default());
         let for_thread = signs.clone();

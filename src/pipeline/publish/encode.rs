@@ -25,11 +25,12 @@ pub(super) struct Encode<'a> {
     times: VecDeque<Duration>,
     /// When the newest keyframe was made.
     keyframe: Option<Instant>,
+    failing: bool,
 }
 
 impl<'a> Encode<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, encoder: None, times: VecDeque::new(), keyframe: None }
+        Self { shared, encoder: None, times: VecDeque::new(), keyframe: None, failing: false }
     }
 
     pub(super) fn run(mut self) {
@@ -77,6 +78,7 @@ impl<'a> Encode<'a> {
                     self.times.pop_front();
                 }
                 self.times.push_back(took);
+                self.failing = false;
                 if unit.keyframe {
                     self.keyframe = Some(begun);
                 }
@@ -94,7 +96,10 @@ impl<'a> Encode<'a> {
                 wishes.keyframe |= keyframe;
             }
             Some(Err(error)) => {
-                tracing::warn!(%error, "not encoded");
+                // Once in a row: the next picture will most likely fail alike.
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(%error, "not encoded");
+                }
                 wishes.stats.dropped += 1;
                 wishes.keyframe |= keyframe;
             }

@@ -1,0 +1,249 @@
+//! The application as eframe sees it: state in, commands out, one place shown.
+
+use std::sync::Arc;
+
+use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, vec2};
+use tokio::sync::broadcast;
+
+use super::theme::{DARK, Tokens};
+use super::video::Videos;
+use super::wake::Waker;
+use super::{call, first_run, green_room, help, home, incoming, keys, settings, theme, toast};
+use crate::client::{Handle, Refused};
+use crate::model::command::Command;
+use crate::model::notice::Notice;
+use crate::model::settings::Settings;
+use crate::model::snapshot::Snapshot;
+
+/// Where one is. A call stands over all of these.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Place {
+    /// Whom to call.
+    #[default]
+    Home,
+    /// A last look before this call.
+    GreenRoom(green_room::Target),
+}
+
+/// All that the window itself remembers.
+#[derive(Default)]
+pub struct State {
+    pub(super) place: Place,
+    pub(super) home: home::Home,
+    pub(super) first_run: first_run::FirstRun,
+    pub(super) call: call::State,
+    pub(super) settings: settings::State,
+    pub(super) help: bool,
+    pub(super) toast: toast::Toasts,
+    /// What was copied last, by name, and until when (egui's time) that is said.
+    pub(super) copied: Option<(&'static str, f64)>,
+    preview: bool,
+    closing: bool,
+    talking: bool,
+}
+
+/// What a place works with, for one frame.
+pub struct Scene<'a> {
+    /// Colours.
+    pub t: Tokens,
+    /// What is so.
+    pub snap: &'a Snapshot,
+    /// Whom to tell.
+    pub handle: &'a Handle,
+    /// Pictures.
+    pub videos: &'a mut Videos,
+    /// What the window remembers.
+    pub state: &'a mut State,
+    /// Seconds on egui's clock.
+    pub time: f64,
+}
+
+impl Scene<'_> {
+    /// Sends a command; a refusal is told.
+    pub fn send(&mut self, command: Command) {
+        if let Err(refused) = self.handle.command(command) {
+            self.state.toast.problem(refused.to_string(), self.time);
+        }
+    }
+
+    /// Takes the settings in force with one thing changed.
+    pub fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.snap.settings).clone();
+        change(&mut settings);
+        if settings != *self.snap.settings {
+            self.send(Command::Settings(Box::new(settings)));
+        }
+    }
+
+    /// Copies, and says so on the button called `what` for two seconds.
+    pub fn copy(&mut self, ctx: &Context, what: &'static str, text: String) {
+        ctx.copy_text(text);
+        self.state.copied = Some((what, self.time + 2.0));
+    }
+
+    /// Whether the button called `what` says “Copied” now.
+    pub fn is_copied(&self, ctx: &Context, what: &str) -> bool {
+        match self.state.copied {
+            Some((which, until)) if which == what && self.time < until => {
+                ctx.request_repaint_after(std::time::Duration::from_secs_f64(until - self.time + 0.01));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether somebody still has to say their name.
+    pub fn is_first_run(&self) -> bool {
+        self.snap.settings.name.is_empty() && !self.state.first_run.done
+    }
+}
+
+/// The window's content.
+pub struct App {
+    handle: Handle,
+    notices: broadcast::Receiver<Notice>,
+    videos: Videos,
+    wake: Arc<Waker>,
+    state: State,
+}
+
+impl App {
+    /// Shows what this handle tells.
+    pub fn new(cc: &eframe::CreationContext<'_>, handle: Handle) -> Self {
+        let ctx = &cc.egui_ctx;
+        theme::install(ctx);
+        ctx.set_theme(theme::preference(handle.snapshot().settings.theme));
+        let wake = Arc::new(Waker::new(ctx.clone()));
+        let (state, pictures) = (Arc::clone(&wake), Arc::clone(&wake));
+        handle.on_change(move || state.state());
+        let videos = Videos::new(cc.gl.clone(), Arc::new(move || pictures.picture()));
+        Self { notices: handle.notices(), handle, videos, wake, state: State::default() }
+    }
+
+    fn hear(&mut self, time: f64) {
+        loop {
+            match self.notices.try_recv() {
+                Ok(Notice::Told(text)) => self.state.toast.tell(text, time),
+                Ok(Notice::Problem(text)) => self.state.toast.problem(text, time),
+                // The rest is in the snapshot already.
+                Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Push-to-talk never sticks: whatever takes the key away closes the microphone.
+    fn release_talk(&mut self, ctx: &Context, hidden: bool, in_call: bool) {
+        let held = ctx.input(|i| i.key_down(egui::Key::Space) && i.focused) && !hidden && in_call;
+        if self.state.talking && !held {
+            self.state.talking = false;
+            // Closed or full: a program that is ending or stuck does not send sound either.
+            let _ = self.handle.command(Command::HoldToTalk(false));
+        }
+    }
+}
+
+/// Whether the call takes the window.
+fn shows_call(snap: &Snapshot) -> bool {
+    snap.call.is_some()
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.wake.begin();
+        let (hidden, asked) = ctx.input(|i| {
+            let v = i.viewport();
+            (v.minimized.unwrap_or(false) || v.occluded.unwrap_or(false), v.close_requested())
+        });
+        self.wake.set_hidden(hidden);
+        let snap = self.handle.snapshot();
+        self.release_talk(ctx, hidden, shows_call(&snap));
+        if snap.quitting {
+            if !asked {
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+            }
+        } else if asked && !self.state.closing {
+            // A second request is not held up: whoever is in a hurry gets out.
+            self.state.closing = true;
+            if self.handle.command(Command::Quit) != Err(Refused::Closed) {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            }
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let snap = self.handle.snapshot();
+        let time = ctx.input(|i| i.time);
+        self.hear(time);
+        ctx.set_theme(theme::preference(snap.settings.theme));
+        self.videos.begin(&self.handle);
+        let in_call = shows_call(&snap);
+        let t = if in_call { DARK } else { theme::tokens(&ctx) };
+        let mut scene =
+            Scene { t, snap: &snap, handle: &self.handle, videos: &mut self.videos, state: &mut self.state, time };
+        keys::act(&ctx, &mut scene);
+        if in_call {
+            // The call surface is dark in both themes, and what egui paints on it by itself too.
+            ui.style_mut().visuals = ctx.style_of(egui::Theme::Dark).visuals.clone();
+        }
+        CentralPanel::default().frame(Frame::NONE.fill(t.bg)).show(ui, |ui| {
+            let all = ui.max_rect();
+            if in_call {
+                call::show(ui, &mut scene, all);
+            } else {
+                scene.state.call = call::State::default();
+                if scene.is_first_run() {
+                    scrolled(ui, all, first_run::height(all), |ui, all| first_run::show(ui, &mut scene, all));
+                } else if let Place::GreenRoom(target) = scene.state.place.clone() {
+                    let height = green_room::height(all);
+                    scrolled(ui, all, height, |ui, all| green_room::show(ui, &mut scene, all, &target));
+                } else {
+                    let height = home::height(all, &scene);
+                    scrolled(ui, all, height, |ui, all| home::show(ui, &mut scene, all));
+                }
+            }
+            toast::problems(ui, &mut scene, all);
+            settings::show(ui, &mut scene, all);
+            help::show(ui, &mut scene, all);
+            incoming::show(ui, &mut scene, all);
+            toast::show(ui, &mut scene, all);
+            scene.videos.end(ui.painter());
+        });
+        let look = !in_call
+            && (scene.is_first_run()
+                || matches!(scene.state.place, Place::GreenRoom(_))
+                || scene.state.settings.looks_at_devices());
+        if look != scene.state.preview && !snap.quitting {
+            scene.state.preview = look;
+            scene.send(Command::Preview(look));
+        }
+    }
+
+    fn on_exit(&mut self, gl: Option<&eframe::glow::Context>) {
+        self.videos.close(gl);
+    }
+
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        DARK.bg.to_normalized_gamma_f32()
+    }
+}
+
+impl State {
+    pub(super) fn talk(&mut self) -> bool {
+        !std::mem::replace(&mut self.talking, true)
+    }
+}
+
+/// A place that is at least `height` high, and scrolls where the window is lower.
+fn scrolled(ui: &mut Ui, all: Rect, height: f32, show: impl FnOnce(&mut Ui, Rect)) {
+    if height <= all.height() + 0.5 {
+        return show(ui, all);
+    }
+    let mut child = ui.new_child(UiBuilder::new().max_rect(all).id_salt("place"));
+    ScrollArea::vertical().auto_shrink(false).show(&mut child, |ui| {
+        ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+        let (area, _) = ui.allocate_exact_size(vec2(all.width(), height), Sense::hover());
+        show(ui, area);
+    });
+}

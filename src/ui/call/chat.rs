@@ -1,0 +1,235 @@
+//! The chat panel: what was written, with its ticks, and a field.
+
+use chrono::{Local, NaiveDate};
+use eframe::egui::accesskit::Role;
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{
+    Align, Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense, Stroke,
+    StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
+
+use super::State;
+use crate::model::chat::{ChatLine, Delivery, MAX_TEXT};
+use crate::model::command::Command;
+use crate::model::snapshot::CallView;
+use crate::ui::app::Scene;
+use crate::ui::icons;
+use crate::ui::paint::{CENTER, LEFT, label, paragraph, rect};
+use crate::ui::theme::{DARK, corner, icon, medium, regular, semibold};
+use crate::ui::widgets::{Button, Kind, named};
+use crate::ui::words;
+
+/// What is being written.
+#[derive(Default)]
+pub(super) struct Draft {
+    text: String,
+    pub(super) wants_focus: bool,
+}
+
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, pushes: bool) {
+    let w = 340.0_f32.min(all.width() - 32.0);
+    let k = Rect::from_min_max(pos2(all.right() - 16.0 - w, all.top() + 16.0), pos2(all.right() - 16.0, all.bottom() - 16.0));
+    if pushes {
+        return panel(ui, s, k, view);
+    }
+    Area::new(Id::new("chat-panel")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
+        ui.allocate_rect(k, Sense::click().difference(Sense::FOCUSABLE));
+        panel(ui, s, k, view);
+    });
+}
+
+fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
+    let t = DARK;
+    ui.painter().rect(k, corner(18.0), t.surface, Stroke::new(1.0, t.line), StrokeKind::Inside);
+    label(ui, pos2(k.left() + 16.0, k.top() + 28.0), LEFT, "Chat", semibold(18.0), t.text, 200.0);
+    let close = rect(k.right() - 46.0, k.top() + 10.0, 36.0, 36.0);
+    let button = Button::new("chat-close", close, Kind::Ghost).icon(icons::X).icon_size(17.0);
+    if button.name("Close chat").key("Esc").show(ui, &t).clicked() {
+        State::toggle_chat(s);
+    }
+    ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, k.top() + 56.5, Stroke::new(1.0, t.line));
+    let field = composer(ui, s, k);
+    let list = Rect::from_min_max(pos2(k.left() + 12.0, k.top() + 60.0), pos2(k.right() - 8.0, field.top() - 8.0));
+    if view.chat.is_empty() {
+        let c = list.center();
+        ui.painter().text(pos2(c.x, c.y - 30.0), CENTER, icons::CHAT_CIRCLE_TEXT, icon(36.0), t.text3);
+        let words = "Nothing written yet. What you write here stays on both computers.";
+        paragraph(ui, pos2(c.x - 120.0, c.y), 240.0, words, regular(13.0), 19.0, t.text2, true);
+        return;
+    }
+    let mut child = ui.new_child(UiBuilder::new().max_rect(list).id_salt("chat-lines"));
+    ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show(&mut child, |ui| {
+        ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+        lines(ui, view, list.width() - 6.0);
+    });
+}
+
+fn lines(ui: &mut Ui, view: &CallView, width: f32) {
+    let today = Local::now().date_naive();
+    let mut last: Option<(NaiveDate, bool, i64)> = None;
+    for line in view.chat.iter() {
+        let date = words::date(line.time);
+        if last.is_none_or(|(day, ..)| day != date) {
+            let (r, _) = ui.allocate_exact_size(vec2(width, 40.0), Sense::hover());
+            label(ui, r.center(), CENTER, &words::day(line.time, today), semibold(11.5), DARK.text3, width);
+            last = None;
+        }
+        // Lines of one side within five minutes belong together: the time is said once.
+        let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time - time > 300);
+        let who = if line.mine { "You" } else { view.name.as_str() };
+        bubble(ui, line, who, first, width);
+        last = Some((date, line.mine, line.time));
+    }
+    ui.allocate_space(vec2(width, 8.0));
+}
+
+fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
+    let t = DARK;
+    if first {
+        let (r, _) = ui.allocate_exact_size(vec2(width, 28.0), Sense::hover());
+        let time = words::time_of_day(line.time);
+        let y = r.bottom() - 10.0;
+        if line.mine {
+            label(ui, pos2(r.right(), y), eframe::egui::Align2::RIGHT_CENTER, &time, regular(12.0), t.text3, 80.0);
+        } else {
+            let name = label(ui, pos2(r.left() + 2.0, y), LEFT, who, semibold(12.5), t.text, width - 60.0);
+            label(ui, pos2(name.right() + 8.0, y), LEFT, &time, regular(12.0), t.text3, 60.0);
+        }
+    }
+    let (ground, ink, link) =
+        if line.mine { (t.fill, Color32::WHITE, Color32::WHITE) } else { (t.surface2, t.text, t.accent_text) };
+    let (job, links) = text(&line.text, ink, link, width * 0.84 - 24.0);
+    let galley = ui.painter().layout_job(job);
+    let size = galley.size() + vec2(26.0, 18.0);
+    let (row, _) = ui.allocate_exact_size(vec2(width, size.y + 4.0), Sense::hover());
+    let left = if line.mine { row.right() - size.x } else { row.left() };
+    let r = rect(left, row.top(), size.x, size.y);
+    let tail = |mine: bool| if mine { 6 } else { 16 };
+    let round = CornerRadius { nw: 16, ne: 16, sw: tail(!line.mine), se: tail(line.mine) };
+    ui.painter().rect_filled(r, round, ground);
+    let origin = r.min + vec2(13.0, 9.0);
+    let response = ui.interact(r, Id::new(("chat-line", line.number)), Sense::click());
+    let ticks = ticks(line);
+    let spoken = if ticks.2.is_empty() { line.text.clone() } else { format!("{} ({})", line.text, ticks.2) };
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
+    if let Some(at) = response.hover_pos() {
+        let cursor = galley.cursor_from_pos(at - origin).index;
+        if let Some((_, url)) = links.iter().find(|(range, _)| range.contains(&usize::from(cursor))) {
+            ui.ctx().set_cursor_icon(CursorIcon::PointingHand);
+            if response.clicked() {
+                ui.ctx().open_url(OpenUrl::new_tab(url));
+            }
+        }
+    }
+    response.context_menu(|ui| {
+        if ui.button("Copy text").clicked() {
+            ui.ctx().copy_text(line.text.clone());
+        }
+    });
+    ui.painter().galley(origin, galley, ink);
+    if line.mine {
+        let (r, _) = ui.allocate_exact_size(vec2(width, 15.0), Sense::hover());
+        let (glyph, ink, said) = ticks;
+        let x = r.right() - 9.0;
+        ui.painter().text(pos2(x, r.center().y - 1.0), CENTER, glyph, icon(14.0), ink);
+        if line.delivery == Delivery::Failed {
+            label(ui, pos2(x - 12.0, r.center().y - 1.0), eframe::egui::Align2::RIGHT_CENTER, said, regular(11.5), ink, width - 40.0);
+        }
+    }
+}
+
+fn ticks(line: &ChatLine) -> (&'static str, Color32, &'static str) {
+    let t = DARK;
+    match (line.mine, line.delivery) {
+        (false, _) => ("", t.text3, ""),
+        (_, Delivery::Waiting) => (icons::CLOCK, t.text3, "waiting"),
+        (_, Delivery::Sent) => (icons::CHECK, t.text3, "sent"),
+        (_, Delivery::Received) => (icons::CHECKS, t.accent_text, "received"),
+        (_, Delivery::Failed) => (icons::WARNING_CIRCLE, t.amber, "not delivered: the call ended"),
+    }
+}
+
+type Links = Vec<(std::ops::Range<usize>, String)>;
+
+/// The text with its links, which are at these characters.
+fn text(words: &str, ink: Color32, link_ink: Color32, width: f32) -> (LayoutJob, Links) {
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = width;
+    let mut finder = linkify::LinkFinder::new();
+    finder.kinds(&[linkify::LinkKind::Url]);
+    let mut links = Vec::new();
+    let mut at = 0;
+    for span in finder.spans(words) {
+        let part = span.as_str();
+        let count = part.chars().count();
+        // Only what opens in a browser: no other scheme is started from a message.
+        let is_link = span.kind().is_some() && (part.starts_with("https://") || part.starts_with("http://"));
+        let mut format = TextFormat {
+            font_id: regular(14.0),
+            color: if is_link { link_ink } else { ink },
+            line_height: Some(20.0),
+            ..Default::default()
+        };
+        if is_link {
+            format.underline = Stroke::new(1.0, link_ink);
+            links.push((at..at + count, part.to_owned()));
+        }
+        job.append(part, 0.0, format);
+        at += count;
+    }
+    (job, links)
+}
+
+/// The field at the bottom; returns where it is.
+fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
+    let t = DARK;
+    let id = Id::new(("field", "chat"));
+    let mut text = std::mem::take(&mut s.state.call.chat.text);
+    let too_long = text.len() > MAX_TEXT;
+    let lines = ui.painter().layout(text.clone(), regular(14.0), t.text, k.width() - 100.0).rows.len().clamp(1, 6);
+    let height = 26.0 + 20.0 * lines as f32;
+    let f = Rect::from_min_max(pos2(k.left() + 12.0, k.bottom() - 12.0 - height), pos2(k.right() - 12.0, k.bottom() - 12.0));
+    let focused = ui.memory(|m| m.has_focus(id));
+    let line = if focused { Stroke::new(1.5, t.accent) } else { Stroke::new(1.0, t.line) };
+    ui.painter().rect(f, corner(22.0), t.surface2, line, StrokeKind::Inside);
+    let enter = focused && ui.input_mut(|i| {
+        !i.modifiers.shift && i.consume_key(Modifiers::NONE, Key::Enter)
+    });
+    let area = Rect::from_min_max(pos2(f.left() + 16.0, f.top() + 13.0), pos2(f.right() - 52.0, f.bottom() - 13.0));
+    if text.is_empty() {
+        ui.painter().text(area.left_center(), LEFT, "Write a message", regular(14.0), t.text3);
+    }
+    let mut child = ui.new_child(UiBuilder::new().max_rect(area).id_salt("composer"));
+    ScrollArea::vertical().auto_shrink(false).max_height(area.height()).show(&mut child, |ui| {
+        let edit = TextEdit::multiline(&mut text)
+            .id(id)
+            .frame(eframe::egui::Frame::NONE)
+            .margin(0)
+            .desired_rows(1)
+            .desired_width(area.width())
+            .horizontal_align(Align::LEFT)
+            .font(regular(14.0));
+        ui.add(edit);
+    });
+    named(ui, id, "Message");
+    if std::mem::take(&mut s.state.call.chat.wants_focus) {
+        ui.memory_mut(|m| m.request_focus(id));
+    }
+    let empty = text.trim().is_empty();
+    let at = rect(f.right() - 40.0, f.bottom() - 40.0, 34.0, 34.0);
+    let send = Button::new("chat-send", at, Kind::Primary).icon(icons::PAPER_PLANE_RIGHT).icon_size(17.0).radius(17.0);
+    let send = send.name("Send").tip("Send").key("Enter").enabled(!empty && !too_long).show(ui, &t).clicked();
+    if (send || enter) && !empty && text.len() <= MAX_TEXT {
+        s.send(Command::Chat(text.trim_end().to_owned()));
+        text.clear();
+        ui.memory_mut(|m| m.request_focus(id));
+    }
+    let mut top = f.top();
+    if text.len() > MAX_TEXT {
+        top -= 24.0;
+        let words = format!("Too long by {} characters or so; send it in parts", text.len() - MAX_TEXT);
+        label(ui, pos2(f.left() + 12.0, top + 10.0), LEFT, &words, medium(12.0), t.amber, f.width() - 16.0);
+    }
+    s.state.call.chat.text = text;
+    Rect::from_min_max(pos2(f.left(), top), f.max)
+}

@@ -1,0 +1,82 @@
+//! Oneself in a corner, mirrored, to be dragged to any of the four.
+
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Color32, CursorIcon, Id, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
+
+use crate::model::snapshot::PlayerKey;
+use crate::ui::app::Scene;
+use crate::ui::icons;
+use crate::ui::paint::{CENTER, chip, shadow};
+use crate::ui::theme::{DARK, corner, icon, icon_fill, medium, rgb};
+use crate::ui::video::{Look, fit};
+
+/// One of four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Corner {
+    left: bool,
+    top: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Itself {
+    pub(super) corner: Corner,
+    dragged: Vec2,
+}
+
+fn place(stage: Rect, corner: Corner) -> Rect {
+    let w = (stage.width() * 0.25).clamp(150.0, 256.0);
+    let size = vec2(w, w * 9.0 / 16.0);
+    // Beside the bar where there is room, above it otherwise.
+    let beside = stage.width() >= 505.0 + 2.0 * (w + 32.0);
+    let bottom = stage.bottom() - 16.0 - if beside && !corner.left { 0.0 } else { 80.0 } - if corner.left { 36.0 } else { 0.0 };
+    let x = if corner.left { stage.left() + 16.0 } else { stage.right() - 16.0 - size.x };
+    let y = if corner.top { stage.top() + 68.0 } else { bottom - size.y };
+    Rect::from_min_size(pos2(x, y), size)
+}
+
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
+    let t = DARK;
+    let home = place(stage, s.state.call.itself.corner);
+    let response = ui.interact(
+        home.translate(s.state.call.itself.dragged),
+        Id::new("self-view"),
+        Sense::drag().difference(Sense::FOCUSABLE),
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Your own picture"));
+    if response.dragged() {
+        s.state.call.itself.dragged += response.drag_delta();
+    }
+    let r = home.translate(s.state.call.itself.dragged);
+    if response.drag_stopped() {
+        let c = r.center();
+        s.state.call.itself.corner = Corner { left: c.x < stage.center().x, top: c.y < stage.center().y };
+        s.state.call.itself.dragged = Vec2::ZERO;
+    }
+    let response = response.on_hover_cursor(if response_is_dragged(ui) { CursorIcon::Grabbing } else { CursorIcon::Grab });
+    let _ = response;
+    let media = &s.snap.media;
+    let (muted, on) = (media.muted, media.camera_on);
+    shadow(ui.painter(), r, 14.0, 24, 8, Color32::from_black_alpha(130));
+    ui.painter().rect_filled(r, corner(14.0), t.surface2);
+    let size = s.videos.size(s.handle, PlayerKey::Preview);
+    match size.filter(|_| on) {
+        Some(size) => {
+            let (shown, cover) = fit(size, r, 0.5);
+            s.videos.paint(ui.painter(), PlayerKey::Preview, shown, cover, Look { radius: 14.0, tint: 1.0, mirror: true });
+        }
+        None => {
+            let glyph = icons::VIDEO_CAMERA_SLASH;
+            ui.painter().text(r.center() - vec2(0.0, 8.0), CENTER, glyph, icon(28.0), t.text3);
+        }
+    }
+    let edge = Stroke::new(1.5, Color32::WHITE.gamma_multiply(0.22));
+    ui.painter().rect_stroke(r, corner(14.0), edge, StrokeKind::Inside);
+    let (glyph, ink) = if muted { (icons::MICROPHONE_SLASH, rgb(0xFF9EA0)) } else { (icons::MICROPHONE, Color32::WHITE) };
+    let parts = [(glyph, icon_fill(15.0), ink), ("You", medium(13.0), Color32::WHITE)];
+    let spoken = if muted { "You, muted" } else { "You" };
+    chip(ui, pos2(r.left() + 8.0, r.bottom() - 36.0), 28.0, &parts, spoken, r.width() - 16.0);
+}
+
+fn response_is_dragged(ui: &Ui) -> bool {
+    ui.ctx().is_being_dragged(Id::new("self-view"))
+}

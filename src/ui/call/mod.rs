@@ -1,0 +1,129 @@
+//! The call: one picture that fills the window, oneself in a corner, the bar at the bottom. Dark in both themes.
+
+mod bar;
+mod chat;
+mod ended;
+mod itself;
+mod remote;
+mod stats;
+mod top;
+
+use std::time::Duration;
+
+use eframe::egui::{CursorIcon, Id, Rect, Ui, UiBuilder, pos2};
+
+use super::app::Scene;
+use crate::model::command::Command;
+use crate::model::id::{CallId, Callee};
+use crate::model::snapshot::{CallView, Stage};
+
+/// Seconds without the mouse until the controls go.
+const REST: f64 = 3.0;
+/// From this width on the chat pushes the picture aside.
+const PUSH: f32 = 1100.0;
+
+/// What the window remembers of a call.
+#[derive(Default)]
+pub struct State {
+    call: Option<CallId>,
+    pub(super) chat_open: bool,
+    chat: chat::Draft,
+    itself: itself::Itself,
+    pub(super) statistics: bool,
+    figures: stats::Figures,
+    moved: f64,
+    report_closed: bool,
+}
+
+impl State {
+    /// Opens or closes the chat panel, and says so.
+    pub(super) fn toggle_chat(s: &mut Scene<'_>) {
+        let open = !s.state.call.chat_open;
+        s.state.call.chat_open = open;
+        if open {
+            s.state.call.chat.wants_focus = true;
+        }
+        s.send(Command::ChatOpen(open));
+    }
+}
+
+/// Shows it.
+pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
+    let snap = s.snap;
+    let Some(view) = &snap.call else { return };
+    if s.state.call.call != Some(view.call) {
+        let corner = s.state.call.itself.corner;
+        s.state.call = State { call: Some(view.call), moved: s.time, ..State::default() };
+        s.state.call.itself.corner = corner;
+    }
+    if matches!(view.stage, Stage::Ended(_)) {
+        ended::show(ui, s, all, view);
+        return;
+    }
+    s.state.call.figures.take(view, s.time);
+    let open = s.state.call.chat_open;
+    let pushes = open && all.width() >= PUSH;
+    let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
+    let picture = remote::show(ui, s, stage, view);
+    let shown = visibility(ui, s, view, picture);
+    remote::scrims(ui, stage, shown, picture);
+    remote::plate(ui, s, stage, view);
+    itself::show(ui, s, stage);
+    if shown > 0.01 {
+        let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
+        child.set_opacity(shown);
+        top::show(&mut child, s, stage, view);
+        bar::show(&mut child, s, stage, view);
+    }
+    if s.state.call.statistics {
+        stats::show(ui, s, stage, view);
+    }
+    if let Some(report) = view.report.clone().filter(|_| !s.state.call.report_closed) {
+        ended::report_card(ui, s, stage, &report);
+    }
+    if open {
+        chat::show(ui, s, all, view, pushes);
+    }
+}
+
+/// How much of the controls is to be seen, 0 to 1. They go only while there is something behind them to look at.
+fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32 {
+    let ctx = ui.ctx();
+    let active = ctx.input(|i| i.pointer.delta() != eframe::egui::Vec2::ZERO || i.pointer.any_down() || !i.events.is_empty());
+    if active {
+        s.state.call.moved = s.time;
+    }
+    let focused = ctx.memory(|m| m.focused().is_some());
+    let busy = eframe::egui::Popup::is_any_open(ctx) || s.state.call.statistics || view.report.is_some();
+    let stays = !picture || view.stage != Stage::Connected || focused || busy || s.state.help;
+    let left = REST - (s.time - s.state.call.moved);
+    let visible = stays || left > 0.0;
+    if !stays && left > 0.0 {
+        ctx.request_repaint_after(Duration::from_secs_f64(left + 0.01));
+    }
+    if !visible {
+        ctx.set_cursor_icon(CursorIcon::None);
+    }
+    ctx.animate_bool_with_time(Id::new("call-controls"), visible, 0.25)
+}
+
+/// The state in words.
+pub fn stage_words(view: &CallView) -> String {
+    match &view.stage {
+        Stage::Calling => "Calling…".to_owned(),
+        Stage::Ringing => "Ringing…".to_owned(),
+        Stage::Connecting => "Connecting…".to_owned(),
+        Stage::Connected => "Connected".to_owned(),
+        Stage::Reconnecting => format!("Reconnecting… {} s", view.seconds),
+        Stage::Ended(outcome) => outcome.sentence(view.direction, &view.name),
+    }
+}
+
+/// What the other side is called here.
+fn name(view: &CallView) -> String {
+    match view.peer {
+        Callee::Echo => "Test call".to_owned(),
+        Callee::Peer(id) if view.name.is_empty() => id.short(),
+        Callee::Peer(_) => view.name.clone(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Pictures on the screen: three planes and a shader where there is OpenGL ([`gl`]), a texture otherwise ([`soft`]).
+//!
+//! A picture is uploaded only when its slot holds another than before; what was not shown in a frame is let go. Only
+//! one's own preview is ever mirrored.
+
+mod gl;
+mod soft;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use eframe::egui::{Painter, Rect, pos2, vec2};
+
+use crate::client::Handle;
+use crate::model::frame::VideoFrame;
+use crate::model::slot::Player;
+use crate::model::snapshot::PlayerKey;
+
+/// How a picture lies in its rectangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Corner radius, points.
+    pub radius: f32,
+    /// 1, or less to dim it.
+    pub tint: f32,
+    /// Left and right exchanged.
+    pub mirror: bool,
+}
+
+struct Track {
+    player: Player,
+    sequence: u64,
+    frame: Option<Arc<VideoFrame>>,
+    used: bool,
+}
+
+/// Every picture the window shows.
+pub struct Videos {
+    tracks: HashMap<PlayerKey, Track>,
+    gl: Option<gl::Screen>,
+    soft: soft::Textures,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Videos {
+    /// `wake` is called from any thread when a picture that is shown changes.
+    pub fn new(context: Option<Arc<eframe::glow::Context>>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let gl = context.filter(|context| gl::fits(context)).map(|_| gl::Screen::default());
+        Self { tracks: HashMap::new(), gl, soft: soft::Textures::default(), wake }
+    }
+
+    /// Sees what is new and lets go what nobody looked at since the last call. Once a frame, before anything is shown.
+    pub fn begin(&mut self, handle: &Handle) {
+        self.tracks.retain(|_, track| {
+            let keep = std::mem::take(&mut track.used);
+            if !keep {
+                track.player.on_change(None);
+            }
+            keep
+        });
+        for (key, track) in &mut self.tracks {
+            match handle.player(*key) {
+                Some(player) if player.same(&track.player) => {}
+                Some(player) => {
+                    track.player.on_change(None);
+                    player.on_change(Some(Arc::clone(&self.wake)));
+                    (track.player, track.sequence, track.frame) = (player, 0, None);
+                }
+                None => track.frame = None,
+            }
+            let newest = track.player.sequence();
+            if newest != track.sequence {
+                track.frame = track.player.newest();
+                track.sequence = newest;
+            }
+        }
+        self.soft.retain(|key| self.tracks.contains_key(key));
+    }
+
+    /// The size of the picture there is, in pixels; says that somebody looks.
+    pub fn size(&mut self, handle: &Handle, key: PlayerKey) -> Option<(u32, u32)> {
+        if !self.tracks.contains_key(&key) {
+            let player = handle.player(key)?;
+            player.on_change(Some(Arc::clone(&self.wake)));
+            let sequence = player.sequence();
+            let frame = player.newest();
+            self.tracks.insert(key, Track { player, sequence, frame, used: true });
+        }
+        let track = self.tracks.get_mut(&key)?;
+        track.used = true;
+        track.frame.as_ref().map(|frame| (frame.width(), frame.height()))
+    }
+
+    /// Paints the picture into `area`, of which it fills `cover` (see [`fit`]).
+    pub fn paint(&mut self, p: &Painter, key: PlayerKey, area: Rect, cover: Rect, look: Look) {
+        let Some(track) = self.tracks.get_mut(&key) else { return };
+        track.used = true;
+        let Some(frame) = track.frame.clone() else { return };
+        match &self.gl {
+            Some(screen) => p.add(screen.shape(key, track.sequence, frame, area, cover, look)),
+            None => p.add(self.soft.shape(p.ctx(), key, track.sequence, &frame, area, cover, look)),
+        };
+    }
+
+    /// At the end of a frame: frees textures nobody shows.
+    pub fn end(&self, p: &Painter) {
+        if let Some(screen) = &self.gl
+            && let Some(shape) = screen.purge(|key| self.tracks.get(key).is_some_and(|track| track.used))
+        {
+            p.add(shape);
+        }
+    }
+
+    /// Nothing will be shown any more.
+    pub fn close(&mut self, context: Option<&eframe::glow::Context>) {
+        for track in self.tracks.values() {
+            track.player.on_change(None);
+        }
+        self.tracks.clear();
+        if let (Some(screen), Some(context)) = (&self.gl, context) {
+            screen.close(context);
+        }
+    }
+}
+
+/// Where a picture of `size` goes in `area` when at most `trim` (a share of each side) may be cut off: the rectangle to
+/// paint, and the part of the picture (0…1) in it. What is not filled is left to letterboxes.
+pub fn fit(size: (u32, u32), area: Rect, trim: f32) -> (Rect, Rect) {
+    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    let (w, h) = (size.0 as f32, size.1 as f32);
+    if w < 1.0 || h < 1.0 || area.width() < 1.0 || area.height() < 1.0 {
+        return (area, whole);
+    }
+    let (picture, place) = (w / h, area.width() / area.height());
+    let keep = 1.0 - 2.0 * trim;
+    if picture > place {
+        let seen = (place / picture).max(keep);
+        let shown = vec2(area.width(), (area.width() / (picture * seen)).min(area.height()));
+        let left = (1.0 - seen) / 2.0;
+        (Rect::from_center_size(area.center(), shown), Rect::from_min_max(pos2(left, 0.0), pos2(1.0 - left, 1.0)))
+    } else {
+        let seen = (picture / place).max(keep);
+        let shown = vec2((area.height() * picture / seen).min(area.width()), area.height());
+        let top = (1.0 - seen) / 2.0;
+        (Rect::from_center_size(area.center(), shown), Rect::from_min_max(pos2(0.0, top), pos2(1.0, 1.0 - top)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(w: f32, h: f32) -> Rect {
+        Rect::from_min_size(pos2(0.0, 0.0), vec2(w, h))
+    }
+
+    #[test]
+    fn a_picture_of_the_same_shape_fills_its_place_untrimmed() {
+        let (shown, part) = fit((1280, 720), area(640.0, 360.0), 0.05);
+        assert_eq!(shown, area(640.0, 360.0));
+        assert_eq!(part, area(1.0, 1.0));
+    }
+
+    #[test]
+    fn at_most_a_twentieth_a_side_is_trimmed_and_the_rest_is_letterboxed() {
+        for (w, h) in [(1280.0, 800.0), (700.0, 600.0), (400.0, 900.0), (1900.0, 400.0)] {
+            for size in [(1280, 720), (640, 480), (720, 1280)] {
+                let (shown, part) = fit(size, area(w, h), 0.05);
+                assert!(part.left() <= 0.0501 && part.top() <= 0.0501, "{part:?}");
+                assert!(area(w, h).expand(0.5).contains_rect(shown), "{shown:?}");
+                let (seen_w, seen_h) = (size.0 as f32 * part.width(), size.1 as f32 * part.height());
+                let stretch = (shown.width() / seen_w) / (shown.height() / seen_h);
+                assert!((stretch - 1.0).abs() < 0.01, "{size:?} in {w}×{h}: {stretch}");
+            }
+        }
+    }
+}
