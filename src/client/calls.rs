@@ -56,7 +56,8 @@ impl Actor {
                 Body::Answer { sdp } => self.step(call, Step::TakeAnswer(sdp)),
                 _ => {}
             },
-            Output::RestartIce(call) => self.step(call, Step::Restart),
+            // The session has no way to do that: what is left is the path that was found, if it comes back.
+            Output::RestartIce(call) => tracing::debug!("call {call}: waiting for the path to come back"),
             Output::CloseMedia(call) => self.close_media(call),
             Output::Incoming { call, from, name, video } => self.rings(call, from, name, video),
             Output::Replaced { old, new } => {

@@ -170,6 +170,12 @@ impl Actor {
             }
             Ok(Control::State { camera, muted, hand }) => {
                 active.remote = RemoteMedia { camera_on: camera, muted, hand };
+                if !camera
+                    && let Some(link) = &active.link
+                    && let Err(e) = self.session.pause_video(link.peer())
+                {
+                    tracing::debug!("{e}");
+                }
             }
             Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
