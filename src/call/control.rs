@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::settings::Settings;
+use crate::model::body::clean_name;
 use crate::model::snapshot::RemoteMedia;
 
 /// Version of this protocol.
@@ -65,7 +65,7 @@ impl Control {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads a frame. Names are cut to [`Settings::MAX_NAME`] characters and lose control characters.
+    /// Reads a frame. Names are made fit to be shown ([`clean_name`]).
     ///
     /// # Errors
     /// [`Malformed`]: to be counted, never to end a call.
@@ -84,12 +84,6 @@ impl From<RemoteMedia> for Control {
     fn from(media: RemoteMedia) -> Self {
         Self::State { camera: media.camera_on, muted: media.muted, hand: media.hand }
     }
-}
-
-/// A name as it may be shown: one line, at most [`Settings::MAX_NAME`] characters.
-pub fn clean_name(name: &str) -> String {
-    let name: String = name.chars().filter(|c| !c.is_control()).take(Settings::MAX_NAME).collect();
-    name.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -123,8 +117,8 @@ mod tests {
     fn a_name_cannot_disturb_the_screen() {
         let frame = format!(r#"{{"type":"hello","version":1,"name":"a\nb{}"}}"#, "x".repeat(100));
         let Ok(Control::Hello { name, .. }) = Control::decode(frame.as_bytes()) else { panic!() };
-        assert_eq!(name.chars().count(), Settings::MAX_NAME);
-        assert!(name.starts_with("abx"));
+        assert_eq!(name.chars().count(), crate::model::body::MAX_NAME);
+        assert!(name.starts_with("a bx"));
     }
 
     proptest! {

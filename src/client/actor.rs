@@ -325,6 +325,9 @@ impl Actor {
             if let Some(signaling) = self.signaling.take() {
                 signaling.stop().await;
             }
+            if let Some(listing) = self.listing.take() {
+                listing.abort(); // a slow system must not hold us
+            }
             while self.closing.join_next().await.is_some() {}
             self.session.close().await;
             if let Some(embedded) = &mut self.embedded {

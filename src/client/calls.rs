@@ -134,7 +134,8 @@ impl Actor {
             setup_ms: 0,
             first_frame_ms: None,
             video,
-            remote: RemoteMedia { camera_on: false, ..RemoteMedia::default() },
+            // until they say otherwise
+            remote: RemoteMedia { camera_on: video, ..RemoteMedia::default() },
             level: Level::default(),
             speaking: false,
             volume: VOLUME,
@@ -215,11 +216,15 @@ impl Actor {
     }
 
     fn stage(&mut self, call: CallId, stage: Stage) {
-        let name = self.machine(call).current().map(|current| current.name).unwrap_or_default();
+        let (name, video) = match self.machine(call).current() {
+            Some(current) => (current.name, Some(current.video)),
+            None => Default::default(),
+        };
         let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
         if !name.is_empty() && active.peer != Callee::Echo {
             active.name = name;
         }
+        active.video = video.unwrap_or(active.video);
         let now = Instant::now();
         active.stage = stage.clone();
         active.since = now;

@@ -13,6 +13,7 @@ use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::invitation::Invitation;
 use crate::model::notice::Notice;
 use crate::model::settings::Settings;
+use crate::model::snapshot::Level;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
 use crate::session::{AudioInput, AudioOutput, Sound, VideoInput};
 
@@ -231,6 +232,9 @@ impl Actor {
         self.session.set_preview(wanted);
         self.tell_state();
         let now = Instant::now();
+        if !wanted {
+            self.media.level = Level::default();
+        }
         self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
         // Patterns, tones and files are not plugged in or out.
         let settings = &self.settings;
