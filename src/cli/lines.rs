@@ -8,7 +8,7 @@
 //! | `offline` | `reason` |
 //! | `incoming` | `call`, `from` (ID), `name`, `video` |
 //! | `ringing` | `call`: the other side's program rings |
-//! | `state` | `call`, `peer` (ID or `echo`), `state`: `calling`, `ringing`, `connecting`, `connected`, `reconnecting`, `ended` |
+//! | `state` | `call`, `peer` (ID or `echo`), `state`: `calling`, `ringing`, `connecting`, `connected`, `reconnecting` |
 //! | `connected` | `call`, `setup_ms`: from `call` or `accept` to the secured transport |
 //! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
 //! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
@@ -44,7 +44,7 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   offline      reason                    the server is gone; calls that run go on
   incoming     call, from, name, video   somebody calls
   ringing      call                      the other side's program rings
-  state        call, peer, state         calling ringing connecting connected reconnecting ended
+  state        call, peer, state         calling ringing connecting connected reconnecting
   connected    call, setup_ms            from the command (or the acceptance) to the secured transport
   first_frame  call, after_ms            ... to their first decoded picture
   stats        t_ms, peer, received, sent, transport, process      every --stats seconds
@@ -180,7 +180,7 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
             settings.speaker = speaker.unwrap_or(settings.speaker);
             Command::Settings(Box::new(settings))
         }
-        Line::Devices => Command::ListDevices,
+        Line::Devices => Command::ListDevices, // its answer is a line of its own
         Line::Reconnect => Command::Reconnect,
         Line::Quit => Command::Quit,
     })

@@ -184,7 +184,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<u8> {
             headless::run(&arguments.common, &headless)
         }
         Some(What::Test(test)) => {
-            logging::start(quiet);
+            logging::start("error"); // what is missing here is part of the result
             test_call::run(&arguments.common, &test)
         }
         Some(What::Devices(list)) => {

@@ -181,7 +181,12 @@ fn print(report: &EchoReport, media: &LocalMedia, notes: &[String]) -> io::Resul
     for note in notes {
         writeln!(out, "  note           {note}")?;
     }
-    writeln!(out, "  set-up         {} ms, first picture after {}", report.setup_ms, ms(report.first_frame_ms))?;
+    let first = ms(report.first_frame_ms);
+    writeln!(
+        out,
+        "  set-up         {} ms, first picture back after {first} (1000 ms of it on purpose)",
+        report.setup_ms
+    )?;
     let latency = report.latency_ms.map_or("–".to_owned(), |l| {
         format!("{:.0} ms one way (95 % under {:.0} ms, at most {:.0} ms)", l.p50, l.p95, l.max)
     });

@@ -122,6 +122,8 @@ pub(super) struct Incoming {
 /// See the module.
 pub(super) struct Actor {
     pub(super) desk: Desk,
+    /// Facts to be told once the state that they belong to is published.
+    pub(super) told: Vec<Notice>,
     pub(super) me: PeerId,
     pub(super) config: ClientConfig,
     pub(super) profile: Profile,
@@ -188,11 +190,9 @@ impl Actor {
         let me = keys.id();
         let mut tests = Calls::new(me, &settings.name);
         tests.handle(Instant::now(), Input::Online(true));
-        for problem in problems.values() {
-            desk.notify(Notice::Problem(problem.clone()));
-        }
         let mut actor = Self {
             desk,
+            told: problems.values().cloned().map(Notice::Problem).collect(),
             me,
             profile,
             history,

@@ -56,7 +56,8 @@ impl Actor {
                 Body::Answer { sdp } => self.step(call, Step::TakeAnswer(sdp)),
                 _ => {}
             },
-            Output::RestartIce(call) => self.step(call, Step::Restart),
+            // The session has no way to do that: what is left is the path that was found, if it comes back.
+            Output::RestartIce(call) => tracing::debug!("call {call}: waiting for the path to come back"),
             Output::CloseMedia(call) => self.close_media(call),
             Output::Incoming { call, from, name, video } => self.rings(call, from, name, video),
             Output::Replaced { old, new } => {
@@ -68,7 +69,7 @@ impl Actor {
             Output::Ended { call, peer, name, direction, video, outcome } => {
                 self.ended(call, peer, name, direction, video, outcome);
             }
-            Output::Refused(why) => self.desk.notify(Notice::Problem(why.to_string())),
+            Output::Refused(why) => self.told.push(Notice::Problem(why.to_string())),
         }
     }
 
@@ -184,7 +185,7 @@ impl Actor {
     fn rings(&mut self, call: CallId, from: PeerId, name: String, video: bool) {
         let known = self.history.knows(from).unwrap_or(false);
         let shown = if name.is_empty() { from.short() } else { name };
-        self.desk.notify(Notice::Incoming { call, from, name: shown.clone(), video });
+        self.told.push(Notice::Incoming { call, from, name: shown.clone(), video });
         let now = Instant::now();
         let began = wire::unix_now();
         self.incoming = Some(Incoming { call, from, name: shown, video, known, since: now, began, silenced: false });
@@ -224,7 +225,7 @@ impl Actor {
         active.since = now;
         if stage == Stage::Ringing {
             self.session.play(Sound::Ringback);
-            self.desk.notify(Notice::Ringing { call });
+            self.told.push(Notice::Ringing { call });
         } else {
             self.session.stop_sound(Sound::Ringback);
         }
@@ -237,11 +238,11 @@ impl Actor {
         if first {
             let setup_ms = wire::millis(now - clicked);
             active.setup_ms = setup_ms;
-            self.desk.notify(Notice::Stage { call, peer, stage });
-            self.desk.notify(Notice::Connected { call, setup_ms });
+            self.told.push(Notice::Stage { call, peer, stage });
+            self.told.push(Notice::Connected { call, setup_ms });
             self.test_connected(now);
         } else {
-            self.desk.notify(Notice::Stage { call, peer, stage });
+            self.told.push(Notice::Stage { call, peer, stage });
         }
     }
 
@@ -280,12 +281,12 @@ impl Actor {
         if peer != Callee::Echo {
             self.remember(recent);
         }
-        self.desk.notify(Notice::Ended { call, peer, direction, outcome });
+        self.told.push(Notice::Ended { call, peer, direction, outcome });
     }
 
     fn remember(&mut self, recent: Recent) {
         if let Err(e) = self.history.keep_recent(&recent) {
-            self.desk.notify(Notice::Problem(e.to_string()));
+            self.told.push(Notice::Problem(e.to_string()));
         }
         let recents = Arc::make_mut(&mut self.recents);
         recents.retain(|other| other.id != recent.id);

@@ -26,7 +26,7 @@ impl Actor {
             Command::Call { to, video } => self.call(to, video, now),
             Command::CallText { text, video } => match self.meant(&text) {
                 Ok(to) => self.call(to, video, now),
-                Err(why) => self.desk.notify(Notice::Problem(why)),
+                Err(why) => self.told.push(Notice::Problem(why)),
             },
             Command::Accept { call, video } => {
                 self.leave_test(now);
@@ -93,7 +93,7 @@ impl Actor {
             Command::Reconnect => {
                 let asked = self.signaling.as_ref().is_some_and(|signaling| signaling.reconnect().is_ok());
                 if !asked {
-                    self.desk.notify(Notice::Problem("this run uses no server; start it without that option".into()));
+                    self.told.push(Notice::Problem("this run uses no server; start it without that option".into()));
                 }
             }
             Command::ForgetRecent(id) => self.forget(id),
@@ -105,7 +105,7 @@ impl Actor {
         let call = CallId::random();
         let busy = self.calls.current().is_some();
         match to {
-            Callee::Echo if busy => self.desk.notify(Notice::Problem(Refusal::InCall.to_string())),
+            Callee::Echo if busy => self.told.push(Notice::Problem(Refusal::InCall.to_string())),
             Callee::Echo => self.tests.handle(now, Input::Call { call, to: echo::id(), video }),
             Callee::Peer(id) => {
                 if !busy {
@@ -117,7 +117,7 @@ impl Actor {
     }
 
     /// Whom a text means.
-    fn meant(&self, text: &str) -> Result<Callee, String> {
+    fn meant(&mut self, text: &str) -> Result<Callee, String> {
         let text = text.trim();
         if text.eq_ignore_ascii_case("echo") {
             return Ok(Callee::Echo);
@@ -125,7 +125,7 @@ impl Actor {
         let not_an_id = match text.parse::<Invitation>() {
             Ok(invitation) => {
                 if let Some(server) = invitation.server.filter(|server| *server != self.settings.server) {
-                    self.desk.notify(Notice::Told(format!(
+                    self.told.push(Notice::Told(format!(
                         "this invitation is for the server {server}; choose it in the settings if the call does not get through"
                     )));
                 }
@@ -148,29 +148,29 @@ impl Actor {
 
     fn write(&mut self, text: &str) {
         let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none()) else {
-            return self.desk.notify(Notice::Problem("there is no call to write into; call somebody first".into()));
+            return self.told.push(Notice::Problem("there is no call to write into; call somebody first".into()));
         };
         match active.talk.write(text, super::wire::unix_now(), &self.history) {
             Ok((_, effects)) => self.effects(effects),
-            Err(e) => self.desk.notify(Notice::Problem(e.to_string())),
+            Err(e) => self.told.push(Notice::Problem(e.to_string())),
         }
     }
 
     fn forget(&mut self, id: PeerId) {
         match self.history.forget_recent(id) {
             Ok(()) => Arc::make_mut(&mut self.recents).retain(|recent| recent.id != id),
-            Err(e) => self.desk.notify(Notice::Problem(e.to_string())),
+            Err(e) => self.told.push(Notice::Problem(e.to_string())),
         }
     }
 
     /// Takes settings in force and keeps them.
     fn change(&mut self, chosen: Settings) {
         if let Err(why) = preferences::check(&chosen) {
-            return self.desk.notify(Notice::Problem(why));
+            return self.told.push(Notice::Problem(why));
         }
         if !chosen.server.is_empty() && !start::is_server_url(&chosen.server) {
             let why = start::StartError::Server(chosen.server).to_string();
-            return self.desk.notify(Notice::Problem(why));
+            return self.told.push(Notice::Problem(why));
         }
         let before = Arc::clone(&self.settings);
         let keep = self.config.overrides.keep(&chosen, &self.kept);
@@ -181,7 +181,7 @@ impl Actor {
                     self.problems.remove("settings");
                 }
                 // In force all the same: it is the next start that will not know it.
-                Err(e) => self.desk.notify(Notice::Problem(e.to_string())),
+                Err(e) => self.told.push(Notice::Problem(e.to_string())),
             }
         }
         self.settings = Arc::new(chosen);
@@ -269,7 +269,7 @@ impl Actor {
             embedded.stop().await;
         }
         if let Claim::Failed(why) = embedded.claim().await {
-            self.desk.notify(Notice::Problem(why));
+            self.told.push(Notice::Problem(why));
         }
         let embedded = self.embedded.as_ref();
         (embedded.map(Embedded::url).unwrap_or_default(), embedded.is_some_and(Embedded::is_ours))
@@ -282,7 +282,7 @@ impl Actor {
         if let Some(signaling) = &self.signaling
             && signaling.set_server(&url, ours).is_err()
         {
-            self.desk.notify(Notice::Problem("the server could not be changed; try again in a moment".into()));
+            self.told.push(Notice::Problem("the server could not be changed; try again in a moment".into()));
         }
     }
 

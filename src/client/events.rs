@@ -46,7 +46,7 @@ impl Actor {
                     if by_s > 0 { "ahead of" } else { "behind" }
                 );
                 if self.problems.insert("clock", words.clone()).is_none() {
-                    self.desk.notify(Notice::Problem(words));
+                    self.told.push(Notice::Problem(words));
                 }
             }
         }
@@ -75,7 +75,7 @@ impl Actor {
         };
         if let Some(news) = news {
             self.server_told = Some(online);
-            self.desk.notify(news);
+            self.told.push(news);
         }
         self.server = state;
         if online != was_online {
@@ -121,7 +121,7 @@ impl Actor {
                 if let Some(active) = self.active.as_mut().filter(|active| active.first_frame_ms.is_none()) {
                     let after_ms = wire::millis(now - active.clicked);
                     active.first_frame_ms = Some(after_ms);
-                    self.desk.notify(Notice::FirstFrame { call, after_ms });
+                    self.told.push(Notice::FirstFrame { call, after_ms });
                 }
             }
             SessionEvent::MediaState { camera, microphone, speaker } => {
@@ -170,6 +170,12 @@ impl Actor {
             }
             Ok(Control::State { camera, muted, hand }) => {
                 active.remote = RemoteMedia { camera_on: camera, muted, hand };
+                if !camera
+                    && let Some(link) = &active.link
+                    && let Err(e) = self.session.pause_video(link.peer())
+                {
+                    tracing::debug!("{e}");
+                }
             }
             Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
@@ -210,10 +216,10 @@ impl Actor {
                 }
                 Effect::Wrote(text) => {
                     self.session.play(Sound::Message);
-                    self.desk.notify(Notice::Chat { from: active.peer, text });
+                    self.told.push(Notice::Chat { from: active.peer, text });
                 }
-                Effect::Delivered(number) => self.desk.notify(Notice::ChatDelivered { number }),
-                Effect::NotKept(why) => self.desk.notify(Notice::Problem(why)),
+                Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),
+                Effect::NotKept(why) => self.told.push(Notice::Problem(why)),
             }
         }
     }
@@ -276,7 +282,7 @@ impl Actor {
         }
         if self.config.stats_every.is_some() {
             let (peer, t_ms) = (active.peer, wire::millis(now - active.clicked));
-            self.desk.notify(Notice::Stats { call, peer, t_ms, stats: Box::new(stats) });
+            self.told.push(Notice::Stats { call, peer, t_ms, stats: Box::new(stats) });
         }
         self.ask_echo(now);
     }

@@ -32,8 +32,6 @@ pub(super) enum Step {
     Offer,
     /// Take their first offer and answer it.
     Answer(String),
-    /// Look for another path: a later offer.
-    Restart,
     /// Take a later offer of theirs and answer it.
     AnswerAgain(String),
     /// Take their answer.
@@ -49,7 +47,7 @@ pub(super) enum Done {
     Prepared,
     /// Our first offer, or our answer to theirs.
     Described(String),
-    /// A later offer or answer of ours.
+    /// Our answer to a later offer of theirs.
     Renegotiated(Body),
     /// A step without which there is no call failed, with what happened.
     Failed(String),
@@ -150,7 +148,6 @@ fn word(step: &Step) -> &'static str {
         Step::Prepare => "preparing the connection",
         Step::Offer => "making an offer",
         Step::Answer(_) => "answering the offer",
-        Step::Restart => "looking for another path",
         Step::AnswerAgain(_) => "answering a later offer",
         Step::TakeAnswer(_) => "taking the answer",
         Step::Candidate(_) => "taking a candidate",
@@ -179,10 +176,6 @@ impl Worker {
             Step::Answer(sdp) => {
                 let offer = Description { kind: DescriptionKind::Offer, sdp };
                 Ok(Some(Done::Described(session.accept_offer(peer, offer).await.map_err(fatal)?.sdp)))
-            }
-            Step::Restart => {
-                let sdp = session.create_offer(peer).await.map_err(harmless)?.sdp;
-                Ok(Some(Done::Renegotiated(Body::Offer { sdp })))
             }
             Step::AnswerAgain(sdp) => {
                 let offer = Description { kind: DescriptionKind::Offer, sdp };

@@ -6,7 +6,6 @@
 //! | `identity.key` | the key the ID comes from ([`super::identity`]) | nothing starts, the file stays |
 //! | `settings.toml` | choices ([`super::preferences`]) | kept aside, defaults taken, said |
 //! | `history.sqlite` | chat and recent calls ([`super::history`]) | kept aside, a new one made, said |
-//! | `log` | diagnostics of the windowed program | – |
 //!
 //! Invariant: nothing is ever deleted because it cannot be read.
 

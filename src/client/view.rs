@@ -8,8 +8,9 @@ use crate::model::snapshot::{CallView, IncomingView, LocalMedia, RING_SECONDS, S
 use crate::model::stats::Transport;
 
 impl Actor {
-    /// Publishes the state, if it is another than before.
-    pub(super) fn publish(&self) {
+    /// Publishes the state, if it is another than before, and then the facts that led to it: whoever hears a fact finds
+    /// it in the snapshot.
+    pub(super) fn publish(&mut self) {
         let now = Instant::now();
         self.desk.publish(Snapshot {
             id: Some(self.me),
@@ -23,6 +24,9 @@ impl Actor {
             problems: self.problems.values().cloned().collect(),
             quitting: self.quitting,
         });
+        for notice in self.told.drain(..) {
+            self.desk.notify(notice);
+        }
     }
 
     /// Reads the levels that meters show.
