@@ -2,8 +2,8 @@
 
 use crate::model::device::Devices;
 
-/// Asks the system for every camera, microphone and speaker. Blocks, commonly some hundred milliseconds, at
-/// most about five seconds where a driver hangs.
+/// Asks the system for every camera, microphone and speaker. Blocks, mostly for some hundred milliseconds; up to 5 s
+/// where the sound system does not answer.
 ///
 /// A build without the feature `gui` finds none.
 #[cfg(feature = "gui")]

@@ -419,6 +419,21 @@ mod tests {
     }
 
     #[test]
+    fn a_keyframe_that_lost_all_but_its_start_is_given_up_too() {
+        let mut assembler = Assembler::new(LIMIT);
+        let start = Instant::now();
+        let packets = stream(12, &[500]);
+        let second = packets.iter().position(|p| p.timestamp == packets[0].timestamp.wrapping_add(3000)).unwrap();
+        assembler.push(start, packets[0].clone());
+        for packet in &packets[second..second + 3] {
+            assembler.push(start, packet.clone());
+        }
+        assert_eq!(drain(&mut assembler, start), (Vec::new(), 0));
+        assert_eq!(drain(&mut assembler, start + LIMIT), (Vec::new(), 1));
+        assert_eq!(drain(&mut assembler, start + LIMIT + ASK_AGAIN).1, 1);
+    }
+
+    #[test]
     fn it_asks_again_while_no_keyframe_comes() {
         let mut assembler = Assembler::new(LIMIT);
         let start = Instant::now();

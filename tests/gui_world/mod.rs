@@ -1,0 +1,196 @@
+//! Fixed states and pictures for whoever looks at the window without a call: tests and the gallery.
+#![allow(dead_code, reason = "each user needs a part")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use visavis::model::chat::{ChatLine, Delivery};
+use visavis::model::device::{Device, DeviceKind, DeviceState, Devices};
+use visavis::model::frame::VideoFrame;
+use visavis::model::id::{CallId, Callee, PeerId};
+use visavis::model::outcome::{Direction, Outcome};
+use visavis::model::settings::{Settings, Theme};
+use visavis::model::snapshot::{
+    CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, ServerState, Snapshot, Stage,
+};
+use visavis::model::stats::{Percentiles, Stats};
+
+/// Noon of some day, UTC; what the fixtures call a while ago.
+pub const NOON: i64 = 1_762_171_200;
+
+pub fn peer(n: u8) -> PeerId {
+    PeerId::from_public_key(&[n; 32])
+}
+
+pub fn call_id() -> CallId {
+    CallId([7; 16])
+}
+
+fn device(id: &str, name: &str, kind: DeviceKind, default: bool) -> Device {
+    Device { id: id.to_owned(), name: name.to_owned(), kind, default }
+}
+
+pub fn settings() -> Settings {
+    Settings { name: "Noor Haddad".to_owned(), theme: Theme::Dark, ..Settings::default() }
+}
+
+pub fn recent(n: u8, name: &str, video: bool, direction: Direction, outcome: &Outcome, ago_h: i64, seconds: u32) -> Recent {
+    let outcome = outcome.word().to_owned();
+    Recent { id: peer(n), name: name.to_owned(), direction, video, outcome, time: NOON - ago_h * 3600, seconds }
+}
+
+pub fn home() -> Snapshot {
+    let open = |name: &str, format: &str| DeviceState::Open { name: name.to_owned(), format: format.to_owned() };
+    Snapshot {
+        id: Some(peer(1)),
+        settings: Arc::new(settings()),
+        server: ServerState::Online { url: "ws://127.0.0.1:47100".to_owned(), embedded: true, rtt_ms: Some(1) },
+        devices: Arc::new(Devices {
+            cameras: vec![
+                device("cam1", "Logitech BRIO", DeviceKind::Camera, true),
+                device("cam2", "Built-in camera", DeviceKind::Camera, false),
+            ],
+            microphones: vec![
+                device("mic1", "Jabra Evolve2 65", DeviceKind::Microphone, true),
+                device("mic2", "Built-in audio", DeviceKind::Microphone, false),
+            ],
+            speakers: vec![
+                device("spk1", "Jabra Evolve2 65", DeviceKind::Speaker, true),
+                device("spk2", "Built-in audio", DeviceKind::Speaker, false),
+            ],
+        }),
+        media: LocalMedia {
+            camera: open("Logitech BRIO", "1280 × 720, 30 fps"),
+            microphone: open("Jabra Evolve2 65", ""),
+            speaker: open("Jabra Evolve2 65", ""),
+            camera_on: true,
+            muted: false,
+            level: Level { rms: -22, peak: -12 },
+            hand: false,
+        },
+        recents: Arc::new(vec![
+            recent(2, "Amara Osei", true, Direction::Outgoing, &Outcome::Accepted, 400, 1440),
+            recent(3, "Tomás Rivera", true, Direction::Incoming, &Outcome::NoAnswer, 500, 0),
+            recent(4, "Lena Fischer", false, Direction::Incoming, &Outcome::Accepted, 900, 480),
+            recent(5, "Yuki Tanaka", true, Direction::Outgoing, &Outcome::Busy, 1200, 0),
+        ]),
+        ..Snapshot::default()
+    }
+}
+
+pub fn first_run() -> Snapshot {
+    let mut snapshot = home();
+    snapshot.settings = Arc::new(Settings { name: String::new(), ..settings() });
+    snapshot.recents = Arc::default();
+    snapshot
+}
+
+pub fn call(stage: Stage) -> Snapshot {
+    let mut stats = Stats::default();
+    stats.received.video.width = 1280;
+    stats.received.video.height = 720;
+    stats.received.video.fps = 30.0;
+    stats.received.video.bitrate_bps = 1_900_000;
+    stats.received.video.packets = 1000;
+    stats.received.video.latency_ms = Some(Percentiles { p50: 62.0, p95: 80.0, max: 95.0 });
+    stats.received.audio.bitrate_bps = 32_000;
+    stats.sent = visavis::model::stats::Sent::default();
+    stats.sent.video.width = 1280;
+    stats.sent.video.height = 720;
+    stats.sent.video.fps = 30.0;
+    stats.sent.video.bitrate_bps = 1_800_000;
+    stats.transport.rtt_ms = Some(38.0);
+    let mut snapshot = home();
+    snapshot.call = Some(CallView {
+        call: call_id(),
+        peer: Callee::Peer(peer(2)),
+        name: "Amara Osei".to_owned(),
+        direction: Direction::Outgoing,
+        stage,
+        seconds: 767,
+        video: true,
+        remote: RemoteMedia { camera_on: true, muted: false, hand: false },
+        level: Level { rms: -30, peak: -20 },
+        speaking: false,
+        volume: 100,
+        path: "Direct, 38 ms".to_owned(),
+        stats: Arc::new(stats),
+        chat: Arc::new(chat()),
+        unread: 1,
+        report: None,
+    });
+    snapshot
+}
+
+pub fn chat() -> Vec<ChatLine> {
+    let line = |number: u64, mine: bool, text: &str, delivery: Delivery| ChatLine {
+        number,
+        mine,
+        text: text.to_owned(),
+        time: NOON + 60 * number as i64,
+        delivery,
+    };
+    vec![
+        line(1, false, "Morning! I pushed the new onboarding flow.", Delivery::Received),
+        line(2, false, "Here is the spec we talked about: https://example.org/onboarding", Delivery::Received),
+        line(3, true, "Looks great. The second step is so much clearer now.", Delivery::Received),
+        line(4, false, "Agreed. Shall I share my screen and walk through the copy?", Delivery::Received),
+        line(5, true, "Yes please! 🎉", Delivery::Sent),
+    ]
+}
+
+pub fn incoming() -> IncomingView {
+    IncomingView {
+        call: call_id(),
+        from: peer(2),
+        name: "Amara Osei".to_owned(),
+        video: true,
+        known: true,
+        seconds_left: 32,
+        silenced: false,
+    }
+}
+
+pub fn report() -> EchoReport {
+    EchoReport {
+        good: true,
+        verdict: "Picture and sound go out and come back. People will see and hear you well.".to_owned(),
+        setup_ms: 312,
+        first_frame_ms: Some(420),
+        latency_ms: Some(Percentiles { p50: 48.0, p95: 60.0, max: 71.0 }),
+        loss: 0.0,
+        video_bitrate_bps: 1_900_000,
+        audio_bitrate_bps: 32_000,
+        fps: 30.0,
+        width: 1280,
+        height: 720,
+        level_dbfs: Some(-18.0),
+    }
+}
+
+/// A person in front of a wall, roughly; `turn` moves them. `wall` is the wall's U and V.
+pub fn person(w: u32, h: u32, wall: (u8, u8), turn: f32) -> Arc<VideoFrame> {
+    let mut frame = VideoFrame::black(w, h, Duration::ZERO).unwrap();
+    let (y, u, v) = frame.planes_mut();
+    let colour = |x: f32, z: f32| -> (u8, u8, u8) {
+        let (dx, dy) = (x - 0.5 - 0.06 * turn.sin(), z - 0.43);
+        let head = (dx * 1.78 / 0.20).powi(2) + (dy / 0.25).powi(2) < 1.0;
+        let hair = (dx * 1.78 / 0.23).powi(2) + ((dy + 0.09) / 0.24).powi(2) < 1.0 && dy < -0.06;
+        let body = (dx * 1.78 / 0.62).powi(2) + ((z - 1.1) / 0.40).powi(2) < 1.0;
+        match (hair, head, body) {
+            (true, ..) => (30, 124, 134),
+            (_, true, _) => (150, 108, 152),
+            (.., true) => (110, 126, 96),
+            _ => ((70.0 + 90.0 * x - 30.0 * z) as u8, wall.0, wall.1),
+        }
+    };
+    for row in 0..h {
+        for column in 0..w {
+            let (a, b, c) = colour(column as f32 / w as f32, row as f32 / h as f32);
+            y[(row * w + column) as usize] = a;
+            let at = (row / 2 * (w / 2) + column / 2) as usize;
+            (u[at], v[at]) = (b, c);
+        }
+    }
+    Arc::new(frame)
+}
