@@ -1,1 +1,14 @@
-//! dsp
+//! Floor 2: sound as numbers. Synchronous, no clock, no thread; time is an argument.
+//!
+//! Everything here works on mono `f32` at 48 kHz in ticks of 10 ms ([`crate::model::sound`]); [`resample`] and
+//! [`wav`] are where other rates and formats come in and go out.
+
+pub mod clips;
+pub mod drift;
+pub mod jitter;
+pub mod level;
+pub mod mix;
+pub mod resample;
+pub mod stretch;
+pub mod tone;
+pub mod wav;

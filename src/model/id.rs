@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
 use sha2::{Digest, Sha256};
 
 /// Crockford's base 32: no I, L, O, U; read without regard to case; I and L are read as 1, O as 0.
-fn crockford() -> Encoding {
+static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     let mut spec = Specification::new();
     spec.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
     spec.translate.from.push_str("abcdefghjkmnpqrstvwxyzILOilo");
     spec.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ110110");
     spec.encoding().expect("the alphabet is a valid specification")
-}
+});
 
 /// A person's ID: 100 bits of the SHA-256 of their ed25519 public key and 20 bits of checksum.
 ///
@@ -66,7 +67,7 @@ impl PeerId {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = crockford().encode(&self.0);
+        let text = CROCKFORD.encode(&self.0);
         for (n, group) in text.as_bytes().chunks(4).enumerate() {
             if n > 0 {
                 f.write_str("-")?;
@@ -95,7 +96,7 @@ impl FromStr for PeerId {
         if plain.len() != 24 {
             return Err(IdError::Length(plain.len()));
         }
-        let bytes = crockford().decode(plain.as_bytes()).map_err(|_| IdError::Checksum)?;
+        let bytes = CROCKFORD.decode(plain.as_bytes()).map_err(|_| IdError::Checksum)?;
         let given: [u8; 15] = bytes.try_into().map_err(|_| IdError::Length(plain.len()))?;
         if Self::with_checksum(given).0 == given { Ok(Self(given)) } else { Err(IdError::Checksum) }
     }

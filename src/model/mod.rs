@@ -8,6 +8,7 @@
 //! Invariants: a [`snapshot::Snapshot`] is complete (a reader needs no second source of state); a
 //! [`id::PeerId`] always has a valid checksum; a [`frame::VideoFrame`] always has planes of exactly its size.
 
+pub mod body;
 pub mod chat;
 pub mod command;
 pub mod device;
@@ -20,5 +21,6 @@ pub mod outcome;
 pub mod settings;
 pub mod slot;
 pub mod snapshot;
+pub mod sound;
 pub mod source;
 pub mod stats;

@@ -1,1 +1,88 @@
-//! session
+//! Floor 5: the core session manager. Local media and any number of peers; bring your own signaling.
+//!
+//! # The model
+//! A [`Session`] owns one camera, one microphone and one speaker, and any number of peers, each known by a name that you
+//! choose. It opens no connection to any server of ours: what two sides must exchange, you carry.
+//!
+//! 1. [`Session::start`] inside a tokio runtime gives the session and its events. Nothing is open yet.
+//! 2. [`Session::add_peer`] on both sides.
+//! 3. One side calls [`Session::create_offer`] and sends the text to the other, which hands it to
+//!    [`Session::accept_offer`] and sends the answer back, for [`Session::accept_answer`].
+//! 4. Both sides pass every [`SessionEvent::Candidate`] on to [`Session::accept_candidate`] of the other. Candidates that
+//!    are known when a description is made are inside it, so on one machine or LAN nothing more may come.
+//! 5. [`SessionEvent::ConnectionState`] tells when media flows. [`Session::player`] shows the other side; its sound plays
+//!    by itself. [`Session::send`] reaches it on a named data channel; [`CONTROL`] is always there.
+//! 6. [`Session::close_peer`] ends one, [`Session::close`] all. A session that is dropped without it leaves its
+//!    connections to time out.
+//!
+//! Devices are open only while somebody looks ([`Session::set_preview`]) or a peer is there. Sound and picture are
+//! negotiated in both directions from the start, so that switching, muting and choosing another device never negotiates
+//! again.
+//!
+//! Every event names its peer; one peer's failure touches no other. Events must be read: a peer waits when their queue
+//! (256) is full, its media does not.
+//!
+//! # Example
+//! Two sessions in one process, with patterns instead of devices:
+//! ```
+//! use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
+//! use visavis::session::*;
+//!
+//! fn config() -> SessionConfig {
+//!     SessionConfig {
+//!         camera: VideoInput::Spec(VideoSpec::Scene),
+//!         microphone: AudioSpec::Tone(440).into(),
+//!         speaker: SinkSpec::None.into(),
+//!         ring: SinkSpec::None.into(),
+//!         video: VideoRequest { width: 320, height: 180, fps: 30 },
+//!         ice_servers: Vec::new(),
+//!     }
+//! }
+//!
+//! # #[tokio::main] async fn main() -> Result<(), SessionError> {
+//! let (ann, mut events) = Session::start(config());
+//! let (bob, _bobs_events) = Session::start(config());
+//! ann.add_peer("bob", PeerConfig::default()).await?;
+//! bob.add_peer("ann", PeerConfig::default()).await?;
+//!
+//! let offer = ann.create_offer("bob").await?.to_string(); // JSON, for any signaling
+//! let answer = bob.accept_offer("ann", offer.parse()?).await?.to_string();
+//! ann.accept_answer("bob", answer.parse()?).await?;
+//!
+//! while let Some(event) = events.recv().await {
+//!     match event {
+//!         SessionEvent::Candidate { peer, candidate } => { // `peer` is "bob": over to him
+//!             assert_eq!(peer, "bob");
+//!             bob.accept_candidate("ann", candidate).await?;
+//!         }
+//!         SessionEvent::FirstFrame { .. } => break,
+//!         _ => {}
+//!     }
+//! }
+//! assert!(ann.player("bob")?.newest().is_some());
+//! ann.close().await;
+//! bob.close().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # Latency between two sessions of one process
+//! A frame in a player carries the media time that the transport gave it; [`Session::captured_at`] of the *sending*
+//! session turns it into the instant of capture. See there.
+
+mod link;
+mod manager;
+mod process;
+mod stats;
+mod types;
+
+pub use crate::device::VideoRequest;
+pub use crate::dsp::clips::Sound;
+pub use crate::pipeline::audio::{AudioInput, AudioOutput};
+pub use crate::pipeline::publish::VideoInput;
+pub use crate::rtc::channel::{CONTROL, ChannelConfig, ChannelError, Message};
+pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
+pub use crate::rtc::engine::RtcError;
+pub use crate::rtc::peer::ConnectionState;
+pub use manager::Session;
+pub use process::process;
+pub use types::{PeerConfig, SessionConfig, SessionError, SessionEvent, TransportPolicy};

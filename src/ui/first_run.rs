@@ -124,9 +124,7 @@ fn id_card(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) {
     }
     let response = ui.interact(b, eframe::egui::Id::new("first-id"), eframe::egui::Sense::hover());
     let spoken = format!("Your ID: {id}");
-    response.widget_info(|| {
-        eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &spoken)
-    });
+    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &spoken));
     let half = (k.width() - 44.0) / 2.0;
     let y = k.top() + 148.0;
     let copied = s.is_copied(ui.ctx(), "id");

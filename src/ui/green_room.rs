@@ -117,14 +117,23 @@ fn toggles(ui: &mut Ui, s: &mut Scene<'_>, picture: Rect) {
     let (glyph, words) = if muted { (icons::MICROPHONE_SLASH, "Muted") } else { (icons::MICROPHONE, "Microphone on") };
     let kind = if muted { Kind::Off } else { Kind::Glass };
     let microphone = Button::new("green-microphone", at(0.0), kind).icon(glyph).label(words).size(13.5).radius(24.0);
-    if microphone.icon_size(20.0).name("Microphone").pressed(!muted).tip("Microphone on or off").key("M").show(ui, &t).clicked() {
+    if microphone
+        .icon_size(20.0)
+        .name("Microphone")
+        .pressed(!muted)
+        .tip("Microphone on or off")
+        .key("M")
+        .show(ui, &t)
+        .clicked()
+    {
         s.send(Command::Mute(!muted));
     }
     let (glyph, words) =
         if camera_on { (icons::VIDEO_CAMERA, "Camera on") } else { (icons::VIDEO_CAMERA_SLASH, "Camera off") };
     let kind = if camera_on { Kind::Glass } else { Kind::Off };
     let camera = Button::new("green-camera", at(1.0), kind).icon(glyph).label(words).size(13.5).radius(24.0);
-    if camera.icon_size(20.0).name("Camera").pressed(camera_on).tip("Camera on or off").key("V").show(ui, &t).clicked() {
+    if camera.icon_size(20.0).name("Camera").pressed(camera_on).tip("Camera on or off").key("V").show(ui, &t).clicked()
+    {
         s.send(Command::Camera(!camera_on));
     }
 }
@@ -143,7 +152,13 @@ fn choose(ui: &mut Ui, s: &mut Scene<'_>, d: Rect) {
     caption(ui, s, Which::Speaker, field, x + w);
     drop_down(ui, s, Which::Speaker, "green", field);
     let at = rect(x + w - 124.0, d.top() + 226.0, 124.0, 44.0);
-    if Button::new("green-sound", at, Kind::Second).icon(icons::PLAY).label("Play sound").size(13.5).show(ui, &t).clicked() {
+    if Button::new("green-sound", at, Kind::Second)
+        .icon(icons::PLAY)
+        .label("Play sound")
+        .size(13.5)
+        .show(ui, &t)
+        .clicked()
+    {
         s.send(Command::PlayTestSound);
     }
 }

@@ -73,7 +73,8 @@ pub fn understand(text: &str, recents: &[Recent]) -> Verdict {
         _ => {}
     }
     let plain = text.chars().filter(|c| c.is_ascii_alphanumeric()).count();
-    let like_an_id = text.contains('-') || text.contains(':') || plain >= 16 || text.chars().any(|c| c.is_ascii_digit());
+    let like_an_id =
+        text.contains('-') || text.contains(':') || plain >= 16 || text.chars().any(|c| c.is_ascii_digit());
     if like_an_id && plain < 24 && !text.contains(':') {
         Verdict::Unfinished(error)
     } else if like_an_id {
@@ -433,7 +434,8 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
     let (video, audio);
     if hot {
         let at = rect(right - 128.0, y - 18.0, 84.0, 36.0);
-        video = Button::new(("row-video", recent.id), at, Kind::Primary).icon(icons::VIDEO_CAMERA).label("Call").size(13.5);
+        video =
+            Button::new(("row-video", recent.id), at, Kind::Primary).icon(icons::VIDEO_CAMERA).label("Call").size(13.5);
         let at = rect(right - 36.0, y - 18.0, 36.0, 36.0);
         audio = Button::new(("row-audio", recent.id), at, Kind::Second).icon(icons::PHONE).icon_size(18.0);
         let forget = rect(right - 172.0, y - 18.0, 36.0, 36.0);
@@ -443,8 +445,12 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
         }
     } else {
         let at = |n: f32| Rect::from_center_size(pos2(right - 18.0 - 40.0 * n, y), vec2(36.0, 36.0));
-        video = Button::new(("row-video", recent.id), at(1.0), Kind::Ghost).icon(icons::VIDEO_CAMERA).icon_size(19.0).ink(t.text3);
-        audio = Button::new(("row-audio", recent.id), at(0.0), Kind::Ghost).icon(icons::PHONE).icon_size(18.0).ink(t.text3);
+        video = Button::new(("row-video", recent.id), at(1.0), Kind::Ghost)
+            .icon(icons::VIDEO_CAMERA)
+            .icon_size(19.0)
+            .ink(t.text3);
+        audio =
+            Button::new(("row-audio", recent.id), at(0.0), Kind::Ghost).icon(icons::PHONE).icon_size(18.0).ink(t.text3);
         label(ui, pos2(right - 88.0, y), RIGHT, &when, regular(12.5), t.text3, 90.0);
     }
     let to = Callee::Peer(recent.id);

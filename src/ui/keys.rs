@@ -32,9 +32,8 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
     if let Some(ringing) = s.snap.incoming.clone() {
         incoming::act(ctx, s, &ringing);
     }
-    let pressed = |modifiers: Modifiers, key: Key| {
-        ctx.input_mut(|i| i.consume_shortcut(&KeyboardShortcut::new(modifiers, key)))
-    };
+    let pressed =
+        |modifiers: Modifiers, key: Key| ctx.input_mut(|i| i.consume_shortcut(&KeyboardShortcut::new(modifiers, key)));
     if pressed(Modifiers::NONE, Key::F1) {
         s.state.help = !s.state.help;
     }
@@ -79,7 +78,8 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
 
 /// Space, while it is held and nothing else has the keyboard. Letting go is seen to elsewhere, whatever happens.
 fn talk(ctx: &Context, s: &mut Scene<'_>, over: bool) {
-    let free = ctx.memory(|m| m.focused().is_none()) && !over && (s.snap.settings.single_keys || s.snap.settings.push_to_talk);
+    let free =
+        ctx.memory(|m| m.focused().is_none()) && !over && (s.snap.settings.single_keys || s.snap.settings.push_to_talk);
     let held = ctx.input(|i| i.key_down(Key::Space) && i.focused && i.modifiers.is_none());
     if free && held && s.state.talk() {
         s.send(Command::HoldToTalk(true));

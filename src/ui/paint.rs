@@ -2,8 +2,8 @@
 
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    Align2, Color32, FontId, Galley, Mesh, Painter, Pos2, Rect, Shadow, Shape, Stroke, StrokeKind, TextFormat, Ui, Vec2,
-    pos2, vec2,
+    Align2, Color32, FontId, Galley, Mesh, Painter, Pos2, Rect, Shadow, Shape, Stroke, StrokeKind, TextFormat, Ui,
+    Vec2, pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -76,9 +76,7 @@ fn name(ui: &mut Ui, area: Rect, text: &str, cut: bool) {
     let id = ui.next_auto_id();
     ui.skip_ahead_auto_ids(1);
     let response = ui.interact(area, id, eframe::egui::Sense::hover());
-    response.widget_info(|| {
-        eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, text)
-    });
+    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, text));
     if cut {
         response.on_hover_text(text);
     }
@@ -196,7 +194,8 @@ mod tests {
 
     #[test]
     fn initials_are_of_the_first_and_the_last_word() {
-        for (name, want) in [("Amara Osei", "AO"), ("noor", "N"), ("Ana de la Cruz", "AC"), ("", "?"), ("🎉 Ida", "I")] {
+        for (name, want) in [("Amara Osei", "AO"), ("noor", "N"), ("Ana de la Cruz", "AC"), ("", "?"), ("🎉 Ida", "I")]
+        {
             assert_eq!(initials(name), want);
         }
     }

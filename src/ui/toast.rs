@@ -89,9 +89,7 @@ fn layout(ui: &Ui, text: &str, width: f32, ink: Color32) -> std::sync::Arc<efram
 fn said(ui: &Ui, area: Rect, text: &str) {
     let response = ui.interact(area, Id::new("toast-text"), Sense::hover());
     let text = text.to_owned();
-    response.widget_info(|| {
-        eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &text)
-    });
+    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &text));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(eframe::egui::accesskit::Live::Polite));
 }
 

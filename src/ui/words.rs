@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn times_and_figures() {
         assert_eq!((clock(767), clock(3723)), ("12:47".into(), "1:02:03".into()));
-        assert_eq!((duration(48), duration(1440), duration(3900)), ("48 s".into(), "24 min".into(), "1 h 5 min".into()));
+        assert_eq!(
+            (duration(48), duration(1440), duration(3900)),
+            ("48 s".into(), "24 min".into(), "1 h 5 min".into())
+        );
         assert_eq!((bitrate(780_000), bitrate(2_400_000)), ("780 kbit/s".into(), "2.4 Mbit/s".into()));
     }
 
@@ -94,7 +97,9 @@ mod tests {
         let today = date(noon);
         let back = |days: i64| day(noon - days * 86_400, today);
         assert_eq!((back(0).as_str(), back(1).as_str()), ("Today", "Yesterday"));
-        assert!(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].contains(&back(3).as_str()));
+        assert!(
+            ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].contains(&back(3).as_str())
+        );
         assert!(back(400).ends_with(|c: char| c.is_ascii_digit()));
     }
 }

@@ -61,7 +61,12 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     let words = if matches!(view.stage, Stage::Calling | Stage::Ringing) { "Cancel" } else { "Leave" };
     let button = Button::new("call-leave", leave.shrink(8.0), Kind::Danger).icon(icons::PHONE_DISCONNECT);
     let button = button.label(words).size(14.5).icon_size(22.0).radius(24.0);
-    if button.tip(if words == "Leave" { "Leave the call" } else { "Stop calling" }).key("Ctrl+Shift+H").show(ui, &t).clicked() {
+    if button
+        .tip(if words == "Leave" { "Leave the call" } else { "Stop calling" })
+        .key("Ctrl+Shift+H")
+        .show(ui, &t)
+        .clicked()
+    {
         s.send(Command::HangUp);
     }
 }

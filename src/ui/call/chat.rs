@@ -4,8 +4,8 @@ use chrono::{Local, NaiveDate};
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    Align, Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense, Stroke,
-    StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align, Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense,
+    Stroke, StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::State;
@@ -28,7 +28,10 @@ pub(super) struct Draft {
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, pushes: bool) {
     let w = 340.0_f32.min(all.width() - 32.0);
-    let k = Rect::from_min_max(pos2(all.right() - 16.0 - w, all.top() + 16.0), pos2(all.right() - 16.0, all.bottom() - 16.0));
+    let k = Rect::from_min_max(
+        pos2(all.right() - 16.0 - w, all.top() + 16.0),
+        pos2(all.right() - 16.0, all.bottom() - 16.0),
+    );
     if pushes {
         return panel(ui, s, k, view);
     }
@@ -133,7 +136,15 @@ fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
         let x = r.right() - 9.0;
         ui.painter().text(pos2(x, r.center().y - 1.0), CENTER, glyph, icon(14.0), ink);
         if line.delivery == Delivery::Failed {
-            label(ui, pos2(x - 12.0, r.center().y - 1.0), eframe::egui::Align2::RIGHT_CENTER, said, regular(11.5), ink, width - 40.0);
+            label(
+                ui,
+                pos2(x - 12.0, r.center().y - 1.0),
+                eframe::egui::Align2::RIGHT_CENTER,
+                said,
+                regular(11.5),
+                ink,
+                width - 40.0,
+            );
         }
     }
 }
@@ -188,13 +199,14 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     let too_long = text.len() > MAX_TEXT;
     let lines = ui.painter().layout(text.clone(), regular(14.0), t.text, k.width() - 100.0).rows.len().clamp(1, 6);
     let height = 26.0 + 20.0 * lines as f32;
-    let f = Rect::from_min_max(pos2(k.left() + 12.0, k.bottom() - 12.0 - height), pos2(k.right() - 12.0, k.bottom() - 12.0));
+    let f = Rect::from_min_max(
+        pos2(k.left() + 12.0, k.bottom() - 12.0 - height),
+        pos2(k.right() - 12.0, k.bottom() - 12.0),
+    );
     let focused = ui.memory(|m| m.has_focus(id));
     let line = if focused { Stroke::new(1.5, t.accent) } else { Stroke::new(1.0, t.line) };
     ui.painter().rect(f, corner(22.0), t.surface2, line, StrokeKind::Inside);
-    let enter = focused && ui.input_mut(|i| {
-        !i.modifiers.shift && i.consume_key(Modifiers::NONE, Key::Enter)
-    });
+    let enter = focused && ui.input_mut(|i| !i.modifiers.shift && i.consume_key(Modifiers::NONE, Key::Enter));
     let area = Rect::from_min_max(pos2(f.left() + 16.0, f.top() + 13.0), pos2(f.right() - 52.0, f.bottom() - 13.0));
     if text.is_empty() {
         ui.painter().text(area.left_center(), LEFT, "Write a message", regular(14.0), t.text3);

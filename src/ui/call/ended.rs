@@ -92,13 +92,28 @@ fn report_body(ui: &mut Ui, k: Rect, report: &EchoReport) {
     let rows = [
         ("Connected after", format!("{} ms", report.setup_ms)),
         ("First picture after", report.first_frame_ms.map_or("no picture came".to_owned(), |ms| format!("{ms} ms"))),
-        ("Picture", format!("{} × {}, {:.0} fps, {}", report.width, report.height, report.fps, words::bitrate(report.video_bitrate_bps))),
-        ("One way", report.latency_ms.map_or("unknown".to_owned(), |p| format!("{:.0} ms, at worst {:.0} ms", p.p50, p.max))),
+        (
+            "Picture",
+            format!(
+                "{} × {}, {:.0} fps, {}",
+                report.width,
+                report.height,
+                report.fps,
+                words::bitrate(report.video_bitrate_bps)
+            ),
+        ),
+        (
+            "One way",
+            report.latency_ms.map_or("unknown".to_owned(), |p| format!("{:.0} ms, at worst {:.0} ms", p.p50, p.max)),
+        ),
         ("Loss", format!("{:.1} %", report.loss * 100.0)),
-        ("Sound", match report.level_dbfs {
-            Some(level) => format!("{}, loudest {level:.0} dBFS", words::bitrate(report.audio_bitrate_bps)),
-            None => "silent".to_owned(),
-        }),
+        (
+            "Sound",
+            match report.level_dbfs {
+                Some(level) => format!("{}, loudest {level:.0} dBFS", words::bitrate(report.audio_bitrate_bps)),
+                None => "silent".to_owned(),
+            },
+        ),
     ];
     let top = k.top() + 104.0;
     ui.painter().hline(x..=right, top - 10.0, Stroke::new(1.0, t.line));

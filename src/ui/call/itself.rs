@@ -28,7 +28,8 @@ fn place(stage: Rect, corner: Corner) -> Rect {
     let size = vec2(w, w * 9.0 / 16.0);
     // Beside the bar where there is room, above it otherwise.
     let beside = stage.width() >= 505.0 + 2.0 * (w + 32.0);
-    let bottom = stage.bottom() - 16.0 - if beside && !corner.left { 0.0 } else { 80.0 } - if corner.left { 36.0 } else { 0.0 };
+    let bottom =
+        stage.bottom() - 16.0 - if beside && !corner.left { 0.0 } else { 80.0 } - if corner.left { 36.0 } else { 0.0 };
     let x = if corner.left { stage.left() + 16.0 } else { stage.right() - 16.0 - size.x };
     let y = if corner.top { stage.top() + 68.0 } else { bottom - size.y };
     Rect::from_min_size(pos2(x, y), size)
@@ -52,7 +53,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
         s.state.call.itself.corner = Corner { left: c.x < stage.center().x, top: c.y < stage.center().y };
         s.state.call.itself.dragged = Vec2::ZERO;
     }
-    let response = response.on_hover_cursor(if response_is_dragged(ui) { CursorIcon::Grabbing } else { CursorIcon::Grab });
+    let response =
+        response.on_hover_cursor(if response_is_dragged(ui) { CursorIcon::Grabbing } else { CursorIcon::Grab });
     let _ = response;
     let media = &s.snap.media;
     let (muted, on) = (media.muted, media.camera_on);
@@ -62,7 +64,13 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     match size.filter(|_| on) {
         Some(size) => {
             let (shown, cover) = fit(size, r, 0.5);
-            s.videos.paint(ui.painter(), PlayerKey::Preview, shown, cover, Look { radius: 14.0, tint: 1.0, mirror: true });
+            s.videos.paint(
+                ui.painter(),
+                PlayerKey::Preview,
+                shown,
+                cover,
+                Look { radius: 14.0, tint: 1.0, mirror: true },
+            );
         }
         None => {
             let glyph = icons::VIDEO_CAMERA_SLASH;
@@ -71,7 +79,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     }
     let edge = Stroke::new(1.5, Color32::WHITE.gamma_multiply(0.22));
     ui.painter().rect_stroke(r, corner(14.0), edge, StrokeKind::Inside);
-    let (glyph, ink) = if muted { (icons::MICROPHONE_SLASH, rgb(0xFF9EA0)) } else { (icons::MICROPHONE, Color32::WHITE) };
+    let (glyph, ink) =
+        if muted { (icons::MICROPHONE_SLASH, rgb(0xFF9EA0)) } else { (icons::MICROPHONE, Color32::WHITE) };
     let parts = [(glyph, icon_fill(15.0), ink), ("You", medium(13.0), Color32::WHITE)];
     let spoken = if muted { "You, muted" } else { "You" };
     chip(ui, pos2(r.left() + 8.0, r.bottom() - 36.0), 28.0, &parts, spoken, r.width() - 16.0);

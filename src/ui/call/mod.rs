@@ -89,7 +89,8 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
 /// How much of the controls is to be seen, 0 to 1. They go only while there is something behind them to look at.
 fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32 {
     let ctx = ui.ctx();
-    let active = ctx.input(|i| i.pointer.delta() != eframe::egui::Vec2::ZERO || i.pointer.any_down() || !i.events.is_empty());
+    let active =
+        ctx.input(|i| i.pointer.delta() != eframe::egui::Vec2::ZERO || i.pointer.any_down() || !i.events.is_empty());
     if active {
         s.state.call.moved = s.time;
     }

@@ -41,7 +41,8 @@ impl Figures {
         let (now, was) = (&view.stats.received, was.as_ref().map(|s| &s.received));
         let lost = now.video.lost + now.audio.lost;
         let packets = now.video.packets + now.audio.packets;
-        let (lost_before, before) = was.map_or((0, 0), |w| (w.video.lost + w.audio.lost, w.video.packets + w.audio.packets));
+        let (lost_before, before) =
+            was.map_or((0, 0), |w| (w.video.lost + w.audio.lost, w.video.packets + w.audio.packets));
         let (lost, came) = (lost.saturating_sub(lost_before) as f32, packets.saturating_sub(before) as f32);
         let share = if lost + came > 0.0 { lost / (lost + came) * 100.0 } else { 0.0 };
         push(&mut self.loss, share);
@@ -158,15 +159,25 @@ fn table(ui: &mut Ui, view: &CallView, x: f32, right: f32, mut y: f32) {
     let t = DARK;
     let stats = &view.stats;
     let (sent, received) = (&stats.sent, &stats.received);
-    let picture = |w: u32, h: u32, fps: f64| if w == 0 { "none".to_owned() } else { format!("{w} × {h}, {fps:.0} fps") };
-    let ms = |p: Option<crate::model::stats::Percentiles>| p.map_or("unknown".to_owned(), |p| format!("{:.0} ms", p.p50));
+    let picture =
+        |w: u32, h: u32, fps: f64| if w == 0 { "none".to_owned() } else { format!("{w} × {h}, {fps:.0} fps") };
+    let ms =
+        |p: Option<crate::model::stats::Percentiles>| p.map_or("unknown".to_owned(), |p| format!("{:.0} ms", p.p50));
     let share = |share: Option<f64>| share.map_or("unknown".to_owned(), |share| format!("{:.1} %", share * 100.0));
     let lost = received.video.lost as f64 / (received.video.lost + received.video.packets).max(1) as f64;
     let path = if stats.transport.relayed { "Relayed" } else { "Direct" }.to_owned();
     let rows = [
-        ("Picture", picture(sent.video.width, sent.video.height, sent.video.fps), picture(received.video.width, received.video.height, received.video.fps)),
+        (
+            "Picture",
+            picture(sent.video.width, sent.video.height, sent.video.fps),
+            picture(received.video.width, received.video.height, received.video.fps),
+        ),
         ("Bitrate", words::bitrate(sent.video.bitrate_bps), words::bitrate(received.video.bitrate_bps)),
-        ("Sound", format!("Opus, {}", words::bitrate(sent.audio.bitrate_bps)), format!("Opus, {}", words::bitrate(received.audio.bitrate_bps))),
+        (
+            "Sound",
+            format!("Opus, {}", words::bitrate(sent.audio.bitrate_bps)),
+            format!("Opus, {}", words::bitrate(received.audio.bitrate_bps)),
+        ),
         ("Loss", share(sent.video.lost_share), share(Some(lost))),
         ("Latency", "".to_owned(), ms(received.video.latency_ms)),
         ("Path", path.clone(), path),

@@ -60,7 +60,8 @@ fn profile(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     title(ui, s, a.left(), a.top(), "What people call you");
     let f = rect(a.left(), a.top() + 14.0, a.width(), 48.0);
     let mut name = s.state.settings.name.take().unwrap_or_else(|| s.snap.settings.name.clone());
-    let response = field(ui, &t, "settings-name", f, icons::USER, "Your name", "Your name", &mut name, Settings::MAX_NAME, 8.0);
+    let response =
+        field(ui, &t, "settings-name", f, icons::USER, "Your name", "Your name", &mut name, Settings::MAX_NAME, 8.0);
     let kept = name.trim().to_owned();
     if response.lost_focus() && !kept.is_empty() {
         s.change(|settings| settings.name = kept);
@@ -122,7 +123,9 @@ fn audio(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     }
     let at = rect(x, y + 150.0, w, 62.0);
     let sub = "Look at your picture and devices before each call";
-    if let Some(on) = switch_card(ui, s, at, "green-room-always", "Show the green room", sub, s.snap.settings.green_room) {
+    if let Some(on) =
+        switch_card(ui, s, at, "green-room-always", "Show the green room", sub, s.snap.settings.green_room)
+    {
         s.change(|settings| settings.green_room = on);
     }
 }
@@ -145,7 +148,8 @@ fn video(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         choices.push(plain(current, words(current)));
     }
     let f = rect(x, y + 14.0, half, 44.0);
-    let chosen = select(ui, &t, "video-size", f, icons::FRAME_CORNERS, "Picture size", &words(current), &current, &choices);
+    let chosen =
+        select(ui, &t, "video-size", f, icons::FRAME_CORNERS, "Picture size", &words(current), &current, &choices);
     if let Some((width, height)) = chosen {
         s.change(|settings| (settings.video_width, settings.video_height) = (width, height));
     }
@@ -161,7 +165,8 @@ fn video(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     }
     let top = y + 82.0;
     let high = (a.bottom() - top - 24.0).min(w * 9.0 / 16.0);
-    let picture = Rect::from_center_size(pos2(a.center().x, top + high / 2.0), eframe::egui::vec2(high * 16.0 / 9.0, high));
+    let picture =
+        Rect::from_center_size(pos2(a.center().x, top + high / 2.0), eframe::egui::vec2(high * 16.0 / 9.0, high));
     preview(ui, s, picture, 14.0);
 }
 
@@ -231,8 +236,11 @@ fn appearance(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     let t = s.t;
     title(ui, s, a.left(), a.top(), "Theme");
     let w = (a.width() - 16.0) / 3.0;
-    let themes =
-        [(Theme::System, icons::MONITOR, "System"), (Theme::Dark, icons::MOON, "Dark"), (Theme::Light, icons::SUN, "Light")];
+    let themes = [
+        (Theme::System, icons::MONITOR, "System"),
+        (Theme::Dark, icons::MOON, "Dark"),
+        (Theme::Light, icons::SUN, "Light"),
+    ];
     for (n, (theme, glyph, name)) in themes.into_iter().enumerate() {
         let on = s.snap.settings.theme == theme;
         let at = rect(a.left() + (w + 8.0) * n as f32, a.top() + 14.0, w, 56.0);

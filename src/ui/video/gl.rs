@@ -284,8 +284,7 @@ impl Program {
             ColourRange::Limited => (16.0 / 255.0, 255.0 / 219.0, 255.0 / 224.0),
             ColourRange::Full => (0.0, 1.0, 1.0),
         };
-        let (left, wide) =
-            if look.mirror { (cover.right(), -cover.width()) } else { (cover.left(), cover.width()) };
+        let (left, wide) = if look.mirror { (cover.right(), -cover.width()) } else { (cover.left(), cover.width()) };
         // SAFETY: program, vertex array and textures were made by this context and live in `self` and `planes`; egui has
         // set viewport, scissor and blending, and restores its own state afterwards.
         unsafe {

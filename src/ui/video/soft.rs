@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use eframe::egui::{
-    Color32, ColorImage, Context, Rect, Shape, TextureHandle, TextureOptions, epaint::RectShape, pos2,
-};
+use eframe::egui::{Color32, ColorImage, Context, Rect, Shape, TextureHandle, TextureOptions, epaint::RectShape, pos2};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgba};
 
 use super::Look;

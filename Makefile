@@ -1,0 +1,36 @@
+# Every target says what it does, can be repeated, and needs nothing done by hand before.
+# Options go in ARGS: make run ARGS="--profile /tmp/second"
+
+scripts := .github/scripts
+ARGS ?=
+
+.PHONY: help run headless test check bench test-camera
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## install what is missing, build, start the window (without a display: a test call in the terminal)
+	@$(scripts)/packages build run
+	@$(scripts)/run $(ARGS)
+
+headless: ## build the small client and server without window, camera and sound card (target/release/visavis)
+	@$(scripts)/packages headless
+	cargo build --release --locked --no-default-features
+
+test: ## install what the tests need, run all of them
+	@$(scripts)/packages build run test
+	@$(scripts)/test $(ARGS)
+
+check: ## format, lints, documentation, dependencies
+	@$(scripts)/packages build
+	@$(scripts)/check
+
+bench: ## benchmarks, and what a call costs
+	@$(scripts)/packages build
+	cargo bench --locked --bench '*' $(ARGS)
+
+test-camera: ## the camera path against a real video device, on a small virtual machine
+	@$(scripts)/packages build camera
+	cargo build --locked --example camera_check
+	tests/tools/camera-vm "$${CARGO_TARGET_DIR:-target}/debug/examples/camera_check" $(ARGS)

@@ -1,0 +1,136 @@
+//! What the two sides of a call tell each other over the data channel `control`, which is in the first offer.
+//!
+//! One JSON object in one text message:
+//!
+//! ```json
+//! {"type":"hello","version":1,"name":"Noor Haddad"}
+//! {"type":"state","camera":true,"muted":false,"hand":false}
+//! {"type":"bye"}
+//! ```
+//!
+//! Both sides send `hello` and `state` when the channel opens, and `state`, whole, after each change, so that a lost
+//! change cannot stay lost. `bye` goes out when one leaves: the other side knows at once, where the transport would
+//! take seconds. Unknown types and keys belong to a later version and are ignored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::settings::Settings;
+use crate::model::snapshot::RemoteMedia;
+
+/// Version of this protocol.
+pub const VERSION: u32 = 1;
+
+/// Longest frame that is looked at, bytes.
+pub const MAX_FRAME: usize = 4096;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Control {
+    /// First message of each side.
+    Hello {
+        /// [`VERSION`] of the sender; both keep to the lower one.
+        version: u32,
+        /// What the sender calls themselves: shown, never trusted.
+        #[serde(default)]
+        name: String,
+    },
+    /// The sender's devices and hand.
+    State {
+        /// Their camera is on.
+        #[serde(default)]
+        camera: bool,
+        /// Their microphone is muted.
+        #[serde(default)]
+        muted: bool,
+        /// Their hand is up.
+        #[serde(default)]
+        hand: bool,
+    },
+    /// The sender leaves.
+    Bye,
+    /// Something of a later version.
+    #[serde(other)]
+    Later,
+}
+
+/// A frame that is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a control message that cannot be read")]
+pub struct Malformed;
+
+impl Control {
+    /// As it goes over the channel.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a frame. Names are cut to [`Settings::MAX_NAME`] characters and lose control characters.
+    ///
+    /// # Errors
+    /// [`Malformed`]: to be counted, never to end a call.
+    pub fn decode(frame: &[u8]) -> Result<Self, Malformed> {
+        if frame.len() > MAX_FRAME {
+            return Err(Malformed);
+        }
+        match serde_json::from_slice(frame).map_err(|_| Malformed)? {
+            Self::Hello { version, name } => Ok(Self::Hello { version, name: clean_name(&name) }),
+            other => Ok(other),
+        }
+    }
+}
+
+impl From<RemoteMedia> for Control {
+    fn from(media: RemoteMedia) -> Self {
+        Self::State { camera: media.camera_on, muted: media.muted, hand: media.hand }
+    }
+}
+
+/// A name as it may be shown: one line, at most [`Settings::MAX_NAME`] characters.
+pub fn clean_name(name: &str) -> String {
+    let name: String = name.chars().filter(|c| !c.is_control()).take(Settings::MAX_NAME).collect();
+    name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn messages_are_read_back() {
+        for message in [
+            Control::Hello { version: 1, name: "Noor".into() },
+            Control::State { camera: true, muted: false, hand: true },
+            Control::Bye,
+        ] {
+            assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn later_versions_are_understood_as_far_as_possible() {
+        assert_eq!(Control::decode(br#"{"type":"dance","steps":3}"#), Ok(Control::Later));
+        assert_eq!(
+            Control::decode(br#"{"type":"state","muted":true,"mood":"good"}"#),
+            Ok(Control::State { camera: false, muted: true, hand: false })
+        );
+        assert_eq!(Control::decode(b"[]"), Err(Malformed));
+        assert_eq!(Control::decode(&[b' '; MAX_FRAME + 1]), Err(Malformed));
+    }
+
+    #[test]
+    fn a_name_cannot_disturb_the_screen() {
+        let frame = format!(r#"{{"type":"hello","version":1,"name":"a\nb{}"}}"#, "x".repeat(100));
+        let Ok(Control::Hello { name, .. }) = Control::decode(frame.as_bytes()) else { panic!() };
+        assert_eq!(name.chars().count(), Settings::MAX_NAME);
+        assert!(name.starts_with("abx"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_frame_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Control::decode(&bytes);
+        }
+    }
+}

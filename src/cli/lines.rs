@@ -1,0 +1,301 @@
+//! JSON Lines of `visavis headless`: facts out, wishes in. One object a line, UTF-8.
+//!
+//! Out, each with `event`:
+//!
+//! | event | further keys |
+//! |---|---|
+//! | `online` | `id` (ours), `server` (URL) |
+//! | `offline` | `reason` |
+//! | `incoming` | `call`, `from` (ID), `name`, `video` |
+//! | `ringing` | `call`: the other side's program rings |
+//! | `state` | `call`, `peer` (ID or `echo`), `state`: `calling`, `ringing`, `connecting`, `connected`, `reconnecting` |
+//! | `connected` | `call`, `setup_ms`: from `call` or `accept` to the secured transport |
+//! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
+//! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
+//! | `chat` | `from`, `text` |
+//! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
+//! | `chat_sent` | `number`, `text`: a message of ours was taken |
+//! | `report` | `good`, `verdict` and the figures of a test call (to `echo`) |
+//! | `devices` | `cameras`, `microphones`, `speakers`, each `{id, name, kind, default}` |
+//! | `ended` | `call`, `peer`, `direction` (`outgoing`, `incoming`), `outcome`, `text` for people, `reason` (of `failed`) |
+//! | `told` | `message`: plain information |
+//! | `error` | `message`: what did not work and what to do |
+//!
+//! `outcome` is one of `accepted`, `accepted_without_video`, `declined`, `cancelled`, `busy`, `no_answer`,
+//! `unreachable`, `failed`.
+//!
+//! In, each with `command`: see [`Line`]. A line that makes no sense is answered by an `error` and skipped.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::model::command::Command;
+use crate::model::id::Callee;
+use crate::model::notice::Notice;
+use crate::model::snapshot::Snapshot;
+use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
+
+/// Longest line that is read, bytes: a chat text of 16 KiB with every character escaped fits.
+pub const MAX_LINE: usize = 128 * 1024;
+
+/// The help of `visavis headless`.
+pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each with "event":
+  online       id, server                our ID; people can reach us
+  offline      reason                    the server is gone; calls that run go on
+  incoming     call, from, name, video   somebody calls
+  ringing      call                      the other side's program rings
+  state        call, peer, state         calling ringing connecting connected reconnecting
+  connected    call, setup_ms            from the command (or the acceptance) to the secured transport
+  first_frame  call, after_ms            ... to their first decoded picture
+  stats        t_ms, peer, received, sent, transport, process      every --stats seconds
+  chat         from, text                they wrote
+  chat_sent    number, text              a message of ours was taken
+  delivered    number                    it arrived there
+  report       good, verdict, ...        what a call to "echo" found
+  devices      cameras, microphones, speakers
+  ended        call, peer, direction, outcome, text, reason
+                 outcome: accepted accepted_without_video declined cancelled busy no_answer unreachable failed
+  told, error  message
+
+Units in stats: *_ms milliseconds, *_bps bits a second of payload, *_dbfs decibels to full scale, *_mb 10^6 bytes,
+*_share 0 to 1, cpu_s processor seconds since the start. fps, *_bps, encode_ms, decode_ms and latency_ms are of the
+last interval; packets, lost, nacks, plis, freezes, frozen_ms and frames count since the call began. latency_ms is
+capture to decoded, read from the timecode in the picture (pattern:scene) and so only right on one clock. A figure
+nobody knows is null.
+
+JSON Lines on standard input, one object a line, each with "command":
+  {"command":"call","to":"ID or echo","video":true}
+  {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
+  {"command":"chat","text":"hello"}
+  {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
+  {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
+  {"command":"devices"}   {"command":"reconnect"}   {"command":"quit"}
+A line that makes no sense is answered by an error and skipped. The end of the input ends nothing: the program runs
+until "quit", SIGINT, SIGTERM, --for, or, with --call, the end of that call."#;
+
+/// One line of input.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Line {
+    /// Call somebody.
+    Call {
+        /// ID, invitation, name of somebody called before, or `echo`.
+        to: String,
+        /// With our picture; default true.
+        #[serde(default = "yes")]
+        video: bool,
+    },
+    /// Take the call that rings.
+    Accept {
+        /// With our picture; default true.
+        #[serde(default = "yes")]
+        video: bool,
+    },
+    /// Refuse the call that rings.
+    Decline,
+    /// Leave or cancel the call.
+    Hangup,
+    /// Write to the other side.
+    Chat {
+        /// At most 16 KiB.
+        text: String,
+    },
+    /// Microphone off or on.
+    Mute {
+        /// Default true.
+        #[serde(default = "yes")]
+        on: bool,
+    },
+    /// Camera on or off.
+    Camera {
+        /// Default true.
+        #[serde(default = "yes")]
+        on: bool,
+    },
+    /// Hand up or down.
+    Hand {
+        /// Default true.
+        #[serde(default = "yes")]
+        on: bool,
+    },
+    /// How loud they are played.
+    Volume {
+        /// 0…200.
+        percent: u8,
+    },
+    /// Change settings, and keep them.
+    Settings {
+        /// What people call us.
+        name: Option<String>,
+        /// Where pictures come from.
+        camera: Option<VideoSpec>,
+        /// Where sound comes from.
+        microphone: Option<AudioSpec>,
+        /// Where sound goes to.
+        speaker: Option<SinkSpec>,
+    },
+    /// List the devices.
+    Devices,
+    /// Try the server now.
+    Reconnect,
+    /// End the program.
+    Quit,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads a line of input.
+///
+/// # Errors
+/// A sentence for an `error` line.
+pub fn read(line: &str) -> Result<Line, String> {
+    serde_json::from_str(line).map_err(|e| {
+        format!("this line is no command: {e}; write one JSON object a line, such as {{\"command\":\"hangup\"}}")
+    })
+}
+
+/// The wish behind a line, as things are now.
+///
+/// # Errors
+/// A sentence for an `error` line.
+pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
+    let incoming = || now.incoming.as_ref().map(|i| i.call).ok_or("nobody is calling".to_owned());
+    Ok(match line {
+        Line::Call { to, video } => Command::CallText { text: to, video },
+        Line::Accept { video } => Command::Accept { call: incoming()?, video },
+        Line::Decline => Command::Decline { call: incoming()? },
+        Line::Hangup => Command::HangUp,
+        Line::Chat { text } => Command::Chat(text),
+        Line::Mute { on } => Command::Mute(on),
+        Line::Camera { on } => Command::Camera(on),
+        Line::Hand { on } => Command::RaiseHand(on),
+        Line::Volume { percent } => Command::Volume(percent),
+        Line::Settings { name, camera, microphone, speaker } => {
+            let mut settings = (*now.settings).clone();
+            settings.name = name.unwrap_or(settings.name);
+            settings.camera = camera.unwrap_or(settings.camera);
+            settings.microphone = microphone.unwrap_or(settings.microphone);
+            settings.speaker = speaker.unwrap_or(settings.speaker);
+            Command::Settings(Box::new(settings))
+        }
+        Line::Devices => Command::ListDevices, // its answer is a line of its own
+        Line::Reconnect => Command::Reconnect,
+        Line::Quit => Command::Quit,
+    })
+}
+
+/// The line for a fact; `name` says what the other side of a call is called.
+pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
+    match notice {
+        Notice::Online { id, server } => json!({"event": "online", "id": id, "server": server}),
+        Notice::Offline { reason } => json!({"event": "offline", "reason": reason}),
+        Notice::Ringing { call } => json!({"event": "ringing", "call": call}),
+        Notice::Incoming { call, from, name, video } => {
+            json!({"event": "incoming", "call": call, "from": from, "name": name, "video": video})
+        }
+        Notice::Stage { call, peer, stage } => {
+            json!({"event": "state", "call": call, "peer": peer.to_string(), "state": stage.word()})
+        }
+        Notice::Connected { call, setup_ms } => json!({"event": "connected", "call": call, "setup_ms": setup_ms}),
+        Notice::FirstFrame { call, after_ms } => json!({"event": "first_frame", "call": call, "after_ms": after_ms}),
+        Notice::Stats { call, peer, t_ms, stats } => {
+            let head = json!({"event": "stats", "t_ms": t_ms, "peer": peer.to_string(), "call": call});
+            with(head, stats.as_ref())
+        }
+        Notice::Chat { from, text } => json!({"event": "chat", "from": from.to_string(), "text": text}),
+        Notice::ChatDelivered { number } => json!({"event": "delivered", "number": number}),
+        Notice::Ended { call, peer, direction, outcome } => {
+            let reason = match outcome {
+                crate::model::outcome::Outcome::Failed(reason) => Some(reason),
+                _ => None,
+            };
+            json!({
+                "event": "ended", "call": call, "peer": peer.to_string(), "direction": direction,
+                "outcome": outcome.word(), "text": outcome.sentence(*direction, &name(peer)), "reason": reason,
+            })
+        }
+        Notice::Told(message) => json!({"event": "told", "message": message}),
+        Notice::Problem(message) => error(message),
+    }
+}
+
+/// An `error` line.
+pub fn error(message: &str) -> Value {
+    json!({"event": "error", "message": message})
+}
+
+/// A line whose further keys are those of `body`.
+pub fn with(mut head: Value, body: &impl Serialize) -> Value {
+    if let (Some(head), Ok(Value::Object(body))) = (head.as_object_mut(), serde_json::to_value(body)) {
+        head.extend(body);
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{CallId, PeerId};
+    use crate::model::outcome::{Direction, Outcome};
+    use crate::model::stats::Stats;
+    use proptest::prelude::*;
+
+    #[test]
+    fn commands_are_read_with_their_defaults() {
+        assert_eq!(read(r#"{"command":"call","to":"echo"}"#), Ok(Line::Call { to: "echo".into(), video: true }));
+        assert_eq!(read(r#"{"command":"mute"}"#), Ok(Line::Mute { on: true }));
+        assert_eq!(read(r#"{"command":"mute","on":false}"#), Ok(Line::Mute { on: false }));
+        for bad in ["", "hello", "{}", r#"{"command":"dance"}"#, r#"{"command":"call"}"#, "[1,2]", r#"{"command":3}"#] {
+            assert!(read(bad).unwrap_err().contains("no command"), "{bad}");
+        }
+        assert!(command(Line::Decline, &Snapshot::default()).is_err());
+    }
+
+    #[test]
+    fn a_stats_line_has_the_promised_keys() {
+        let id = PeerId::from_public_key(&[1; 32]);
+        let notice =
+            Notice::Stats { call: CallId([0; 16]), peer: Callee::Peer(id), t_ms: 5, stats: Box::new(Stats::default()) };
+        let line = event(&notice, |_| String::new());
+        for (path, keys) in [
+            ("", "event t_ms peer received sent transport process"),
+            (
+                "/received/video",
+                "fps width height bitrate_bps packets lost nacks plis freezes frozen_ms latency_ms decode_ms",
+            ),
+            ("/received/audio", "bitrate_bps packets lost concealed_share jitter_buffer_ms level_dbfs"),
+            ("/sent/video", "fps width height bitrate_bps encode_ms target_bps"),
+            ("/transport", "rtt_ms local remote relayed"),
+            ("/process", "cpu_s pss_mb"),
+        ] {
+            let object = line.pointer(path).unwrap().as_object().unwrap();
+            for key in keys.split(' ') {
+                assert!(object.contains_key(key), "{path}/{key}");
+            }
+        }
+        assert_eq!(line["peer"], id.to_string());
+    }
+
+    #[test]
+    fn an_end_says_why() {
+        let notice = Notice::Ended {
+            call: CallId([0; 16]),
+            peer: Callee::Echo,
+            direction: Direction::Outgoing,
+            outcome: Outcome::Failed("lost".into()),
+        };
+        let line = event(&notice, |_| "Amara".into());
+        assert_eq!(line["outcome"], "failed");
+        assert_eq!(line["reason"], "lost");
+        assert_eq!(line["text"], "The call with Amara failed: lost");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in "\\PC{0,80}") {
+            let _ = read(&line);
+        }
+    }
+}

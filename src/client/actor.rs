@@ -1,0 +1,364 @@
+//! The actor: owns all state, does one thing after another, never waits long. What takes time runs beside it
+//! ([`super::link`], [`super::echo`], signaling, the session) and comes back as an event.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep_until, timeout};
+
+use super::chat::Conversation;
+use super::config::{ClientConfig, ServerChoice, video_request};
+use super::echo::Echo;
+use super::echo_report::Findings;
+use super::embedded::Embedded;
+use super::handle::Desk;
+use super::history::History;
+use super::link::{Done, Link};
+use super::profile::Profile;
+use super::signaling::{SignalEvent, Signaling};
+use crate::call::lifecycle::{Calls, Input};
+use crate::model::body::Body;
+use crate::model::device::Devices;
+use crate::model::id::{CallId, Callee, PeerId};
+use crate::model::notice::Notice;
+use crate::model::outcome::Direction;
+use crate::model::settings::Settings;
+use crate::model::snapshot::{EchoReport, Level, LocalMedia, PlayerKey, Recent, RemoteMedia, ServerState, Stage};
+use crate::model::stats::{Percentiles, Stats};
+use crate::session::{AudioInput, AudioOutput, Session, SessionConfig, SessionEvent, VideoInput};
+use crate::signal::key::KeyPair;
+
+/// How often meters move while something shows them.
+pub(super) const METER: Duration = Duration::from_millis(50);
+
+/// How often a call's figures are taken, unless told otherwise.
+const STATS: Duration = Duration::from_secs(1);
+
+/// How often devices are listed while their list may be looked at.
+pub(super) const LIST: Duration = Duration::from_secs(2);
+
+/// What everything may take at the end.
+const END: Duration = Duration::from_secs(3);
+
+/// How long texts on their way may still take to arrive then.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// What was read from the profile.
+pub(super) struct Kept {
+    pub(super) profile: Profile,
+    pub(super) history: History,
+    pub(super) settings: Settings,
+    pub(super) problems: BTreeMap<&'static str, String>,
+}
+
+/// What comes back from work beside the actor.
+pub(super) enum Beside {
+    /// The echo says something about the call.
+    Echo(CallId, Body),
+    /// Figures of the call.
+    Stats(CallId, Box<Stats>),
+    /// What the echo measured.
+    Echoed(CallId, Box<Stats>, Option<Percentiles>),
+    /// What came of a step of the link with the peer called so.
+    Step(String, Done),
+}
+
+/// The call that is shown.
+pub(super) struct Active {
+    pub(super) call: CallId,
+    pub(super) peer: Callee,
+    pub(super) id: PeerId,
+    pub(super) name: String,
+    pub(super) direction: Direction,
+    pub(super) stage: Stage,
+    pub(super) since: Instant,
+    /// The click, or the acceptance.
+    pub(super) clicked: Instant,
+    /// Seconds since 1970 at the click.
+    pub(super) began: i64,
+    pub(super) connected: Option<Instant>,
+    pub(super) ended: Option<Instant>,
+    pub(super) setup_ms: u64,
+    pub(super) first_frame_ms: Option<u64>,
+    pub(super) video: bool,
+    pub(super) remote: RemoteMedia,
+    pub(super) level: Level,
+    pub(super) speaking: bool,
+    pub(super) volume: u8,
+    pub(super) stats: Arc<Stats>,
+    pub(super) talk: Conversation,
+    pub(super) link: Option<Link>,
+    pub(super) stats_at: Option<Instant>,
+    pub(super) test: Option<Test>,
+    /// The server said that the other program is gone.
+    pub(super) gone: bool,
+}
+
+/// What only a test call has.
+#[derive(Default)]
+pub(super) struct Test {
+    pub(super) echo: Option<Echo>,
+    pub(super) findings: Findings,
+    pub(super) warm_at: Option<Instant>,
+    pub(super) asked: bool,
+    pub(super) report: Option<Arc<EchoReport>>,
+}
+
+/// The call that rings here.
+pub(super) struct Incoming {
+    pub(super) call: CallId,
+    pub(super) from: PeerId,
+    pub(super) name: String,
+    pub(super) video: bool,
+    pub(super) known: bool,
+    pub(super) since: Instant,
+    pub(super) began: i64,
+    pub(super) silenced: bool,
+}
+
+/// See the module.
+pub(super) struct Actor {
+    pub(super) desk: Desk,
+    /// Facts to be told once the state that they belong to is published.
+    pub(super) told: Vec<Notice>,
+    pub(super) me: PeerId,
+    pub(super) config: ClientConfig,
+    pub(super) profile: Profile,
+    pub(super) history: History,
+    /// As in the file; `settings` has this run's overrides over it.
+    pub(super) kept: Settings,
+    pub(super) settings: Arc<Settings>,
+    /// By cause, until solved.
+    pub(super) problems: BTreeMap<&'static str, String>,
+    pub(super) server: ServerState,
+    /// The last word about it that people were told: online or not.
+    pub(super) server_told: Option<bool>,
+    pub(super) embedded: Option<Embedded>,
+    pub(super) signaling: Option<Signaling>,
+    /// Calls with people, and the test call, which needs no server.
+    pub(super) calls: Calls,
+    pub(super) tests: Calls,
+    pub(super) active: Option<Active>,
+    pub(super) incoming: Option<Incoming>,
+    pub(super) recents: Arc<Vec<Recent>>,
+    pub(super) devices: Arc<Devices>,
+    pub(super) media: LocalMedia,
+    pub(super) camera_before: Option<bool>,
+    pub(super) held: bool,
+    pub(super) preview: bool,
+    pub(super) list_at: Option<Instant>,
+    pub(super) listing: Option<AbortHandle>,
+    /// Another server is to be used.
+    pub(super) server_change: bool,
+    pub(super) meter_at: Option<Instant>,
+    pub(super) quitting: bool,
+    pub(super) session: Session,
+    pub(super) beside: mpsc::Sender<Beside>,
+    /// Work whose end is awaited before the program ends.
+    pub(super) closing: JoinSet<()>,
+}
+
+/// Where events come in.
+pub(super) struct Inbox {
+    media: mpsc::Receiver<SessionEvent>,
+    signals: Option<mpsc::Receiver<SignalEvent>>,
+    beside: mpsc::Receiver<Beside>,
+}
+
+impl Actor {
+    /// Inside the runtime.
+    pub(super) async fn start(config: ClientConfig, keys: KeyPair, kept: Kept, desk: Desk) -> (Self, Inbox) {
+        let Kept { profile, history, settings: kept, problems } = kept;
+        let settings = config.overrides.over(&kept);
+        let (session, media) = Session::start(SessionConfig {
+            camera: VideoInput::Spec(settings.camera.clone()),
+            microphone: AudioInput::Spec(settings.microphone.clone()),
+            speaker: AudioOutput::Spec(settings.speaker.clone()),
+            ring: AudioOutput::Spec(settings.ring.clone()),
+            video: video_request(&settings),
+            ice_servers: Vec::new(),
+        });
+        desk.set_player(PlayerKey::Preview, Some(session.preview()));
+        let (beside, results) = mpsc::channel(64);
+        let recents = history.recents().unwrap_or_else(|e| {
+            tracing::warn!("{e}");
+            Vec::new()
+        });
+        let me = keys.id();
+        let mut tests = Calls::new(me, &settings.name);
+        tests.handle(Instant::now(), Input::Online(true));
+        let mut actor = Self {
+            desk,
+            told: problems.values().cloned().map(Notice::Problem).collect(),
+            me,
+            profile,
+            history,
+            kept,
+            problems,
+            server: ServerState::Connecting,
+            server_told: None,
+            embedded: None,
+            signaling: None,
+            calls: Calls::new(me, &settings.name),
+            tests,
+            active: None,
+            incoming: None,
+            recents: recents.into(),
+            devices: Arc::default(),
+            media: LocalMedia { camera_on: true, ..LocalMedia::default() },
+            camera_before: None,
+            held: false,
+            preview: false,
+            list_at: None,
+            listing: None,
+            server_change: false,
+            meter_at: None,
+            quitting: false,
+            session,
+            beside,
+            closing: JoinSet::new(),
+            settings: settings.into(),
+            config,
+        };
+        let signals = actor.connect(keys).await;
+        (actor, Inbox { media, signals, beside: results })
+    }
+
+    /// Connects to the server this run has, if it has one.
+    async fn connect(&mut self, keys: KeyPair) -> Option<mpsc::Receiver<SignalEvent>> {
+        if self.config.server == ServerChoice::None {
+            self.server = ServerState::Offline { reason: "this run uses no server".into() };
+            return None;
+        }
+        let (url, embedded) = self.choose_server().await;
+        let (signaling, events) = Signaling::start(keys, &url, embedded);
+        self.signaling = Some(signaling);
+        Some(events)
+    }
+
+    /// Lives until told to end.
+    pub(super) async fn run(mut self, mut inbox: Inbox) {
+        while !self.quitting {
+            if std::mem::take(&mut self.server_change) {
+                self.change_server().await;
+            }
+            self.settle();
+            self.publish();
+            self.next(&mut inbox).await;
+        }
+        self.end(inbox).await;
+    }
+
+    /// Waits for one event and takes it.
+    async fn next(&mut self, inbox: &mut Inbox) {
+        let wake = self.wake();
+        tokio::select! {
+            command = self.desk.commands.recv() => match command {
+                Some(command) => self.command(command),
+                None => self.quitting = true, // every handle is gone
+            },
+            Some(event) = inbox.media.recv() => self.session_event(event),
+            Some(event) = receive(&mut inbox.signals) => self.signal_event(event).await,
+            Some(result) = inbox.beside.recv() => self.beside(result),
+            Some(_) = self.closing.join_next() => {}
+            () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => self.tick(),
+        }
+    }
+
+    /// When the next thing is due by itself. An idle application has none.
+    fn wake(&self) -> Option<Instant> {
+        let active = self.active.as_ref().filter(|active| active.ended.is_none());
+        let second = active
+            .map(|active| active.since)
+            .or(self.incoming.as_ref().map(|incoming| incoming.since))
+            .map(|since| next_second(since, Instant::now()));
+        let stats = active.and_then(|active| active.stats_at);
+        [self.calls.deadline(), self.tests.deadline(), self.meter_at, self.list_at, second, stats]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.calls.deadline()) {
+            self.calls.handle(now, Input::Tick);
+        }
+        if due(self.tests.deadline()) {
+            self.tests.handle(now, Input::Tick);
+        }
+        if due(self.meter_at) {
+            self.meter_at = Some(now + METER);
+            self.read_meters();
+        }
+        if due(self.list_at) {
+            self.list_at = Some(now + LIST);
+            self.list_devices();
+        }
+        let interval = self.config.stats_every.unwrap_or(STATS);
+        if let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none() && due(active.stats_at)) {
+            active.stats_at = Some(now + interval);
+            self.take_stats();
+        }
+    }
+
+    /// The orderly end: three seconds at most.
+    async fn end(mut self, mut inbox: Inbox) {
+        self.quitting = true;
+        self.desk.commands.close(); // refuse commands
+        self.publish();
+        let orderly = async {
+            self.session.set_camera_enabled(false);
+            self.session.set_preview(false);
+            self.flush_chat(&mut inbox).await;
+            let now = Instant::now();
+            self.calls.handle(now, Input::HangUp);
+            self.tests.handle(now, Input::HangUp);
+            self.settle();
+            self.publish();
+            drop(inbox); // nobody reads any more: whoever writes must not wait
+            if let Some(signaling) = self.signaling.take() {
+                signaling.stop().await;
+            }
+            while self.closing.join_next().await.is_some() {}
+            self.session.close().await;
+            if let Some(embedded) = &mut self.embedded {
+                embedded.stop().await;
+            }
+        };
+        if timeout(END, orderly).await.is_err() {
+            tracing::warn!("the end took longer than {} seconds and was cut short", END.as_secs());
+        }
+    }
+
+    /// Gives texts on their way the time to arrive.
+    async fn flush_chat(&mut self, inbox: &mut Inbox) {
+        let until = Instant::now() + FLUSH;
+        let pending =
+            |actor: &Self| actor.active.as_ref().is_some_and(|a| a.stage == Stage::Connected && a.talk.is_pending());
+        while pending(self) {
+            tokio::select! {
+                Some(event) = inbox.media.recv() => self.session_event(event),
+                () = sleep_until(until.into()) => return,
+            }
+        }
+    }
+}
+
+/// The next event of a source that may not be there.
+async fn receive<T>(source: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match source {
+        Some(receiver) => receiver.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When the next whole second since then begins.
+fn next_second(since: Instant, now: Instant) -> Instant {
+    since + Duration::from_secs(now.saturating_duration_since(since).as_secs() + 1)
+}

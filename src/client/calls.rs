@@ -1,0 +1,301 @@
+//! What the machines of [`crate::call::lifecycle`] ask for, done.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::actor::{Active, Actor, Beside, Incoming, Test};
+use super::chat::Conversation;
+use super::config::{AnswerPolicy, video_request};
+use super::echo::{self, Echo};
+use super::link::{Link, Step};
+use super::wire;
+use crate::call::chat;
+use crate::call::lifecycle::{Calls, Input, Output};
+use crate::model::body::Body;
+use crate::model::id::{CallId, Callee, PeerId};
+use crate::model::notice::Notice;
+use crate::model::outcome::{Direction, Outcome};
+use crate::model::snapshot::{Level, PlayerKey, Recent, RemoteMedia, Stage};
+use crate::session::Sound;
+
+/// Volume of a new call, percent.
+const VOLUME: u8 = 100;
+
+impl Actor {
+    /// The machine that leads a call.
+    pub(super) fn machine(&mut self, call: CallId) -> &mut Calls {
+        if self.tests.current().is_some_and(|current| current.call == call) { &mut self.tests } else { &mut self.calls }
+    }
+
+    /// Does what the machines ask for until they ask for nothing.
+    pub(super) fn settle(&mut self) {
+        while let Some(output) = self.tests.poll().or_else(|| self.calls.poll()) {
+            self.output(output);
+        }
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Send { to, call, body } => self.say(to, call, body),
+            Output::MakeOffer { call, peer, video } => {
+                self.begin(call, peer, Direction::Outgoing, video);
+                self.link(call, &[Step::Prepare, Step::Offer]);
+            }
+            Output::MakeAnswer { call, peer, video, offer } => {
+                if self.active.as_ref().is_none_or(|active| active.call != call) {
+                    self.begin(call, peer, Direction::Incoming, video);
+                }
+                self.link(call, &[Step::Prepare, Step::Answer(offer)]);
+            }
+            Output::TakeAnswer { call, sdp } => self.step(call, Step::TakeAnswer(sdp)),
+            Output::RemoteCandidate { call, candidate } => {
+                self.step(call, Step::Candidate(wire::candidate_in(candidate)));
+            }
+            Output::Renegotiate { call, body } => match body {
+                Body::Offer { sdp } => self.step(call, Step::AnswerAgain(sdp)),
+                Body::Answer { sdp } => self.step(call, Step::TakeAnswer(sdp)),
+                _ => {}
+            },
+            // The session has no way to do that: what is left is the path that was found, if it comes back.
+            Output::RestartIce(call) => tracing::debug!("call {call}: waiting for the path to come back"),
+            Output::CloseMedia(call) => self.close_media(call),
+            Output::Incoming { call, from, name, video } => self.rings(call, from, name, video),
+            Output::Replaced { old, new } => {
+                if let Some(active) = self.active.as_mut().filter(|active| active.call == old) {
+                    active.call = new;
+                }
+            }
+            Output::Stage { call, stage } => self.stage(call, stage),
+            Output::Ended { call, peer, name, direction, video, outcome } => {
+                self.ended(call, peer, name, direction, video, outcome);
+            }
+            Output::Refused(why) => self.told.push(Notice::Problem(why.to_string())),
+        }
+    }
+
+    fn say(&mut self, to: PeerId, call: CallId, body: Body) {
+        if to == echo::id() {
+            if let Some(echo) = self.active.as_ref().and_then(|active| active.test.as_ref()?.echo.as_ref()) {
+                echo.tell(body);
+            }
+            return;
+        }
+        let said = self.signaling.as_ref().is_some_and(|signaling| signaling.send(to, call, body).is_ok());
+        if !said {
+            self.calls.handle(Instant::now(), Input::Undeliverable { to, call });
+        }
+    }
+
+    /// A call of ours, or one that we take, begins to be shown.
+    fn begin(&mut self, call: CallId, id: PeerId, direction: Direction, video: bool) {
+        let incoming = self.incoming.take_if(|incoming| incoming.call == call);
+        self.session.stop_sound(Sound::Ring);
+        let now = Instant::now();
+        let peer = if id == echo::id() { Callee::Echo } else { Callee::Peer(id) };
+        let known = || self.recents.iter().find(|recent| recent.id == id).map(|recent| recent.name.clone());
+        let name = match &peer {
+            Callee::Echo => "Echo".to_owned(),
+            Callee::Peer(id) => incoming
+                .as_ref()
+                .map(|incoming| incoming.name.clone())
+                .or_else(known)
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| id.short()),
+        };
+        let stage = if direction == Direction::Outgoing { Stage::Calling } else { Stage::Connecting };
+        let test = (peer == Callee::Echo).then(|| {
+            let (to_us, mut answers) = tokio::sync::mpsc::channel(64);
+            let video = video_request(&self.settings);
+            let echo = Echo::start(self.session.clone(), call.to_string(), video, to_us);
+            let beside = self.beside.clone();
+            self.closing.spawn(async move {
+                while let Some(body) = answers.recv().await {
+                    // overflow: await; the actor reads
+                    if beside.send(Beside::Echo(call, body)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Test { echo: Some(echo), ..Test::default() }
+        });
+        self.dismiss();
+        self.active = Some(Active {
+            call,
+            peer,
+            id,
+            name,
+            direction,
+            stage,
+            since: now,
+            clicked: now,
+            began: wire::unix_now(),
+            connected: None,
+            ended: None,
+            setup_ms: 0,
+            first_frame_ms: None,
+            video,
+            remote: RemoteMedia { camera_on: false, ..RemoteMedia::default() },
+            level: Level::default(),
+            speaking: false,
+            volume: VOLUME,
+            stats: Arc::default(),
+            talk: Conversation::new((peer != Callee::Echo).then_some(id), &self.history),
+            link: None,
+            stats_at: None,
+            test,
+            gone: false,
+        });
+        self.camera_before = Some(self.media.camera_on);
+        self.media.camera_on = self.media.camera_on && video;
+        self.media.hand = false;
+        self.apply_media();
+    }
+
+    /// Sets up media for the call that is shown.
+    fn link(&mut self, call: CallId, steps: &[Step]) {
+        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
+        let link = Link::start(&self.session, call.to_string(), self.beside.clone());
+        for step in steps {
+            link.step(step.clone());
+        }
+        active.link = Some(link);
+    }
+
+    fn step(&mut self, call: CallId, step: Step) {
+        if let Some(link) = self.active.as_ref().filter(|a| a.call == call).and_then(|a| a.link.as_ref()) {
+            link.step(step);
+        }
+    }
+
+    fn close_media(&mut self, call: CallId) {
+        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
+        self.desk.set_player(PlayerKey::Remote(call), None);
+        let link = active.link.take();
+        let echo = active.test.as_mut().and_then(|test| test.echo.take());
+        self.closing.spawn(async move {
+            if let Some(link) = link {
+                link.close().await;
+            }
+            if let Some(echo) = echo {
+                echo.stop().await;
+            }
+        });
+    }
+
+    fn rings(&mut self, call: CallId, from: PeerId, name: String, video: bool) {
+        let known = self.history.knows(from).unwrap_or(false);
+        let shown = if name.is_empty() { from.short() } else { name };
+        self.told.push(Notice::Incoming { call, from, name: shown.clone(), video });
+        let now = Instant::now();
+        let began = wire::unix_now();
+        self.incoming = Some(Incoming { call, from, name: shown, video, known, since: now, began, silenced: false });
+        let answer = match self.config.answer {
+            AnswerPolicy::Never => {
+                self.session.play(Sound::Ring);
+                return;
+            }
+            AnswerPolicy::Video => Input::Accept { call, video: true },
+            AnswerPolicy::Audio => Input::Accept { call, video: false },
+            AnswerPolicy::Decline => Input::Decline { call },
+        };
+        self.leave_test(now);
+        self.calls.handle(now, answer);
+    }
+
+    /// A test call makes way for a real one.
+    pub(super) fn leave_test(&mut self, now: Instant) {
+        self.tests.handle(now, Input::HangUp);
+        self.settle_tests();
+    }
+
+    fn settle_tests(&mut self) {
+        while let Some(output) = self.tests.poll() {
+            self.output(output);
+        }
+    }
+
+    fn stage(&mut self, call: CallId, stage: Stage) {
+        let name = self.machine(call).current().map(|current| current.name).unwrap_or_default();
+        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
+        if !name.is_empty() && active.peer != Callee::Echo {
+            active.name = name;
+        }
+        let now = Instant::now();
+        active.stage = stage.clone();
+        active.since = now;
+        if stage == Stage::Ringing {
+            self.session.play(Sound::Ringback);
+            self.told.push(Notice::Ringing { call });
+        } else {
+            self.session.stop_sound(Sound::Ringback);
+        }
+        let first = stage == Stage::Connected && active.connected.is_none();
+        if stage == Stage::Connected {
+            active.since = *active.connected.get_or_insert(now);
+            active.stats_at.get_or_insert(now);
+        }
+        let (peer, clicked) = (active.peer, active.clicked);
+        if first {
+            let setup_ms = wire::millis(now - clicked);
+            active.setup_ms = setup_ms;
+            self.told.push(Notice::Stage { call, peer, stage });
+            self.told.push(Notice::Connected { call, setup_ms });
+            self.test_connected(now);
+        } else {
+            self.told.push(Notice::Stage { call, peer, stage });
+        }
+    }
+
+    fn ended(&mut self, call: CallId, id: PeerId, name: String, direction: Direction, video: bool, outcome: Outcome) {
+        self.session.stop_sound(Sound::Ringback);
+        let now = Instant::now();
+        let peer = if id == echo::id() { Callee::Echo } else { Callee::Peer(id) };
+        let incoming = self.incoming.take_if(|incoming| incoming.call == call);
+        if incoming.is_some() {
+            self.session.stop_sound(Sound::Ring);
+        }
+        let mut recent = Recent {
+            id,
+            name: if name.is_empty() { id.short() } else { name },
+            direction,
+            video,
+            outcome: outcome.word().to_owned(),
+            time: incoming.map_or_else(wire::unix_now, |incoming| incoming.began),
+            seconds: 0,
+        };
+        // A call may have been refused before anything of it was shown.
+        if self.active.as_ref().is_some_and(|active| active.call == call) {
+            self.talk(chat::Input::End);
+            if let Some(active) = &mut self.active {
+                active.stage = Stage::Ended(outcome.clone());
+                active.ended = Some(now);
+                active.stats_at = None;
+                recent.name.clone_from(&active.name);
+                recent.time = active.began;
+                recent.seconds = active.connected.map_or(0, |at| (now - at).as_secs().try_into().unwrap_or(u32::MAX));
+            }
+            self.media.camera_on = self.camera_before.take().unwrap_or(true);
+            self.media.hand = false;
+            self.apply_media();
+        }
+        if peer != Callee::Echo {
+            self.remember(recent);
+        }
+        self.told.push(Notice::Ended { call, peer, direction, outcome });
+    }
+
+    fn remember(&mut self, recent: Recent) {
+        if let Err(e) = self.history.keep_recent(&recent) {
+            self.told.push(Notice::Problem(e.to_string()));
+        }
+        let recents = Arc::make_mut(&mut self.recents);
+        recents.retain(|other| other.id != recent.id);
+        recents.insert(0, recent);
+        recents.truncate(super::history::KEPT_RECENTS as usize);
+    }
+
+    /// Words about a call that ended are no longer shown.
+    pub(super) fn dismiss(&mut self) {
+        self.active.take_if(|active| active.ended.is_some());
+    }
+}

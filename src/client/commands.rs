@@ -1,0 +1,301 @@
+//! What people ask for, done.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::actor::{Actor, LIST, METER};
+use super::config::{ServerChoice, video_request};
+use super::embedded::{Claim, Embedded};
+use super::{echo, preferences, start};
+use crate::call::lifecycle::{Input, Refusal};
+use crate::model::command::Command;
+use crate::model::id::{CallId, Callee, PeerId};
+use crate::model::invitation::Invitation;
+use crate::model::notice::Notice;
+use crate::model::settings::Settings;
+use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
+use crate::session::{AudioInput, AudioOutput, Sound, VideoInput};
+
+/// Loudest that the other side is played, percent.
+const MAX_VOLUME: u8 = 200;
+
+impl Actor {
+    pub(super) fn command(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Call { to, video } => self.call(to, video, now),
+            Command::CallText { text, video } => match self.meant(&text) {
+                Ok(to) => self.call(to, video, now),
+                Err(why) => self.told.push(Notice::Problem(why)),
+            },
+            Command::Accept { call, video } => {
+                self.leave_test(now);
+                self.calls.handle(now, Input::Accept { call, video });
+            }
+            Command::Decline { call } => self.calls.handle(now, Input::Decline { call }),
+            Command::SilenceRing => {
+                self.session.stop_sound(Sound::Ring);
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.silenced = true;
+                }
+            }
+            Command::HangUp => {
+                if self.tests.current().is_some() {
+                    self.tests.handle(now, Input::HangUp);
+                } else {
+                    self.calls.handle(now, Input::HangUp);
+                }
+            }
+            Command::DismissEnded => self.dismiss(),
+            Command::Mute(muted) => {
+                self.media.muted = muted;
+                self.apply_media();
+            }
+            Command::HoldToTalk(held) => {
+                self.held = held;
+                self.apply_media();
+            }
+            Command::Camera(on) => {
+                self.media.camera_on = on;
+                self.apply_media();
+            }
+            Command::RaiseHand(up) => {
+                self.media.hand = up;
+                self.tell_state();
+            }
+            Command::Chat(text) => self.write(&text),
+            Command::ChatOpen(open) => {
+                if let Some(active) = &mut self.active {
+                    active.talk.show(open);
+                }
+            }
+            Command::Preview(on) => {
+                self.preview = on;
+                self.apply_media();
+                if on {
+                    self.list_devices();
+                }
+            }
+            Command::PlayTestSound => self.session.play(Sound::Test),
+            Command::ListDevices => self.list_devices(),
+            Command::Settings(settings) => self.change(*settings),
+            Command::Volume(percent) => {
+                let percent = percent.min(MAX_VOLUME);
+                if let Some(active) = &mut self.active {
+                    active.volume = percent;
+                    if let Some(link) = &active.link
+                        && let Err(e) = self.session.set_volume(link.peer(), percent)
+                    {
+                        tracing::debug!("{e}");
+                    }
+                }
+            }
+            Command::Reconnect => {
+                let asked = self.signaling.as_ref().is_some_and(|signaling| signaling.reconnect().is_ok());
+                if !asked {
+                    self.told.push(Notice::Problem("this run uses no server; start it without that option".into()));
+                }
+            }
+            Command::ForgetRecent(id) => self.forget(id),
+            Command::Quit => self.quitting = true,
+        }
+    }
+
+    fn call(&mut self, to: Callee, video: bool, now: Instant) {
+        let call = CallId::random();
+        let busy = self.calls.current().is_some();
+        match to {
+            Callee::Echo if busy => self.told.push(Notice::Problem(Refusal::InCall.to_string())),
+            Callee::Echo => self.tests.handle(now, Input::Call { call, to: echo::id(), video }),
+            Callee::Peer(id) => {
+                if !busy {
+                    self.leave_test(now);
+                }
+                self.calls.handle(now, Input::Call { call, to: id, video });
+            }
+        }
+    }
+
+    /// Whom a text means.
+    fn meant(&mut self, text: &str) -> Result<Callee, String> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("echo") {
+            return Ok(Callee::Echo);
+        }
+        let not_an_id = match text.parse::<Invitation>() {
+            Ok(invitation) => {
+                if let Some(server) = invitation.server.filter(|server| *server != self.settings.server) {
+                    self.told.push(Notice::Told(format!(
+                        "this invitation is for the server {server}; choose it in the settings if the call does not get through"
+                    )));
+                }
+                return Ok(Callee::Peer(invitation.id));
+            }
+            Err(e) => e,
+        };
+        let named: Vec<_> =
+            self.recents.iter().filter(|recent| recent.name.to_lowercase() == text.to_lowercase()).collect();
+        match named[..] {
+            [one] => Ok(Callee::Peer(one.id)),
+            [_, _, ..] => Err(format!("several people are called “{text}”; choose one in the list of recent calls")),
+            // An ID has 24 characters: what is far from it, or holds a space between words, was meant as a name.
+            [] if text.len() < 12 && !text.chars().any(|c| c.is_ascii_digit()) => {
+                Err(format!("nobody called “{text}” is among your recent calls; paste an ID or an invitation"))
+            }
+            [] => Err(not_an_id.to_string()),
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none()) else {
+            return self.told.push(Notice::Problem("there is no call to write into; call somebody first".into()));
+        };
+        match active.talk.write(text, super::wire::unix_now(), &self.history) {
+            Ok((_, effects)) => self.effects(effects),
+            Err(e) => self.told.push(Notice::Problem(e.to_string())),
+        }
+    }
+
+    fn forget(&mut self, id: PeerId) {
+        match self.history.forget_recent(id) {
+            Ok(()) => Arc::make_mut(&mut self.recents).retain(|recent| recent.id != id),
+            Err(e) => self.told.push(Notice::Problem(e.to_string())),
+        }
+    }
+
+    /// Takes settings in force and keeps them.
+    fn change(&mut self, chosen: Settings) {
+        if let Err(why) = preferences::check(&chosen) {
+            return self.told.push(Notice::Problem(why));
+        }
+        if !chosen.server.is_empty() && !start::is_server_url(&chosen.server) {
+            let why = start::StartError::Server(chosen.server).to_string();
+            return self.told.push(Notice::Problem(why));
+        }
+        let before = Arc::clone(&self.settings);
+        let keep = self.config.overrides.keep(&chosen, &self.kept);
+        if keep != self.kept {
+            match preferences::save(&self.profile, &keep) {
+                Ok(()) => {
+                    self.kept = keep;
+                    self.problems.remove("settings");
+                }
+                // In force all the same: it is the next start that will not know it.
+                Err(e) => self.told.push(Notice::Problem(e.to_string())),
+            }
+        }
+        self.settings = Arc::new(chosen);
+        let now = Arc::clone(&self.settings);
+        if now.camera != before.camera {
+            self.session.set_camera(VideoInput::Spec(now.camera.clone()));
+        }
+        if now.microphone != before.microphone {
+            self.session.set_microphone(AudioInput::Spec(now.microphone.clone()));
+        }
+        if now.speaker != before.speaker {
+            self.session.set_speaker(AudioOutput::Spec(now.speaker.clone()));
+        }
+        if now.ring != before.ring {
+            self.session.set_ring(AudioOutput::Spec(now.ring.clone()));
+        }
+        if video_request(&now) != video_request(&before) {
+            self.session.set_video(video_request(&now));
+        }
+        if now.name != before.name {
+            self.calls.set_name(&now.name);
+            self.hello();
+        }
+        if now.push_to_talk != before.push_to_talk {
+            self.apply_media();
+        }
+        if now.server != before.server && self.config.server != ServerChoice::None {
+            self.config.server = ServerChoice::Settings;
+            self.server_change = true;
+        }
+        if now.serve_network != before.serve_network {
+            self.server_change = true;
+        }
+    }
+
+    /// Whether the microphone is silent now, by the switch, the key held, or its being released.
+    pub(super) fn is_silent(&self) -> bool {
+        if self.settings.push_to_talk { !self.held } else { self.media.muted != self.held }
+    }
+
+    /// Tells the session what is wanted of the devices, and the other side what became of it.
+    pub(super) fn apply_media(&mut self) {
+        let in_call = self.active.as_ref().is_some_and(|active| active.ended.is_none());
+        let wanted = self.preview || in_call;
+        self.session.set_camera_enabled(self.media.camera_on);
+        self.session.set_muted(self.is_silent());
+        self.session.set_preview(wanted);
+        self.tell_state();
+        let now = Instant::now();
+        self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
+        // Patterns, tones and files are not plugged in or out.
+        let settings = &self.settings;
+        let real = matches!(settings.camera, VideoSpec::Default | VideoSpec::Device(_))
+            || matches!(settings.microphone, AudioSpec::Default | AudioSpec::Device(_))
+            || matches!(settings.speaker, SinkSpec::Default | SinkSpec::Device(_));
+        self.list_at = if wanted && real { self.list_at.or(Some(now + LIST)) } else { None };
+    }
+
+    /// Asks what is there; the answer is an event.
+    pub(super) fn list_devices(&mut self) {
+        if self.listing.as_ref().is_some_and(|task| !task.is_finished()) {
+            return; // a slow system is not asked twice at once
+        }
+        let session = self.session.clone();
+        self.listing = Some(self.closing.spawn(async move {
+            session.devices().await;
+        }));
+    }
+
+    /// The server that this run uses, by command line, settings, or default; the default is started if nobody is there.
+    pub(super) async fn choose_server(&mut self) -> (String, bool) {
+        let chosen = match &self.config.server {
+            ServerChoice::Url(url) => url.clone(),
+            ServerChoice::Settings | ServerChoice::None => self.settings.server.clone(),
+        };
+        if !chosen.is_empty() {
+            if let Some(mut embedded) = self.embedded.take() {
+                embedded.stop().await;
+            }
+            return (chosen, false);
+        }
+        let (address, network) = (self.config.embedded, self.settings.serve_network);
+        let embedded = self.embedded.get_or_insert_with(|| Embedded::new(address, network));
+        if embedded.set_network(network) {
+            embedded.stop().await;
+        }
+        if let Claim::Failed(why) = embedded.claim().await {
+            self.told.push(Notice::Problem(why));
+        }
+        let embedded = self.embedded.as_ref();
+        (embedded.map(Embedded::url).unwrap_or_default(), embedded.is_some_and(Embedded::is_ours))
+    }
+
+    /// Uses the server that is chosen now.
+    pub(super) async fn change_server(&mut self) {
+        let (url, ours) = self.choose_server().await;
+        self.server_told = None;
+        if let Some(signaling) = &self.signaling
+            && signaling.set_server(&url, ours).is_err()
+        {
+            self.told.push(Notice::Problem("the server could not be changed; try again in a moment".into()));
+        }
+    }
+
+    /// Becomes the server of this machine if nobody is any more. `None`: this run uses another.
+    pub(super) async fn take_over(&mut self) -> Option<Claim> {
+        let embedded = self.embedded.as_mut()?;
+        let claim = embedded.claim().await;
+        if claim == Claim::Taken
+            && let Some(signaling) = &self.signaling
+            && signaling.set_server(&embedded.url(), true).is_err()
+        {
+            tracing::warn!("signaling is busy; it will find the new server at its next attempt");
+        }
+        Some(claim)
+    }
+}

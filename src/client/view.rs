@@ -1,0 +1,111 @@
+//! The actor's state as others see it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::actor::{Active, Actor, Incoming};
+use crate::model::snapshot::{CallView, IncomingView, LocalMedia, RING_SECONDS, Snapshot, Stage};
+use crate::model::stats::Transport;
+
+impl Actor {
+    /// Publishes the state, if it is another than before, and then the facts that led to it: whoever hears a fact finds
+    /// it in the snapshot.
+    pub(super) fn publish(&mut self) {
+        let now = Instant::now();
+        self.desk.publish(Snapshot {
+            id: Some(self.me),
+            settings: Arc::clone(&self.settings),
+            server: self.server.clone(),
+            devices: Arc::clone(&self.devices),
+            media: LocalMedia { muted: self.is_silent(), ..self.media.clone() },
+            call: self.active.as_ref().map(|active| call_view(active, now)),
+            incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
+            recents: Arc::clone(&self.recents),
+            problems: self.problems.values().cloned().collect(),
+            quitting: self.quitting,
+        });
+        for notice in self.told.drain(..) {
+            self.desk.notify(notice);
+        }
+    }
+
+    /// Reads the levels that meters show.
+    pub(super) fn read_meters(&mut self) {
+        self.media.level = self.session.level();
+        let Some(active) = &mut self.active else { return };
+        let level = active.link.as_ref().and_then(|link| self.session.peer_level(link.peer()).ok());
+        (active.level, active.speaking) = level.unwrap_or_default();
+    }
+}
+
+fn seconds(from: Instant, to: Instant) -> u32 {
+    to.saturating_duration_since(from).as_secs().try_into().unwrap_or(u32::MAX)
+}
+
+fn call_view(active: &Active, now: Instant) -> CallView {
+    let seconds = match (&active.stage, active.connected, active.ended) {
+        (Stage::Ended(_), Some(from), Some(to)) => seconds(from, to),
+        (Stage::Ended(_), ..) => 0,
+        _ => seconds(active.since, now),
+    };
+    CallView {
+        call: active.call,
+        peer: active.peer,
+        name: active.name.clone(),
+        direction: active.direction,
+        stage: active.stage.clone(),
+        seconds,
+        video: active.video,
+        remote: active.remote,
+        level: active.level,
+        speaking: active.speaking,
+        volume: active.volume,
+        path: path(&active.stats.transport),
+        stats: Arc::clone(&active.stats),
+        chat: active.talk.lines(),
+        unread: active.talk.unread(),
+        report: active.test.as_ref().and_then(|test| test.report.clone()),
+    }
+}
+
+fn incoming_view(incoming: &Incoming, now: Instant) -> IncomingView {
+    IncomingView {
+        call: incoming.call,
+        from: incoming.from,
+        name: incoming.name.clone(),
+        video: incoming.video,
+        known: incoming.known,
+        seconds_left: RING_SECONDS.saturating_sub(seconds(incoming.since, now)),
+        silenced: incoming.silenced,
+    }
+}
+
+/// `Direct, 38 ms`.
+fn path(transport: &Transport) -> String {
+    if transport.local.is_none() {
+        return String::new();
+    }
+    let kind = if transport.relayed { "Relayed" } else { "Direct" };
+    match transport.rtt_ms {
+        Some(rtt) if rtt < 1.0 => format!("{kind}, under 1 ms"),
+        Some(rtt) => format!("{kind}, {rtt:.0} ms"),
+        None => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_told_in_words() {
+        let mut transport = Transport::default();
+        assert_eq!(path(&transport), "");
+        transport.local = Some("192.0.2.7:4 host".into());
+        assert_eq!(path(&transport), "Direct");
+        transport.rtt_ms = Some(38.2);
+        assert_eq!(path(&transport), "Direct, 38 ms");
+        transport.relayed = true;
+        assert_eq!(path(&transport), "Relayed, 38 ms");
+    }
+}

@@ -1,0 +1,133 @@
+//! Where sound comes from and goes to: one trait each, opened from a spec.
+//!
+//! Both ends are driven by the audio thread, once every 10 ms, and never wait: a sound card behind them runs on its
+//! own clock and is coupled by a ring with a small resampling correction (`sound`); a tone or a file simply
+//! follows the calls.
+
+use std::fmt;
+
+use crate::device::tone::ToneSource;
+use crate::device::wavfile::{WavSink, WavSource};
+use crate::model::device::DeviceError;
+use crate::model::sound::{SILENCE, Tick};
+use crate::model::source::{AudioSpec, SinkSpec};
+
+/// What became of one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// All of it is real.
+    Full,
+    /// The device was late: a source filled up with silence, a sink threw something away. Counted by the caller.
+    Short,
+}
+
+/// Gives sound: a microphone, a tone, a file.
+pub trait AudioSource: Send {
+    /// What it is called, for people.
+    fn name(&self) -> String;
+
+    /// What it delivers, for people: `44100 Hz, 2 channels`; may be empty.
+    fn format(&self) -> String {
+        String::new()
+    }
+
+    /// Fills the next 10 ms without waiting.
+    ///
+    /// # Errors
+    /// The device is gone for good; drop this and open another.
+    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError>;
+}
+
+/// Takes sound: a speaker, a file.
+pub trait AudioSink: Send {
+    /// What it is called, for people.
+    fn name(&self) -> String;
+
+    /// What it takes, for people; may be empty.
+    fn format(&self) -> String {
+        String::new()
+    }
+
+    /// Takes the next 10 ms without waiting.
+    ///
+    /// # Errors
+    /// The device is gone for good; drop this and open another.
+    fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError>;
+}
+
+impl fmt::Debug for dyn AudioSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AudioSource({})", self.name())
+    }
+}
+
+impl fmt::Debug for dyn AudioSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AudioSink({})", self.name())
+    }
+}
+
+/// Opens a source. Blocks, for a sound card up to 5 s: not for the audio thread itself.
+///
+/// # Errors
+/// Why it is not open; see [`DeviceError`].
+pub fn open_audio_source(spec: &AudioSpec) -> Result<Box<dyn AudioSource>, DeviceError> {
+    match spec {
+        AudioSpec::Default => sound_source(None),
+        AudioSpec::Device(id) => sound_source(Some(id)),
+        AudioSpec::Tone(hertz) => Ok(Box::new(ToneSource::new(*hertz))),
+        AudioSpec::File(path) => Ok(Box::new(WavSource::open(path)?)),
+        AudioSpec::None => Ok(Box::new(Nothing)),
+    }
+}
+
+/// Opens a sink. Blocks, for a sound card up to 5 s: not for the audio thread itself.
+///
+/// # Errors
+/// Why it is not open; see [`DeviceError`].
+pub fn open_audio_sink(spec: &SinkSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
+    match spec {
+        SinkSpec::Default => sound_sink(None),
+        SinkSpec::Device(id) => sound_sink(Some(id)),
+        SinkSpec::File(path) => Ok(Box::new(WavSink::create(path)?)),
+        SinkSpec::None => Ok(Box::new(Nothing)),
+    }
+}
+
+#[cfg(feature = "gui")]
+use crate::device::sound::{open_sink as sound_sink, open_source as sound_source};
+
+#[cfg(not(feature = "gui"))]
+fn sound_source(_: Option<&str>) -> Result<Box<dyn AudioSource>, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+#[cfg(not(feature = "gui"))]
+fn sound_sink(_: Option<&str>) -> Result<Box<dyn AudioSink>, DeviceError> {
+    Err(DeviceError::NotBuilt)
+}
+
+/// Silence in, nowhere out.
+#[derive(Debug)]
+struct Nothing;
+
+impl AudioSource for Nothing {
+    fn name(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
+        *out = SILENCE;
+        Ok(Flow::Full)
+    }
+}
+
+impl AudioSink for Nothing {
+    fn name(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn write(&mut self, _: &Tick) -> Result<Flow, DeviceError> {
+        Ok(Flow::Full)
+    }
+}

@@ -1,0 +1,465 @@
+//! One open sound card: its thread, its callbacks, and the ring between them and the audio thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, StreamTrait};
+use cpal::{BufferSize, Data, ErrorKind, FromSample, Sample, SampleFormat, StreamConfig, SupportedStreamConfig};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::device::audio::{AudioSink, AudioSource, Flow};
+use crate::device::sound::{LIMIT, find, name_of, refused, word};
+use crate::dsp::drift::{AIM, Cushion};
+use crate::dsp::resample::Resampler;
+use crate::model::device::{DeviceError, DeviceKind};
+use crate::model::sound::{RATE, SILENCE, TICK, Tick};
+
+/// Longest to wait for a stream to be closed.
+const CLOSE_LIMIT: Duration = Duration::from_millis(300);
+/// Ticks without a sign of life after which a device is gone: 3 s.
+const DEAD: u32 = 300;
+/// Most of what may wait for a speaker, samples of 48 kHz: 100 ms, or three of its lumps.
+const MOST_WAITING: usize = RATE as usize / 10;
+
+/// What the callbacks tell the audio thread.
+#[derive(Default)]
+struct Signs {
+    /// Calls of the data callback.
+    calls: AtomicU64,
+    /// Frames the ring had no room for, or did not have.
+    missed: AtomicU64,
+    /// Underruns and overruns the driver has told of.
+    xruns: AtomicU64,
+    /// Largest number of frames asked for at once.
+    lump: AtomicUsize,
+    /// Why it stopped.
+    over: OnceLock<String>,
+    ended: AtomicBool,
+}
+
+impl Signs {
+    fn error(&self, error: &cpal::Error) {
+        match error.kind() {
+            // The device goes on by itself after these; the ring's level tells what they cost.
+            ErrorKind::Xrun => {
+                self.xruns.fetch_add(1, Ordering::Relaxed);
+            }
+            ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
+            _ => {
+                let _ = self.over.set(error.to_string());
+                self.ended.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// What an open device is like.
+struct Opened {
+    name: String,
+    rate: u32,
+    channels: u16,
+}
+
+/// Makes the stream, and with it the audio thread's end of the ring.
+type Build<R> = fn(&cpal::Device, &SupportedStreamConfig, &Arc<Signs>) -> Result<(cpal::Stream, R), cpal::Error>;
+
+/// The thread that keeps the stream, and what is known of it.
+struct Keeper {
+    opened: Opened,
+    signs: Arc<Signs>,
+    calls: u64,
+    silent: u32,
+    stop: Option<SyncSender<()>>,
+    done: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Runs `build` on a thread of its own, which then keeps what it built until this is dropped.
+    ///
+    /// `build` gives the stream and the audio thread's end of the ring.
+    fn start<R: Send + 'static>(
+        id: Option<String>,
+        kind: DeviceKind,
+        build: Build<R>,
+    ) -> Result<(Self, R), DeviceError> {
+        let signs = Arc::new(Signs::default());
+        let for_thread = signs.clone();
+        let (stop, stopped) = sync_channel::<()>(1);
+        let (result, answer) = sync_channel(1);
+        let (end, done) = sync_channel(1);
+        let label = id.clone().unwrap_or_else(|| "default".to_owned());
+        let body = move || {
+            let opened = find(id.as_deref(), kind).and_then(|device| {
+                let name = name_of(&device);
+                let error = |e: cpal::Error| refused(&e, &name, id.is_none(), kind);
+                let config = choose(&device, kind).map_err(error)?;
+                let (stream, ring) = build(&device, &config, &for_thread).map_err(error)?;
+                stream.play().map_err(error)?;
+                let opened = Opened { name, rate: config.sample_rate(), channels: config.channels() };
+                Ok((stream, opened, ring))
+            });
+            match opened {
+                Ok((stream, opened, ring)) => {
+                    // Nobody waits any more: it took too long, and is closed again.
+                    if result.send(Ok((opened, ring))).is_ok() {
+                        // Ends when the handle is dropped.
+                        let _ = stopped.recv();
+                    }
+                    drop(stream);
+                }
+                Err(error) => drop(result.send(Err(error))),
+            }
+            let _ = end.send(());
+        };
+        let gone = |why: &str| DeviceError::Gone(label.clone(), why.to_owned());
+        let thread =
+            Builder::new().name(format!("snd-{}", word(kind))).spawn(body).map_err(|e| gone(&e.to_string()))?;
+        match answer.recv_timeout(LIMIT) {
+            Ok(Ok((opened, ring))) => {
+                let keeper = Self { opened, signs, calls: 0, silent: 0, stop: Some(stop), done, thread: Some(thread) };
+                Ok((keeper, ring))
+            }
+            Ok(Err(error)) => {
+                let _ = thread.join();
+                Err(error)
+            }
+            Err(RecvTimeoutError::Timeout) => Err(gone("the sound system did not answer within 5 s")),
+            Err(RecvTimeoutError::Disconnected) => Err(gone("its driver failed")),
+        }
+    }
+
+    /// Looks for signs of life, once a tick.
+    fn check(&mut self) -> Result<(), DeviceError> {
+        if self.signs.ended.load(Ordering::Acquire) {
+            let why = self.signs.over.get().map_or("", String::as_str);
+            return Err(DeviceError::Gone(self.opened.name.clone(), why.to_owned()));
+        }
+        let calls = self.signs.calls.load(Ordering::Relaxed);
+        self.silent = if calls == self.calls { self.silent + 1 } else { 0 };
+        self.calls = calls;
+        if self.silent > DEAD {
+            return Err(DeviceError::Gone(self.opened.name.clone(), "nothing has come from it for 3 s".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn format(&self) -> String {
+        match self.opened.channels {
+            1 => format!("{} Hz, mono", self.opened.rate),
+            n => format!("{} Hz, {n} channels", self.opened.rate),
+        }
+    }
+
+    fn resampler(&self, from: u32, to: u32) -> Result<Resampler, DeviceError> {
+        Resampler::new(from, to).map_err(|e| DeviceError::Format(self.opened.name.clone(), e.to_string()))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = !matches!(self.done.recv_timeout(CLOSE_LIMIT), Err(RecvTimeoutError::Timeout));
+        match self.thread.take() {
+            Some(thread) if ended => drop(thread.join()),
+            _ => tracing::warn!(device = self.opened.name, "closing takes too long; it is left to itself"),
+        }
+        let [xruns, missed] = [&self.signs.xruns, &self.signs.missed].map(|n| n.load(Ordering::Relaxed));
+        tracing::debug!(device = self.opened.name, xruns, missed, "sound device closed");
+    }
+}
+
+/// Mono `f32` at our own rate where the device or its server converts, else what the device likes best.
+fn choose(device: &cpal::Device, kind: DeviceKind) -> Result<SupportedStreamConfig, cpal::Error> {
+    let fits = |c: &cpal::SupportedStreamConfigRange| c.channels() == 1 && c.sample_format() == SampleFormat::F32;
+    let ours = match kind {
+        DeviceKind::Speaker => device.supported_output_configs()?.find(fits),
+        _ => device.supported_input_configs()?.find(fits),
+    };
+    match ours.and_then(|range| range.try_with_sample_rate(RATE)) {
+        Some(config) => Ok(config),
+        None if kind == DeviceKind::Speaker => device.default_output_config(),
+        None => device.default_input_config(),
+    }
+}
+
+/// Periods of 10 ms where the device allows them.
+fn periods(config: &SupportedStreamConfig) -> StreamConfig {
+    let mut stream = config.config();
+    let period = config.sample_rate() / 100;
+    if let cpal::SupportedBufferSize::Range { min, max } = *config.buffer_size() {
+        stream.buffer_size = BufferSize::Fixed(period.clamp(min, max.max(min)));
+    }
+    stream
+}
+
+/// Tries periods of 10 ms, then the driver's own.
+fn attempt<S>(
+    config: &SupportedStreamConfig,
+    with: impl Fn(StreamConfig) -> Result<S, cpal::Error>,
+) -> Result<S, cpal::Error> {
+    with(periods(config)).or_else(|error| match error.kind() {
+        ErrorKind::UnsupportedConfig | ErrorKind::InvalidInput => with(config.config()),
+        _ => Err(error),
+    })
+}
+
+/// Calls `$function::<T>(…)` with the sample type of the format; other formats are left alone.
+macro_rules! by_format {
+    ($format:expr, $function:ident($($argument:expr),*)) => {
+        match $format {
+            SampleFormat::I8 => $function::<i8>($($argument),*),
+            SampleFormat::I16 => $function::<i16>($($argument),*),
+            SampleFormat::I24 => $function::<cpal::I24>($($argument),*),
+            SampleFormat::I32 => $function::<i32>($($argument),*),
+            SampleFormat::I64 => $function::<i64>($($argument),*),
+            SampleFormat::U8 => $function::<u8>($($argument),*),
+            SampleFormat::U16 => $function::<u16>($($argument),*),
+            SampleFormat::U32 => $function::<u32>($($argument),*),
+            SampleFormat::U64 => $function::<u64>($($argument),*),
+            SampleFormat::F32 => $function::<f32>($($argument),*),
+            SampleFormat::F64 => $function::<f64>($($argument),*),
+            _ => {}
+        }
+    };
+}
+
+/// In the callback of a microphone: every frame's channels become one sample in the ring.
+fn take<T>(data: &Data, channels: usize, ring: &mut Producer<f32>, signs: &Signs)
+where
+    T: cpal::SizedSample,
+    f32: FromSample<T>,
+{
+    let Some(samples) = data.as_slice::<T>() else { return };
+    for frame in samples.chunks_exact(channels) {
+        let sum: f32 = frame.iter().map(|s| f32::from_sample(*s)).sum();
+        // overflow: drop newest, counted; the audio thread has not run for a second.
+        if ring.push(sum / channels as f32).is_err() {
+            signs.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// In the callback of a speaker: one sample of the ring goes to every channel of a frame.
+fn give<T>(data: &mut Data, channels: usize, ring: &mut Consumer<f32>, signs: &Signs)
+where
+    T: cpal::SizedSample + FromSample<f32>,
+{
+    let Some(samples) = data.as_slice_mut::<T>() else { return };
+    signs.lump.fetch_max(samples.len() / channels, Ordering::Relaxed);
+    for frame in samples.chunks_exact_mut(channels) {
+        let sample = ring.pop().unwrap_or_else(|_| {
+            signs.missed.fetch_add(1, Ordering::Relaxed);
+            0.0
+        });
+        frame.fill(T::from_sample(sample));
+    }
+}
+
+/// Samples a ring holds: a second at any rate a person's device has.
+const RING: usize = 192_000;
+
+fn build_source(
+    device: &cpal::Device,
+    config: &SupportedStreamConfig,
+    signs: &Arc<Signs>,
+) -> Result<(cpal::Stream, Consumer<f32>), cpal::Error> {
+    let (channels, format) = (usize::from(config.channels()).max(1), config.sample_format());
+    attempt(config, |stream| {
+        let (mut to, from) = RingBuffer::new(RING);
+        let (signs, errors) = (signs.clone(), signs.clone());
+        let data = move |data: &Data, _: &cpal::InputCallbackInfo| {
+            signs.calls.fetch_add(1, Ordering::Relaxed);
+            by_format!(format, take(data, channels, &mut to, &signs));
+        };
+        let stream = device.build_input_stream_raw(stream, format, data, move |e| errors.error(&e), Some(LIMIT))?;
+        Ok((stream, from))
+    })
+}
+
+fn build_sink(
+    device: &cpal::Device,
+    config: &SupportedStreamConfig,
+    signs: &Arc<Signs>,
+) -> Result<(cpal::Stream, Producer<f32>), cpal::Error> {
+    let (channels, format) = (usize::from(config.channels()).max(1), config.sample_format());
+    attempt(config, |stream| {
+        let (to, mut from) = RingBuffer::new(RING);
+        let (signs, errors) = (signs.clone(), signs.clone());
+        let data = move |data: &mut Data, _: &cpal::OutputCallbackInfo| {
+            signs.calls.fetch_add(1, Ordering::Relaxed);
+            by_format!(format, give(data, channels, &mut from, &signs));
+        };
+        let stream = device.build_output_stream_raw(stream, format, data, move |e| errors.error(&e), Some(LIMIT))?;
+        Ok((stream, to))
+    })
+}
+
+/// A microphone.
+pub(super) struct SoundSource {
+    keeper: Keeper,
+    ring: Consumer<f32>,
+    resampler: Resampler,
+    taken: Vec<f32>,
+    ready: Vec<f32>,
+    cushion: Cushion,
+    /// Enough has gathered to begin, or to begin again.
+    running: bool,
+    begun: bool,
+}
+
+impl SoundSource {
+    pub(super) fn open(id: Option<String>) -> Result<Self, DeviceError> {
+        let (keeper, ring) = Keeper::start(id, DeviceKind::Microphone, build_source)?;
+        let resampler = keeper.resampler(keeper.opened.rate, RATE)?;
+        let (taken, ready) = (Vec::with_capacity(RING), Vec::with_capacity(RING));
+        Ok(Self { keeper, ring, resampler, taken, ready, cushion: Cushion::new(), running: false, begun: false })
+    }
+}
+
+impl AudioSource for SoundSource {
+    fn name(&self) -> String {
+        self.keeper.opened.name.clone()
+    }
+
+    fn format(&self) -> String {
+        self.keeper.format()
+    }
+
+    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
+        self.keeper.check()?;
+        let waiting = self.ring.slots();
+        if let Ok(chunk) = self.ring.read_chunk(waiting) {
+            self.taken.clear();
+            let (first, second) = chunk.as_slices();
+            self.taken.extend_from_slice(first);
+            self.taken.extend_from_slice(second);
+            chunk.commit_all();
+            self.resampler.push(&self.taken, &mut self.ready);
+        }
+        // After a gap a little is gathered first, so that the next late lump does not tear another one.
+        let enough = if self.running { TICK } else { TICK + AIM };
+        if self.ready.len() < enough {
+            *out = SILENCE;
+            self.running = false;
+            return Ok(if self.begun { Flow::Short } else { Flow::Full });
+        }
+        (self.running, self.begun) = (true, true);
+        out.copy_from_slice(&self.ready[..TICK]);
+        self.ready.drain(..TICK);
+        match self.cushion.observe(self.ready.len()) {
+            Some(advice) => {
+                self.resampler.correct(advice.correction);
+                self.ready.drain(..advice.cut.min(self.ready.len()));
+                Ok(if advice.cut > 0 { Flow::Short } else { Flow::Full })
+            }
+            None => Ok(Flow::Full),
+        }
+    }
+}
+
+/// A speaker.
+pub(super) struct SoundSink {
+    keeper: Keeper,
+    ring: Producer<f32>,
+    resampler: Resampler,
+    made: Vec<f32>,
+    cushion: Cushion,
+    missed: u64,
+    begun: bool,
+    /// It does not take what waits for it.
+    stalled: bool,
+    /// Samples still to be left out.
+    cut: usize,
+}
+
+impl SoundSink {
+    pub(super) fn open(id: Option<String>) -> Result<Self, DeviceError> {
+        let (keeper, ring) = Keeper::start(id, DeviceKind::Speaker, build_sink)?;
+        let resampler = keeper.resampler(RATE, keeper.opened.rate)?;
+        let made = Vec::with_capacity(RING);
+        Ok(Self {
+            keeper,
+            ring,
+            resampler,
+            made,
+            cushion: Cushion::new(),
+            missed: 0,
+            begun: false,
+            stalled: false,
+            cut: 0,
+        })
+    }
+
+    /// What waits in the ring, in samples of 48 kHz.
+    fn waiting(&self) -> usize {
+        let samples = RING - self.ring.slots();
+        (samples as u64 * u64::from(RATE) / u64::from(self.keeper.opened.rate)) as usize
+    }
+
+    /// Lets the device wait a little, so that it does not run dry with its next lump.
+    fn pad(&mut self, samples: usize) {
+        let samples = (samples as u64 * u64::from(self.keeper.opened.rate) / u64::from(RATE)) as usize;
+        for _ in 0..samples {
+            // overflow: drop; a full ring needs no padding.
+            if self.ring.push(0.0).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+impl AudioSink for SoundSink {
+    fn name(&self) -> String {
+        self.keeper.opened.name.clone()
+    }
+
+    fn format(&self) -> String {
+        self.keeper.format()
+    }
+
+    fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError> {
+        self.keeper.check()?;
+        let waiting = self.waiting();
+        let missed = self.keeper.signs.missed.load(Ordering::Relaxed);
+        let calls = self.keeper.signs.calls.load(Ordering::Relaxed);
+        let mut flow = Flow::Full;
+        let lump = self.keeper.signs.lump.load(Ordering::Relaxed).min(RING / 8);
+        // From now on a lump more than what is always left is kept ahead of the device.
+        let aim = AIM + lump;
+        if calls == 0 || waiting > MOST_WAITING.max(3 * lump) {
+            // It has not begun to take, or has stopped: nothing old is to be heard when it goes on.
+            self.stalled = true;
+            self.missed = missed;
+            return Ok(if calls == 0 { Flow::Full } else { Flow::Short });
+        }
+        if missed != self.missed {
+            self.missed = missed;
+            if self.begun {
+                flow = Flow::Short;
+            }
+            self.pad(aim.saturating_sub(waiting));
+        } else if self.stalled {
+            self.cut = waiting.saturating_sub(aim);
+        } else if let Some(advice) = self.cushion.observe(waiting) {
+            self.resampler.correct(advice.correction);
+            self.cut += advice.cut;
+        }
+        self.stalled = false;
+        self.begun = true;
+        let cut = self.cut.min(TICK);
+        self.cut -= cut;
+        self.made.clear();
+        self.resampler.push(&tick[cut..], &mut self.made);
+        for sample in &self.made {
+            // overflow: drop newest, counted by the caller.
+            if self.ring.push(*sample).is_err() {
+                flow = Flow::Short;
+            }
+        }
+        Ok(if cut > 0 { Flow::Short } else { flow })
+    }
+}

@@ -1,0 +1,380 @@
+//! An adaptive jitter buffer for sound: packets in as they come, 10 ms of samples out whenever they are due.
+//!
+//! Sans-I/O; time is an argument. Invariants: [`JitterBuffer::pull`] always fills its tick; a stream without loss that
+//! comes within the target conceals nothing; memory is bounded whatever comes in.
+//!
+//! How long packets are held follows from how late they have come against the fastest of the last two seconds
+//! (`delay`). The way there goes through [`stretch`]: a period of the sound is taken out or played twice.
+//! A lost packet is brought back from the error correction in the next one where that is there, else concealed. When
+//! nothing is there at all, sound is made up while the stream waits: a packet that comes late is still played then,
+//! and one from further on tells how much of the wait was loss.
+
+mod delay;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::dsp::stretch;
+use crate::model::encoded::AudioPacket;
+use crate::model::sound::{RATE, TICK, Tick};
+use delay::Delay;
+
+/// What turns packets into samples; Opus in the program.
+pub trait Decode {
+    /// Appends the packet's samples; `None` where it is none.
+    fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Option<usize>;
+
+    /// Appends the `samples` before `next` from the error correction it carries; `None` where it carries none.
+    fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<f32>) -> Option<usize>;
+
+    /// Appends about `samples` made up from what was heard last; may append none.
+    fn conceal(&mut self, samples: usize, out: &mut Vec<f32>);
+}
+
+/// Most packets held: 2 s of 10 ms each.
+const MOST_PACKETS: usize = 200;
+/// A sequence number further ahead than this, or further back than [`MOST_BACK`], is another stream until a second
+/// packet says so (RFC 3550 appendix A.1).
+const MOST_AHEAD: i64 = 3_000;
+const MOST_BACK: i64 = 200;
+/// A timestamp further away than this from its neighbours is another stream.
+const MOST_MEDIA: i64 = 120 * RATE as i64;
+/// After making up this much the stream has stopped: silence until it starts anew.
+const GIVE_UP: usize = RATE as usize;
+/// Further behind the target than this (seconds), a little is taken out, …
+const BEHIND: f64 = 0.010;
+/// … ahead of it, put in, …
+const AHEAD: f64 = 0.005;
+/// … and this far off, without regard to how it sounds.
+const URGENT: f64 = 0.080;
+/// So far behind that packets are skipped.
+const TOO_FAR: f64 = 0.600;
+/// How much the mean wait follows one packet: a few seconds.
+const SMOOTH: f64 = 0.01;
+
+/// What has happened so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct JitterStats {
+    /// Packets that came in time to be played, without doubles.
+    pub packets: u64,
+    /// Packets that were not there when they were due.
+    pub lost: u64,
+    /// Of these, brought back by error correction.
+    pub recovered: u64,
+    /// Packets that came when their time was over, or twice.
+    pub late: u64,
+    /// Packets that could not be decoded.
+    pub malformed: u64,
+    /// Times the stream started anew with other numbers.
+    pub restarts: u64,
+    /// Samples played since the first packet.
+    pub samples: u64,
+    /// Of these, made up because nothing was there.
+    pub concealed: u64,
+    /// Samples taken out to catch up.
+    pub removed: u64,
+    /// Samples put in to wait.
+    pub inserted: u64,
+    /// Mean time a packet waited, over the last seconds, ms.
+    pub delay_ms: f64,
+    /// Delay aimed at, ms.
+    pub target_ms: f64,
+}
+
+#[derive(Debug)]
+struct Held {
+    timestamp: i64,
+    at: Instant,
+    data: Bytes,
+}
+
+/// Where the stream is played.
+#[derive(Debug, Clone, Copy)]
+struct Playing {
+    /// Number of the packet that is due next.
+    sequence: i64,
+    /// Its timestamp, if no silence was left out.
+    timestamp: i64,
+    /// Samples already made up in its place, and after.
+    waited: usize,
+    /// The last packet held nothing but “silence follows” (discontinuous transmission): a gap is meant so.
+    pause: bool,
+}
+
+/// The buffer. See the [module](self).
+#[derive(Debug)]
+pub struct JitterBuffer<D> {
+    decoder: D,
+    delay: Option<Delay>,
+    packets: BTreeMap<i64, Held>,
+    /// Number and timestamp of the newest packet, extended over their wraps.
+    newest: Option<(i64, i64)>,
+    /// Numbers that fit nowhere: a new stream, if the next ones follow it.
+    stray: Option<AudioPacket>,
+    playing: Option<Playing>,
+    /// Where it was played before it stopped.
+    stopped: Option<i64>,
+    frame_length: usize,
+    /// `stats.lost` when a packet was last played.
+    lost_before: u64,
+    ready: VecDeque<f32>,
+    frame: Vec<f32>,
+    stats: JitterStats,
+}
+
+impl<D: Decode> JitterBuffer<D> {
+    /// An empty one.
+    pub fn new(decoder: D) -> Self {
+        Self {
+            decoder,
+            delay: None,
+            packets: BTreeMap::new(),
+            newest: None,
+            stray: None,
+            playing: None,
+            stopped: None,
+            frame_length: 2 * TICK,
+            lost_before: 0,
+            ready: VecDeque::new(),
+            frame: Vec::new(),
+            stats: JitterStats { target_ms: delay::START.as_secs_f64() * 1e3, ..JitterStats::default() },
+        }
+    }
+
+    /// What has happened so far.
+    pub fn stats(&self) -> JitterStats {
+        self.stats
+    }
+
+    /// Takes a packet, in whatever order they come.
+    pub fn insert(&mut self, packet: AudioPacket) {
+        let Some((sequence, timestamp)) = self.place(&packet) else {
+            let follows = self.stray.take().filter(|s| s.sequence.wrapping_add(1) == packet.sequence);
+            match follows {
+                Some(first) => {
+                    self.restart();
+                    self.insert(first);
+                    self.insert(packet);
+                }
+                None => self.stray = Some(packet),
+            }
+            return;
+        };
+        self.stray = None;
+        let delay = self.delay.get_or_insert_with(|| Delay::new(packet.at));
+        delay.arrived(timestamp, self.frame_length, packet.at);
+        self.stats.target_ms = delay.target().as_secs_f64() * 1e3;
+        if self.newest.is_none_or(|(newest, _)| sequence > newest) {
+            self.newest = Some((sequence, timestamp));
+        }
+        let over = self.playing.map(|p| p.sequence).or(self.stopped).is_some_and(|due| sequence < due);
+        if over || self.packets.contains_key(&sequence) {
+            self.stats.late += 1;
+            return;
+        }
+        self.stats.packets += 1;
+        self.packets.insert(sequence, Held { timestamp, at: packet.at, data: packet.data });
+        if self.packets.len() > MOST_PACKETS {
+            self.packets.pop_first();
+        }
+    }
+
+    /// The packet's numbers, extended over their wraps; `None` where they fit nowhere.
+    fn place(&self, packet: &AudioPacket) -> Option<(i64, i64)> {
+        let Some((newest, newest_timestamp)) = self.newest else {
+            // High enough that what came before the first packet is not negative.
+            return Some((i64::from(packet.sequence) + (1 << 16), i64::from(packet.timestamp) + (1 << 32)));
+        };
+        let ahead = i64::from(packet.sequence.wrapping_sub(newest as u16) as i16);
+        let media = i64::from(packet.timestamp.wrapping_sub(newest_timestamp as u32) as i32);
+        let fits =
+            (-MOST_BACK..=MOST_AHEAD).contains(&ahead) && media.abs() <= MOST_MEDIA && ahead.signum() * media >= 0;
+        fits.then_some((newest + ahead, newest_timestamp + media))
+    }
+
+    fn restart(&mut self) {
+        self.stats.restarts += 1;
+        self.packets.clear();
+        self.newest = None;
+        self.playing = None;
+        self.stopped = None;
+        self.delay = None;
+    }
+
+    /// Fills the 10 ms that are due now.
+    pub fn pull(&mut self, now: Instant, out: &mut Tick) {
+        while self.ready.len() < TICK {
+            self.more(now);
+        }
+        for (sample, ready) in out.iter_mut().zip(self.ready.drain(..TICK)) {
+            *sample = ready;
+        }
+        if self.stats.packets > 0 && (self.playing.is_some() || self.stopped.is_some()) {
+            self.stats.samples += TICK as u64;
+        }
+    }
+
+    /// Appends at least one sample to what is ready.
+    fn more(&mut self, now: Instant) {
+        match self.playing {
+            Some(playing) => self.play(playing, now),
+            None if self.may_start(now) => self.start(now),
+            None => {
+                // Before the first packet nothing is missing; after a stop everything is.
+                self.stats.concealed += if self.stopped.is_some() { TICK as u64 } else { 0 };
+                self.ready.extend([0.0; TICK]);
+            }
+        }
+    }
+
+    fn may_start(&self, now: Instant) -> bool {
+        let (Some(delay), Some((_, first))) = (&self.delay, self.packets.first_key_value()) else { return false };
+        // Half a tick early is nearer than half a tick late.
+        delay.behind(first.timestamp, now) > -0.005
+    }
+
+    fn start(&mut self, now: Instant) {
+        // After a stall everything comes at once: begin where the target says, not where the stall began.
+        while self.packets.len() > 1 && self.behind(now) > TOO_FAR / 2.0 {
+            self.packets.pop_first();
+        }
+        let Some((&sequence, first)) = self.packets.first_key_value() else { return };
+        if let Some(due) = self.stopped.take() {
+            self.stats.lost += (sequence - due).max(0) as u64;
+        }
+        self.playing = Some(Playing { sequence, timestamp: first.timestamp, waited: 0, pause: false });
+    }
+
+    /// By how much the first packet held is behind the target, seconds.
+    fn behind(&self, now: Instant) -> f64 {
+        match (&self.delay, self.packets.first_key_value()) {
+            (Some(delay), Some((_, first))) => delay.behind(first.timestamp, now),
+            _ => 0.0,
+        }
+    }
+
+    fn play(&mut self, mut playing: Playing, now: Instant) {
+        while self.packets.len() > 1 && self.behind(now) > TOO_FAR {
+            self.packets.pop_first();
+        }
+        let Some((&sequence, first)) = self.packets.first_key_value() else {
+            return self.wait(playing);
+        };
+        let missing = (sequence - playing.sequence).max(0) as u64;
+        // What lies between what was played and this packet, less what was made up for it already.
+        let first_timestamp = first.timestamp;
+        let gap = (first_timestamp - playing.timestamp).clamp(0, MOST_MEDIA) as usize;
+        let gap = if gap > GIVE_UP { 0 } else { gap.saturating_sub(playing.waited) };
+        if gap >= TICK / 4 {
+            if missing > 0 && gap <= self.frame_length && self.recover(sequence, gap) {
+                self.stats.recovered += 1;
+                self.stats.lost += missing;
+                // Settled: a packet that comes for it now is too late.
+                playing = Playing { sequence, timestamp: first_timestamp, waited: 0, ..playing };
+            } else {
+                // Leave the last frame before the packet to its error correction.
+                let length = if gap > self.frame_length { gap - self.frame_length } else { gap };
+                let made = self.conceal(length.min(self.frame_length), missing > 0 || !playing.pause);
+                playing.timestamp += made as i64;
+                if missing > 0 {
+                    playing.sequence += 1;
+                    self.stats.lost += 1;
+                }
+            }
+            self.playing = Some(playing);
+            return;
+        }
+        self.stats.lost += missing;
+        let lost = self.stats.lost - self.lost_before;
+        self.lost_before = self.stats.lost;
+        if let Some(delay) = &mut self.delay {
+            delay.played(lost);
+        }
+        let Some(held) = self.packets.remove(&sequence) else { return };
+        self.decode(sequence, &held, now);
+    }
+
+    /// Nothing is there: makes up a tick and stays where it is, so that a packet that is only late is still played.
+    fn wait(&mut self, mut playing: Playing) {
+        playing.waited += self.conceal(TICK, !playing.pause);
+        if playing.waited >= GIVE_UP && !playing.pause {
+            self.stopped = Some(playing.sequence);
+            self.playing = None;
+        } else {
+            self.playing = Some(playing);
+        }
+    }
+
+    fn conceal(&mut self, samples: usize, counted: bool) -> usize {
+        self.frame.clear();
+        self.decoder.conceal(samples, &mut self.frame);
+        // A decoder that made up nothing must not stop the clock.
+        if self.frame.is_empty() {
+            self.frame.resize(samples.max(1), 0.0);
+        }
+        let made = self.frame.len();
+        self.ready.extend(self.frame.drain(..));
+        if counted {
+            self.stats.concealed += made as u64;
+        }
+        made
+    }
+
+    /// The `gap` samples before packet `sequence`, from the error correction in it.
+    fn recover(&mut self, sequence: i64, gap: usize) -> bool {
+        let Some(next) = self.packets.get(&sequence) else { return false };
+        self.frame.clear();
+        match self.decoder.recover(&next.data, self.frame_length, &mut self.frame) {
+            Some(made) if made >= gap => {
+                self.ready.extend(&self.frame[made - gap..]);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn decode(&mut self, sequence: i64, held: &Held, now: Instant) {
+        self.frame.clear();
+        match self.decoder.decode(&held.data, &mut self.frame) {
+            Some(length) if length > 0 => self.frame_length = length,
+            _ => {
+                self.stats.malformed += 1;
+                let made = self.conceal(self.frame_length, true);
+                self.advance(sequence, held, made);
+                return;
+            }
+        }
+        let length = self.frame.len();
+        let waited = now.saturating_duration_since(held.at).as_secs_f64() * 1e3;
+        let weight = if self.stats.delay_ms == 0.0 { 1.0 } else { SMOOTH };
+        self.stats.delay_ms += (waited - self.stats.delay_ms) * weight;
+        self.adapt(held.timestamp, now);
+        self.ready.extend(self.frame.drain(..));
+        self.advance(sequence, held, length);
+    }
+
+    fn advance(&mut self, sequence: i64, held: &Held, length: usize) {
+        self.playing = Some(Playing {
+            sequence: sequence + 1,
+            timestamp: held.timestamp + length as i64,
+            waited: 0,
+            pause: held.data.len() <= 2,
+        });
+    }
+
+    /// Brings the delay nearer to the target with the frame that is about to be played.
+    fn adapt(&mut self, timestamp: i64, now: Instant) {
+        let Some(delay) = &self.delay else { return };
+        let behind = delay.behind(timestamp, now);
+        if behind > BEHIND && delay.known() {
+            self.stats.removed += stretch::shrink(&mut self.frame, behind > URGENT) as u64;
+        } else if behind < -AHEAD {
+            self.stats.inserted += stretch::expand(&mut self.frame, behind < -URGENT) as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! What two programs say to each other about a call: the contents of a signed envelope, and the words of the call's
+//! life. How they travel is written down in [`signal::message`](crate::signal::message).
+
+use serde::{Deserialize, Serialize};
+
+/// Longest session description taken, in bytes.
+pub const MAX_SDP: usize = 32 * 1024;
+/// Longest candidate line taken, in bytes.
+pub const MAX_CANDIDATE: usize = 2 * 1024;
+/// Longest name taken, in characters; a longer one is cut.
+pub const MAX_NAME: usize = 60;
+
+/// One ICE candidate, with the members of W3C's `RTCIceCandidateInit`. An empty `candidate` says there are no more.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The candidate-attribute (RFC 8839 section 5.1), `candidate:…`.
+    pub candidate: String,
+    /// Media stream identification of the section it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdp_mid: Option<String>,
+    /// Index of the section it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdp_m_line_index: Option<u16>,
+    /// User name fragment of the ICE session it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_fragment: Option<String>,
+}
+
+/// Why the callee does not take the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclineReason {
+    /// Somebody said no.
+    #[default]
+    Declined,
+    /// Nobody was there to answer.
+    NoAnswer,
+    /// A later version's reason; read as [`DeclineReason::Declined`].
+    #[serde(other)]
+    Other,
+}
+
+/// Why the caller takes the call back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Somebody gave up.
+    #[default]
+    Cancelled,
+    /// It rang for its whole time.
+    NoAnswer,
+    /// No `ringing` came back.
+    Unreachable,
+    /// Both called at once, and the other call goes on in its place.
+    Replaced,
+    /// A later version's reason; read as [`CancelReason::Cancelled`].
+    #[serde(other)]
+    Other,
+}
+
+/// Why a call is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByeReason {
+    /// Somebody hung up.
+    #[default]
+    Hangup,
+    /// Something broke at the sender's.
+    Failed,
+    /// A later version's reason; read as [`ByeReason::Hangup`].
+    #[serde(other)]
+    Other,
+}
+
+/// One thing said. In JSON, the members of a body; its kind travels beside it (see [`Body::kind`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A call, with its offer.
+    Ring {
+        /// With picture.
+        video: bool,
+        /// What the caller calls themselves: never an identity.
+        name: String,
+        /// The offer (RFC 8829).
+        sdp: String,
+    },
+    /// The callee's program rings.
+    Ringing,
+    /// The call is taken.
+    Accept {
+        /// With picture.
+        video: bool,
+        /// What the callee calls themselves: never an identity.
+        name: String,
+        /// The answer to the offer of the ring.
+        sdp: String,
+    },
+    /// A candidate of the sender's.
+    Candidate(Candidate),
+    /// A later offer: renegotiation or ICE restart.
+    Offer {
+        /// The description.
+        sdp: String,
+    },
+    /// The answer to a later offer.
+    Answer {
+        /// The description.
+        sdp: String,
+    },
+    /// The callee says no.
+    Decline {
+        /// Why.
+        reason: DeclineReason,
+    },
+    /// The caller takes the call back, before or after it was taken.
+    Cancel {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// The callee is in another call.
+    Busy,
+    /// The call is over.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+}
+
+/// Why a body was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// A kind this version does not know: ignore it, it is not the sender's mistake.
+    #[error("a message of an unknown kind came; the other program is newer")]
+    UnknownKind,
+    /// The members are not those of its kind.
+    #[error("a message came that is not understood")]
+    Malformed,
+    /// A member is longer than allowed.
+    #[error("a message came that is too long")]
+    TooLong,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Taking {
+    video: bool,
+    #[serde(default)]
+    name: String,
+    sdp: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    sdp: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Reason<R> {
+    #[serde(default)]
+    reason: R,
+}
+
+impl Body {
+    /// The word beside it: `ring`, `ringing`, `accept`, `candidate`, `offer`, `answer`, `decline`, `cancel`, `busy`,
+    /// `bye`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ring { .. } => "ring",
+            Self::Ringing => "ringing",
+            Self::Accept { .. } => "accept",
+            Self::Candidate(_) => "candidate",
+            Self::Offer { .. } => "offer",
+            Self::Answer { .. } => "answer",
+            Self::Decline { .. } => "decline",
+            Self::Cancel { .. } => "cancel",
+            Self::Busy => "busy",
+            Self::Bye { .. } => "bye",
+        }
+    }
+
+    /// Its members as JSON text.
+    pub fn to_text(&self) -> String {
+        let text = match self {
+            Self::Ring { video, name, sdp } | Self::Accept { video, name, sdp } => {
+                serde_json::to_string(&Taking { video: *video, name: name.clone(), sdp: sdp.clone() })
+            }
+            Self::Candidate(candidate) => serde_json::to_string(candidate),
+            Self::Offer { sdp } | Self::Answer { sdp } => serde_json::to_string(&Description { sdp: sdp.clone() }),
+            Self::Decline { reason } => serde_json::to_string(&Reason { reason: *reason }),
+            Self::Cancel { reason } => serde_json::to_string(&Reason { reason: *reason }),
+            Self::Bye { reason } => serde_json::to_string(&Reason { reason: *reason }),
+            Self::Ringing | Self::Busy => Ok("{}".to_owned()),
+        };
+        // Strings, booleans and unit variants always serialize.
+        text.unwrap_or_default()
+    }
+
+    /// Reads a body back. Unknown members are ignored; names are cleaned of what is not printable.
+    ///
+    /// # Errors
+    /// [`BodyError`]: nothing of it may be used.
+    pub fn from_text(kind: &str, text: &str) -> Result<Self, BodyError> {
+        let body = match kind {
+            "ring" => {
+                let Taking { video, name, sdp } = read(text)?;
+                Self::Ring { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)? }
+            }
+            "accept" => {
+                let Taking { video, name, sdp } = read(text)?;
+                Self::Accept { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)? }
+            }
+            "candidate" => {
+                let candidate: Candidate = read(text)?;
+                let long = [&candidate.sdp_mid, &candidate.username_fragment].into_iter().flatten();
+                if long.map(String::len).chain([candidate.candidate.len()]).any(|n| n > MAX_CANDIDATE) {
+                    return Err(BodyError::TooLong);
+                }
+                Self::Candidate(candidate)
+            }
+            "offer" => Self::Offer { sdp: within(read::<Description>(text)?.sdp, MAX_SDP)? },
+            "answer" => Self::Answer { sdp: within(read::<Description>(text)?.sdp, MAX_SDP)? },
+            "decline" => Self::Decline { reason: read::<Reason<_>>(text)?.reason },
+            "cancel" => Self::Cancel { reason: read::<Reason<_>>(text)?.reason },
+            "bye" => Self::Bye { reason: read::<Reason<_>>(text)?.reason },
+            "ringing" => Self::Ringing,
+            "busy" => Self::Busy,
+            _ => return Err(BodyError::UnknownKind),
+        };
+        Ok(body)
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, BodyError> {
+    serde_json::from_str(text).map_err(|_| BodyError::Malformed)
+}
+
+fn within(text: String, most: usize) -> Result<String, BodyError> {
+    if text.len() > most { Err(BodyError::TooLong) } else { Ok(text) }
+}
+
+/// A name fit to be shown: one line, no control or direction-changing characters, at most [`MAX_NAME`] of them.
+pub fn clean_name(name: &str) -> String {
+    // Bidirectional overrides and zero-width characters let a name pose as another text around it.
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let plain: String = name.chars().map(|c| if odd(c) { ' ' } else { c }).take(4 * MAX_NAME).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_NAME).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn each() -> Vec<Body> {
+        let sdp = || "v=0\r\n".to_owned();
+        vec![
+            Body::Ring { video: true, name: "Noor".into(), sdp: sdp() },
+            Body::Ringing,
+            Body::Accept { video: false, name: String::new(), sdp: sdp() },
+            Body::Candidate(Candidate {
+                candidate: "candidate:1 1 udp 1 192.0.2.7 4 typ host".into(),
+                sdp_mid: Some("0".into()),
+                sdp_m_line_index: Some(0),
+                username_fragment: None,
+            }),
+            Body::Offer { sdp: sdp() },
+            Body::Answer { sdp: sdp() },
+            Body::Decline { reason: DeclineReason::NoAnswer },
+            Body::Cancel { reason: CancelReason::Replaced },
+            Body::Busy,
+            Body::Bye { reason: ByeReason::Failed },
+        ]
+    }
+
+    #[test]
+    fn each_body_is_read_back() {
+        for body in each() {
+            assert_eq!(Body::from_text(body.kind(), &body.to_text()), Ok(body));
+        }
+    }
+
+    #[test]
+    fn a_candidate_has_the_members_of_w3c() {
+        let text = each()[3].to_text();
+        assert!(text.contains(r#""sdpMid":"0","sdpMLineIndex":0"#), "{text}");
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_no_mistake() {
+        assert_eq!(Body::from_text("dance", "{}"), Err(BodyError::UnknownKind));
+        let bye = Body::from_text("bye", r#"{"reason":"bored","mood":1}"#);
+        assert_eq!(bye, Ok(Body::Bye { reason: ByeReason::Other }));
+        assert_eq!(Body::from_text("cancel", "{}"), Ok(Body::Cancel { reason: CancelReason::Cancelled }));
+    }
+
+    #[test]
+    fn too_long_and_malformed_ones_are_refused() {
+        let long = Body::Offer { sdp: "x".repeat(MAX_SDP + 1) };
+        assert_eq!(Body::from_text("offer", &long.to_text()), Err(BodyError::TooLong));
+        assert_eq!(Body::from_text("ring", r#"{"video":1}"#), Err(BodyError::Malformed));
+    }
+
+    #[test]
+    fn a_name_is_one_printable_line() {
+        assert_eq!(clean_name("  Noor\n\u{202e}Haddad\u{7} "), "Noor Haddad");
+        assert_eq!(clean_name(&"é".repeat(200)).chars().count(), MAX_NAME);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(kind in "(ring|accept|candidate|offer|decline|cancel|bye|.{0,9})", text in "\\PC{0,80}") {
+            let _ = Body::from_text(&kind, &text);
+        }
+    }
+}

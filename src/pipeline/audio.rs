@@ -1,0 +1,420 @@
+//! All sound of the program, on one thread with a tick of 10 ms.
+//!
+//! Microphone → mute → meter (of what is *sent*) → Opus, 20 ms → every output. Every input → jitter buffer → volume →
+//! mix, with the program's own sounds → speaker. Devices are open only while somebody wants them; they are opened and
+//! closed on a second thread, so that a device that hangs does not stop the sound of the others. A device that is not
+//! there leaves the call running in silence, and says so in its [`DeviceState`].
+//!
+//! [`AudioEngine`] is the handle; the thread itself is in `engine`, one peer's sound in `input`, the opening
+//! and closing in `port`.
+
+mod engine;
+mod input;
+mod outlet;
+mod port;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Sender;
+
+use crate::codec::opus::EncoderConfig;
+use crate::device::audio::{AudioSink, AudioSource};
+use crate::dsp::clips::Sound;
+use crate::model::device::{DeviceError, DeviceState};
+use crate::model::encoded::{AudioPacket, EncodedAudio};
+use crate::model::snapshot::Level;
+use crate::model::source::{AudioSpec, SinkSpec};
+
+/// Opens a source of one's own; may be called again after the source was closed.
+pub type OpenSource = Arc<dyn Fn() -> Result<Box<dyn AudioSource>, DeviceError> + Send + Sync>;
+/// Opens a sink of one's own; may be called again after the sink was closed.
+pub type OpenSink = Arc<dyn Fn() -> Result<Box<dyn AudioSink>, DeviceError> + Send + Sync>;
+
+/// Where the sound that is sent comes from.
+#[derive(Clone)]
+pub enum AudioInput {
+    /// As a person chose it.
+    Spec(AudioSpec),
+    /// From the program itself.
+    Custom(OpenSource),
+}
+
+/// Where the sound that is heard goes to.
+#[derive(Clone)]
+pub enum AudioOutput {
+    /// As a person chose it.
+    Spec(SinkSpec),
+    /// Into the program itself.
+    Custom(OpenSink),
+}
+
+impl From<AudioSpec> for AudioInput {
+    fn from(spec: AudioSpec) -> Self {
+        Self::Spec(spec)
+    }
+}
+
+impl From<SinkSpec> for AudioOutput {
+    fn from(spec: SinkSpec) -> Self {
+        Self::Spec(spec)
+    }
+}
+
+impl fmt::Debug for AudioInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(spec) => write!(f, "AudioInput({spec})"),
+            Self::Custom(_) => f.write_str("AudioInput(custom)"),
+        }
+    }
+}
+
+impl fmt::Debug for AudioOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(spec) => write!(f, "AudioOutput({spec})"),
+            Self::Custom(_) => f.write_str("AudioOutput(custom)"),
+        }
+    }
+}
+
+/// The devices as they really are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AudioStates {
+    /// What is sent from.
+    pub microphone: DeviceState,
+    /// What is heard on.
+    pub speaker: DeviceState,
+}
+
+/// Called after every change of [`AudioStates`], on the audio thread: it must return at once.
+pub type OnAudioState = Arc<dyn Fn(AudioStates) + Send + Sync>;
+
+/// How to start.
+#[derive(Clone)]
+pub struct AudioConfig {
+    /// Where the sound that is sent comes from.
+    pub microphone: AudioInput,
+    /// Where the sound that is heard goes to.
+    pub speaker: AudioOutput,
+    /// What rings.
+    pub ring: AudioOutput,
+    /// Send silence until [`AudioEngine::set_muted`].
+    pub muted: bool,
+    /// Open the devices at once.
+    pub wanted: bool,
+    /// How to encode.
+    pub encoder: EncoderConfig,
+    /// Hears of changes.
+    pub on_state: Option<OnAudioState>,
+}
+
+impl Default for AudioConfig {
+    fn default() -> Self {
+        Self {
+            microphone: AudioSpec::Default.into(),
+            speaker: SinkSpec::Default.into(),
+            ring: SinkSpec::Default.into(),
+            muted: false,
+            wanted: false,
+            encoder: EncoderConfig::default(),
+            on_state: None,
+        }
+    }
+}
+
+/// The meters.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct AudioLevels {
+    /// What is sent.
+    pub sent: Level,
+    /// RMS of what is sent, dBFS; `None` for digital silence.
+    pub sent_dbfs: Option<f64>,
+    /// What is played on the speaker, all peers and sounds together.
+    pub played: Level,
+}
+
+/// How one input does. Counts since it was added.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct InputStats {
+    /// Packets that came, without doubles.
+    pub packets: u64,
+    /// Packets that never came, or too late to be played.
+    pub lost: u64,
+    /// Of the lost ones, those brought back by the error correction in the next packet.
+    pub recovered: u64,
+    /// Packets thrown away because the audio thread did not take them.
+    pub overflowed: u64,
+    /// Packets that were not Opus.
+    pub malformed: u64,
+    /// Samples played, 48 kHz.
+    pub samples: u64,
+    /// Samples made up: nothing had come for them.
+    pub concealed: u64,
+    /// `concealed / samples`; 0 before anything was played.
+    pub concealed_share: f64,
+    /// Samples cut out to catch up with the sender.
+    pub removed: u64,
+    /// Samples put in to wait for late packets.
+    pub inserted: u64,
+    /// Mean time a packet waits before it is played, over the last seconds, ms.
+    pub jitter_buffer_ms: f64,
+    /// Delay the jitter buffer aims at, ms.
+    pub target_ms: f64,
+    /// What is played of it.
+    pub level: Level,
+    /// RMS of what is played of it, dBFS; `None` for digital silence.
+    pub level_dbfs: Option<f64>,
+    /// Somebody has been speaking for 300 ms or more.
+    pub speaking: bool,
+}
+
+/// What the engine itself has counted since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AudioCounts {
+    /// Ticks of 10 ms done.
+    pub ticks: u64,
+    /// Ticks left out because the thread could not run for a while (a suspended machine).
+    pub skipped: u64,
+    /// Packets encoded.
+    pub encoded: u64,
+    /// Packets an output had no room for.
+    pub dropped: u64,
+    /// Ticks the microphone had nothing to give in time.
+    pub starved: u64,
+    /// Ticks the speaker had no room for.
+    pub overfull: u64,
+}
+
+/// Most packets that wait for the audio thread: 1.28 s of 10 ms each.
+const QUEUE: usize = 128;
+
+/// Longest the engine may take to end.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
+
+enum Command {
+    Microphone(AudioInput),
+    Speaker(AudioOutput),
+    RingDevice(AudioOutput),
+    Muted(bool),
+    Wanted(bool),
+    Loss(u8),
+    Bitrate(u32),
+    AddOutput(u64, Sender<EncodedAudio>),
+    RemoveOutput(u64),
+    AddInput(u64, Arc<Queue>),
+    RemoveInput(u64),
+    Volume(u64, u8),
+    Play(Sound),
+    Silence(Sound),
+    Stop,
+}
+
+/// What the thread publishes after every tick.
+#[derive(Default)]
+struct Published {
+    states: AudioStates,
+    levels: AudioLevels,
+    counts: AudioCounts,
+    inputs: HashMap<u64, InputStats>,
+}
+
+#[derive(Default)]
+struct Shared(Mutex<Published>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Published> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Packets on their way to the audio thread.
+#[derive(Default)]
+struct Queue(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    packets: VecDeque<AudioPacket>,
+    overflowed: u64,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way in for one peer's packets.
+#[derive(Clone)]
+pub struct AudioInputSender(Arc<Queue>);
+
+impl AudioInputSender {
+    /// Hands a packet over, in whatever order they come. Never waits.
+    pub fn push(&self, packet: AudioPacket) {
+        let mut waiting = self.0.lock();
+        // overflow: drop oldest, counted; the jitter buffer conceals it.
+        if waiting.packets.len() >= QUEUE {
+            waiting.packets.pop_front();
+            waiting.overflowed += 1;
+        }
+        waiting.packets.push_back(packet);
+    }
+}
+
+impl fmt::Debug for AudioInputSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AudioInputSender")
+    }
+}
+
+/// The handle of the audio thread. Dropping it without [`AudioEngine::stop`] ends the thread too, without waiting.
+pub struct AudioEngine {
+    commands: SyncSender<Command>,
+    shared: Arc<Shared>,
+    done: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl AudioEngine {
+    /// Starts the thread. Cannot fail: devices that are not there are told by [`AudioEngine::states`].
+    pub fn start(config: AudioConfig) -> Self {
+        let (commands, inbox) = sync_channel(256);
+        let (end, done) = sync_channel(1);
+        let shared = Arc::new(Shared::default());
+        let thread = engine::spawn(config, inbox, shared.clone(), end);
+        Self { commands, shared, done, thread }
+    }
+
+    /// Takes the sound that is sent from somewhere else; the stream itself goes on.
+    pub fn set_microphone(&self, input: impl Into<AudioInput>) {
+        self.tell(Command::Microphone(input.into()));
+    }
+
+    /// Plays somewhere else.
+    pub fn set_speaker(&self, output: impl Into<AudioOutput>) {
+        self.tell(Command::Speaker(output.into()));
+    }
+
+    /// Rings somewhere else.
+    pub fn set_ring(&self, output: impl Into<AudioOutput>) {
+        self.tell(Command::RingDevice(output.into()));
+    }
+
+    /// Sends silence instead of the microphone; the stream goes on.
+    pub fn set_muted(&self, muted: bool) {
+        self.tell(Command::Muted(muted));
+    }
+
+    /// Opens microphone and speaker, or closes them.
+    pub fn set_wanted(&self, wanted: bool) {
+        self.tell(Command::Wanted(wanted));
+    }
+
+    /// Gets the encoder ready for this much loss, 0…100 percent (from the other side's reports).
+    pub fn set_loss_percent(&self, percent: u8) {
+        self.tell(Command::Loss(percent));
+    }
+
+    /// Aims at another bitrate, bits a second.
+    pub fn set_bitrate(&self, bps: u32) {
+        self.tell(Command::Bitrate(bps));
+    }
+
+    /// Sends every packet there too, from now on. The number is the caller's; a second one of the same replaces it.
+    ///
+    /// overflow: the newest packet is dropped and counted in [`AudioCounts::dropped`].
+    pub fn add_output(&self, id: u64, packets: Sender<EncodedAudio>) {
+        self.tell(Command::AddOutput(id, packets));
+    }
+
+    /// No longer sends there.
+    pub fn remove_output(&self, id: u64) {
+        self.tell(Command::RemoveOutput(id));
+    }
+
+    /// Plays what comes through the returned sender. The number is the caller's; a second one of the same replaces it.
+    pub fn add_input(&self, id: u64) -> AudioInputSender {
+        let queue = Arc::new(Queue::default());
+        self.tell(Command::AddInput(id, queue.clone()));
+        AudioInputSender(queue)
+    }
+
+    /// No longer plays it.
+    pub fn remove_input(&self, id: u64) {
+        self.tell(Command::RemoveInput(id));
+    }
+
+    /// How loud an input is played, percent, 0…200. 100 at first.
+    pub fn set_volume(&self, id: u64, percent: u8) {
+        self.tell(Command::Volume(id, percent));
+    }
+
+    /// Plays one of the program's own sounds: [`Sound::Ring`] on the ring device, the others on the speaker, which is
+    /// opened for it where it is closed. A sound that already plays starts again.
+    pub fn play(&self, sound: Sound) {
+        self.tell(Command::Play(sound));
+    }
+
+    /// Stops a sound; the only way to end one that repeats.
+    pub fn stop_sound(&self, sound: Sound) {
+        self.tell(Command::Silence(sound));
+    }
+
+    /// The meters now.
+    pub fn levels(&self) -> AudioLevels {
+        self.shared.lock().levels
+    }
+
+    /// How an input does; `None` for one that is not there.
+    pub fn input_stats(&self, id: u64) -> Option<InputStats> {
+        self.shared.lock().inputs.get(&id).copied()
+    }
+
+    /// What the engine has counted.
+    pub fn counts(&self) -> AudioCounts {
+        self.shared.lock().counts
+    }
+
+    /// The devices as they really are.
+    pub fn states(&self) -> AudioStates {
+        self.shared.lock().states.clone()
+    }
+
+    /// Closes every device and ends the thread; returns within 500 ms, whatever the devices do.
+    pub fn stop(mut self) {
+        self.tell(Command::Stop);
+        let deadline = Instant::now() + STOP_LIMIT;
+        // Disconnected means that the thread is gone, which is as good.
+        let ended = !matches!(
+            self.done.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        );
+        match self.thread.take() {
+            Some(thread) if ended => drop(thread.join()),
+            _ => tracing::warn!("the audio thread did not end in time and is left to itself"),
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        // overflow: await; the thread empties the queue every 10 ms. A thread that is gone needs no commands.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl Drop for AudioEngine {
+    fn drop(&mut self) {
+        // overflow: dropped; the thread also ends when it finds the queue abandoned.
+        let _ = self.commands.try_send(Command::Stop);
+    }
+}
+
+impl fmt::Debug for AudioEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AudioEngine")
+    }
+}

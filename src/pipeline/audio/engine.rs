@@ -1,0 +1,285 @@
+//! The audio thread: a tick every 10 ms on absolute deadlines.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::device::audio::Flow;
+use crate::dsp::clips::Sound;
+use crate::dsp::level::Meter;
+use crate::dsp::mix;
+use crate::model::device::{DeviceError, DeviceState};
+use crate::model::sound::{SILENCE, TICK, Tick};
+use crate::pipeline::audio::input::Input;
+use crate::pipeline::audio::outlet::Outlet;
+use crate::pipeline::audio::port::{Job, Port};
+use crate::pipeline::audio::{
+    AudioConfig, AudioCounts, AudioInput, AudioLevels, AudioOutput, AudioStates, Command, OnAudioState, Shared,
+};
+
+/// One tick.
+const PERIOD: Duration = Duration::from_millis(10);
+/// Later than this, ticks are left out instead of caught up: the machine was suspended.
+const HOPELESS: Duration = Duration::from_millis(200);
+
+/// Longest to wait for devices to close at the end.
+const CLOSE_LIMIT: Duration = Duration::from_millis(400);
+
+/// Starts both threads; `end` is told when the audio thread is over.
+pub(super) fn spawn(
+    config: AudioConfig,
+    inbox: Receiver<Command>,
+    shared: Arc<Shared>,
+    end: SyncSender<()>,
+) -> Option<JoinHandle<()>> {
+    let on_state = config.on_state.clone();
+    let for_failure = shared.clone();
+    let body = move || {
+        let run = AssertUnwindSafe(|| Engine::new(config, shared).run(&inbox));
+        if catch_unwind(run).is_err() {
+            tracing::error!("the audio thread failed inside; there is no sound until the next call");
+            fail(&for_failure, on_state.as_ref());
+        }
+        // overflow: cannot be; there is room for the one message.
+        let _ = end.try_send(());
+    };
+    Builder::new()
+        .name("audio".to_owned())
+        .spawn(body)
+        .inspect_err(|error| tracing::error!(%error, "no audio thread"))
+        .ok()
+}
+
+fn fail(shared: &Shared, on_state: Option<&OnAudioState>) {
+    let gone = || DeviceState::Failed(DeviceError::Gone("sound".to_owned(), "the program failed inside".to_owned()));
+    let states = AudioStates { microphone: gone(), speaker: gone() };
+    shared.lock().states = states.clone();
+    if let Some(on_state) = on_state {
+        let _ = catch_unwind(AssertUnwindSafe(|| on_state(states)));
+    }
+}
+
+/// A sound of the program itself that plays now.
+struct Playing {
+    sound: Sound,
+    samples: Vec<f32>,
+    at: usize,
+}
+
+impl Playing {
+    /// Adds the next 10 ms; `false` when it is over.
+    fn add(&mut self, to: &mut Tick) -> bool {
+        for sample in to.iter_mut() {
+            if self.at >= self.samples.len() && self.sound.repeats() {
+                self.at = 0;
+            }
+            let Some(next) = self.samples.get(self.at) else { return false };
+            *sample += next;
+            self.at += 1;
+        }
+        true
+    }
+}
+
+struct Engine {
+    shared: Arc<Shared>,
+    on_state: Option<OnAudioState>,
+    states: AudioStates,
+    microphone: Port<AudioInput>,
+    speaker: Port<AudioOutput>,
+    ring: Port<AudioOutput>,
+    wanted: bool,
+    outlet: Outlet,
+    inputs: Vec<Input>,
+    sounds: Vec<Playing>,
+    played: Meter,
+    counts: AudioCounts,
+    devices: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    fn new(config: AudioConfig, shared: Arc<Shared>) -> Self {
+        let (jobs, work) = sync_channel::<Job>(32);
+        let worker = Builder::new().name("audio-devices".to_owned()).spawn(move || {
+            // Ends when the audio thread is gone and everything is closed.
+            for job in work {
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("opening or closing a sound device failed inside");
+                }
+            }
+        });
+        let worker = worker.inspect_err(|error| tracing::error!(%error, "no thread to open sound devices on")).ok();
+        Self {
+            shared,
+            on_state: config.on_state,
+            states: AudioStates::default(),
+            microphone: Port::new(config.microphone, jobs.clone()),
+            speaker: Port::new(config.speaker, jobs.clone()),
+            ring: Port::new(config.ring, jobs),
+            wanted: config.wanted,
+            outlet: Outlet::new(config.encoder, config.muted),
+            inputs: Vec::new(),
+            sounds: Vec::new(),
+            played: Meter::new(),
+            counts: AudioCounts::default(),
+            devices: worker,
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Command>) {
+        let mut due = Instant::now();
+        while self.obey(inbox) {
+            let now = Instant::now();
+            let late = now.saturating_duration_since(due);
+            if late > HOPELESS {
+                let skipped = (late.as_millis() / PERIOD.as_millis()) as u32;
+                self.counts.skipped += u64::from(skipped);
+                due += PERIOD * skipped;
+            }
+            self.tick(now);
+            due += PERIOD;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        self.microphone.close();
+        self.speaker.close();
+        self.ring.close();
+        self.publish();
+        // The other thread ends when the last port, with its end of the queue, is gone and all is closed.
+        let Self { devices, .. } = self;
+        let deadline = Instant::now() + CLOSE_LIMIT;
+        while let Some(thread) = &devices {
+            if thread.is_finished() {
+                break;
+            }
+            if Instant::now() > deadline {
+                return tracing::warn!("a sound device does not close and is left to itself");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        devices.map(JoinHandle::join);
+    }
+
+    /// `false` when it is to end.
+    fn obey(&mut self, inbox: &Receiver<Command>) -> bool {
+        loop {
+            match inbox.try_recv() {
+                Ok(Command::Microphone(input)) => self.microphone.set(input),
+                Ok(Command::Speaker(output)) => self.speaker.set(output),
+                Ok(Command::RingDevice(output)) => self.ring.set(output),
+                Ok(Command::Muted(muted)) => self.outlet.muted = muted,
+                Ok(Command::Wanted(wanted)) => self.wanted = wanted,
+                Ok(Command::Loss(percent)) => {
+                    self.outlet.encoder().map(|e| e.set_loss_percent(percent));
+                }
+                Ok(Command::Bitrate(bps)) => {
+                    self.outlet.encoder().map(|e| e.set_bitrate(bps));
+                }
+                Ok(Command::AddOutput(id, packets)) => self.outlet.add(id, packets),
+                Ok(Command::RemoveOutput(id)) => self.outlet.remove(id),
+                Ok(Command::AddInput(id, queue)) => {
+                    self.inputs.retain(|input| input.id != id);
+                    match Input::new(id, queue) {
+                        Ok(input) => self.inputs.push(input),
+                        Err(error) => tracing::error!(%error, "somebody's sound cannot be decoded"),
+                    }
+                }
+                Ok(Command::RemoveInput(id)) => self.inputs.retain(|input| input.id != id),
+                Ok(Command::Volume(id, percent)) => {
+                    self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.set_volume(percent));
+                }
+                Ok(Command::Play(sound)) => {
+                    self.sounds.retain(|playing| playing.sound != sound);
+                    self.sounds.push(Playing { sound, samples: sound.samples(), at: 0 });
+                }
+                Ok(Command::Silence(sound)) => self.sounds.retain(|playing| playing.sound != sound),
+                Err(TryRecvError::Empty) => return true,
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.counts.ticks += 1;
+        let rings = self.sounds.iter().any(|playing| playing.sound == Sound::Ring);
+        let chimes = self.sounds.iter().any(|playing| playing.sound != Sound::Ring);
+        self.microphone.poll(now, self.wanted);
+        self.speaker.poll(now, self.wanted || chimes);
+        self.ring.poll(now, rings);
+        self.capture(now);
+        self.play(now);
+        self.publish();
+    }
+
+    fn capture(&mut self, now: Instant) {
+        let mut tick = SILENCE;
+        if let Some(device) = self.microphone.device() {
+            match device.read(&mut tick) {
+                Ok(Flow::Full) => {}
+                Ok(Flow::Short) => self.counts.starved += 1,
+                Err(error) => {
+                    tick = SILENCE;
+                    self.microphone.fail(now, error);
+                }
+            }
+        }
+        self.outlet.send(&mut tick, &mut self.counts);
+    }
+
+    fn play(&mut self, now: Instant) {
+        let mut mixed = SILENCE;
+        for input in &mut self.inputs {
+            input.play(now, &mut mixed);
+        }
+        let mut ringing = SILENCE;
+        // A device that is still being opened would swallow the beginning of a sound.
+        let ready = [ready(&self.speaker), ready(&self.ring)];
+        self.sounds.retain_mut(|playing| match playing.sound {
+            Sound::Ring => !ready[1] || playing.add(&mut ringing),
+            _ => !ready[0] || playing.add(&mut mixed),
+        });
+        mix::limit(&mut mixed);
+        self.played.hear(&mixed);
+        write(&mut self.speaker, &mixed, now, &mut self.counts);
+        write(&mut self.ring, &ringing, now, &mut self.counts);
+    }
+
+    fn publish(&mut self) {
+        let states = AudioStates { microphone: self.microphone.state().clone(), speaker: self.speaker.state().clone() };
+        {
+            let mut published = self.shared.lock();
+            published.levels = AudioLevels {
+                sent: self.outlet.meter.level(),
+                sent_dbfs: self.outlet.meter.rms_dbfs(),
+                played: self.played.level(),
+            };
+            published.counts = self.counts;
+            published.inputs.clear();
+            published.inputs.extend(self.inputs.iter().map(|input| (input.id, input.stats())));
+            if states != self.states {
+                published.states = states.clone();
+            }
+        }
+        if states != self.states {
+            self.states = states.clone();
+            if let Some(on_state) = &self.on_state {
+                on_state(states);
+            }
+        }
+    }
+}
+
+/// Whether a sound can begin: the device is open, or will not be.
+fn ready(port: &Port<AudioOutput>) -> bool {
+    !matches!(port.state(), DeviceState::Opening)
+}
+
+fn write(port: &mut Port<AudioOutput>, tick: &[f32; TICK], now: Instant, counts: &mut AudioCounts) {
+    let Some(device) = port.device() else { return };
+    match device.write(tick) {
+        Ok(Flow::Full) => {}
+        Ok(Flow::Short) => counts.overfull += 1,
+        Err(error) => port.fail(now, error),
+    }
+}

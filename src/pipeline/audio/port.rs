@@ -1,0 +1,184 @@
+//! One place for a device: opened and closed on the thread “audio-devices”, used by the audio thread.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use crate::device::audio::{AudioSink, AudioSource, open_audio_sink, open_audio_source};
+use crate::model::device::{DeviceError, DeviceState};
+use crate::model::source::{AudioSpec, SinkSpec};
+use crate::pipeline::audio::{AudioInput, AudioOutput};
+
+/// How long to wait before a device that failed is tried again: somebody may have plugged it in.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Work for the thread that opens and closes devices.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+
+/// What a port can open.
+pub(super) trait Open: Clone + Send + 'static {
+    /// An open device.
+    type Device: ?Sized + Send + 'static;
+
+    /// Opens it; may block for seconds. With it come its name and its format, for people.
+    fn open(&self) -> Result<(Box<Self::Device>, String, String), DeviceError>;
+
+    /// Nothing is to be opened.
+    fn is_none(&self) -> bool;
+
+    /// It can come back by itself: a real device.
+    fn may_return(&self) -> bool;
+}
+
+impl Open for AudioInput {
+    type Device = dyn AudioSource;
+
+    fn open(&self) -> Result<(Box<dyn AudioSource>, String, String), DeviceError> {
+        let device = match self {
+            Self::Spec(spec) => open_audio_source(spec)?,
+            Self::Custom(open) => open()?,
+        };
+        let (name, format) = (device.name(), device.format());
+        Ok((device, name, format))
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self, Self::Spec(AudioSpec::None))
+    }
+
+    fn may_return(&self) -> bool {
+        matches!(self, Self::Spec(AudioSpec::Default | AudioSpec::Device(_)))
+    }
+}
+
+impl Open for AudioOutput {
+    type Device = dyn AudioSink;
+
+    fn open(&self) -> Result<(Box<dyn AudioSink>, String, String), DeviceError> {
+        let device = match self {
+            Self::Spec(spec) => open_audio_sink(spec)?,
+            Self::Custom(open) => open()?,
+        };
+        let (name, format) = (device.name(), device.format());
+        Ok((device, name, format))
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self, Self::Spec(SinkSpec::None))
+    }
+
+    fn may_return(&self) -> bool {
+        matches!(self, Self::Spec(SinkSpec::Default | SinkSpec::Device(_)))
+    }
+}
+
+type Opened<O> = Result<(Box<<O as Open>::Device>, String, String), DeviceError>;
+
+/// A device that is open while it is wanted.
+pub(super) struct Port<O: Open> {
+    what: O,
+    device: Option<Box<O::Device>>,
+    state: DeviceState,
+    opening: Option<Receiver<Opened<O>>>,
+    retry_at: Option<Instant>,
+    jobs: SyncSender<Job>,
+}
+
+impl<O: Open> Port<O> {
+    /// A closed one.
+    pub(super) fn new(what: O, jobs: SyncSender<Job>) -> Self {
+        Self { what, device: None, state: DeviceState::Closed, opening: None, retry_at: None, jobs }
+    }
+
+    /// Another device from now on.
+    pub(super) fn set(&mut self, what: O) {
+        self.close();
+        self.what = what;
+    }
+
+    /// The device as it really is.
+    pub(super) fn state(&self) -> &DeviceState {
+        &self.state
+    }
+
+    /// The open device.
+    pub(super) fn device(&mut self) -> Option<&mut O::Device> {
+        self.device.as_deref_mut()
+    }
+
+    /// Opens what is wanted and closes what is not.
+    pub(super) fn poll(&mut self, now: Instant, wanted: bool) {
+        if !wanted || self.what.is_none() {
+            if self.state != DeviceState::Closed || self.opening.is_some() {
+                self.close();
+            }
+            return;
+        }
+        if self.device.is_some() {
+            return;
+        }
+        match self.opening.as_ref().map(Receiver::try_recv) {
+            Some(Ok(Ok((device, name, format)))) => {
+                self.opening = None;
+                self.device = Some(device);
+                self.state = DeviceState::Open { name, format };
+            }
+            Some(Ok(Err(error))) => self.fail(now, error),
+            Some(Err(TryRecvError::Empty)) => {}
+            Some(Err(TryRecvError::Disconnected)) => {
+                self.fail(now, DeviceError::Gone("sound".to_owned(), "opening it failed inside".to_owned()));
+            }
+            None if self.may_try(now) => self.begin(),
+            None => {}
+        }
+    }
+
+    /// The device has reported that it is gone.
+    pub(super) fn fail(&mut self, now: Instant, error: DeviceError) {
+        tracing::warn!(%error, "a sound device is not open");
+        self.release();
+        self.opening = None;
+        self.retry_at = self.what.may_return().then(|| now + RETRY);
+        self.state = DeviceState::Failed(error);
+    }
+
+    /// Closes the device on the other thread.
+    pub(super) fn close(&mut self) {
+        self.release();
+        // A device that is just being opened is dropped by its job when nobody receives it.
+        self.opening = None;
+        self.retry_at = None;
+        self.state = DeviceState::Closed;
+    }
+
+    fn may_try(&self, now: Instant) -> bool {
+        match self.state {
+            DeviceState::Failed(_) => self.retry_at.is_some_and(|at| at <= now),
+            _ => true,
+        }
+    }
+
+    fn begin(&mut self) {
+        let (result, opening) = sync_channel(1);
+        let what = self.what.clone();
+        // overflow: tried again in the next tick.
+        let job: Job = Box::new(move || drop(result.send(what.open())));
+        if self.jobs.try_send(job).is_ok() {
+            self.opening = Some(opening);
+            // While it is tried again, the reason of the failure is more useful than “opening”.
+            if !matches!(self.state, DeviceState::Failed(_)) {
+                self.state = DeviceState::Opening;
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(device) = self.device.take() {
+            // overflow: closed right here, at the cost of a late tick.
+            if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
+                self.jobs.try_send(Box::new(move || drop(device)))
+            {
+                job();
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Our own picture: source → preview and encoder → outputs.
+//!
+//! The thread `cap-…` owns the device and has it open only while somebody wants pictures: the preview, or at least one
+//! output, and the camera not switched off. The thread `enc-…` owns the one encoder for all outputs and encodes each
+//! picture the moment it comes. Switching off closes the device at once, sends one black keyframe, so that no face stays
+//! on the other side's screen, and then nothing.
+//!
+//! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
+//! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
+
+mod capture;
+mod encode;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Sender;
+
+use super::worker::Worker;
+use crate::device::{VideoRequest, VideoSource, open_video};
+use crate::model::device::{DeviceError, DeviceState};
+use crate::model::encoded::EncodedVideo;
+use crate::model::frame::VideoFrame;
+use crate::model::slot::{Player, Slot};
+use crate::model::source::VideoSpec;
+use capture::Capture;
+use encode::Encode;
+
+/// How long [`VideoPublisher::stop`] waits for a device that does not answer.
+const STOP: Duration = Duration::from_secs(1);
+
+/// Opens a source of one's own, each time it is needed, on the thread it is used on.
+pub type Opener = Arc<dyn Fn() -> Result<Box<dyn VideoSource>, DeviceError> + Send + Sync>;
+
+/// Where the pictures come from.
+#[derive(Clone)]
+pub enum VideoInput {
+    /// A camera, a file, a pattern, nothing.
+    Spec(VideoSpec),
+    /// A source of one's own.
+    Custom(Opener),
+}
+
+impl VideoInput {
+    /// A source of one's own, opened by `open` each time it is needed.
+    pub fn custom(open: impl Fn() -> Result<Box<dyn VideoSource>, DeviceError> + Send + Sync + 'static) -> Self {
+        Self::Custom(Arc::new(open))
+    }
+
+    fn open(&self, request: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
+        match self {
+            Self::Spec(spec) => open_video(spec, request),
+            Self::Custom(open) => open(),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self, Self::Spec(VideoSpec::None))
+    }
+
+    fn same_spec(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Spec(a), Self::Spec(b)) if a == b)
+    }
+}
+
+impl std::fmt::Debug for VideoInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Spec(spec) => write!(f, "{spec}"),
+            Self::Custom(_) => f.write_str("custom"),
+        }
+    }
+}
+
+/// What a [`VideoPublisher`] begins with. No preview, no outputs: nothing is opened yet.
+#[derive(Debug, Clone)]
+pub struct PublishConfig {
+    /// Names the threads: `cap-NAME` and `enc-NAME`, at most 11 bytes.
+    pub name: String,
+    /// Where the pictures come from.
+    pub input: VideoInput,
+    /// What is wanted of it. Larger pictures are scaled down to it, faster ones thinned out.
+    pub request: VideoRequest,
+    /// What the encoder aims at, bits per second.
+    pub bitrate_bps: u32,
+    /// Whether the camera is switched on.
+    pub enabled: bool,
+}
+
+impl Default for PublishConfig {
+    fn default() -> Self {
+        Self {
+            name: "camera".to_owned(),
+            input: VideoInput::Spec(VideoSpec::default()),
+            request: VideoRequest::default(),
+            bitrate_bps: 2_500_000,
+            enabled: true,
+        }
+    }
+}
+
+/// Figures of one publisher. Counts since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PublishStats {
+    /// Pictures captured.
+    pub captured: u64,
+    /// Pictures encoded.
+    pub frames: u64,
+    /// Pictures captured for an output and not encoded: the encoder was late, or its rate control skipped them.
+    pub dropped: u64,
+    /// Keyframes.
+    pub keyframes: u64,
+    /// Bytes encoded.
+    pub bytes: u64,
+    /// Mean time to encode one picture, ms, over the last 30.
+    pub encode_ms: f64,
+    /// Width of the newest picture encoded.
+    pub width: u32,
+    /// Height of the newest picture encoded.
+    pub height: u32,
+    /// What the encoder aims at, bits per second.
+    pub target_bps: u32,
+}
+
+type OnState = Arc<dyn Fn(DeviceState) + Send + Sync>;
+
+struct Output {
+    id: u64,
+    sender: Sender<EncodedVideo>,
+    /// Nothing goes out before the next keyframe: it is new, or was full.
+    waiting: bool,
+}
+
+struct Wishes {
+    input: VideoInput,
+    /// Counts every wish to (re)open: another source, another format, the same again after a failure.
+    opening: u64,
+    request: VideoRequest,
+    enabled: bool,
+    preview: bool,
+    outputs: Vec<Output>,
+    bitrate_bps: u32,
+    keyframe: bool,
+    stop: bool,
+    state: DeviceState,
+    on_state: Option<OnState>,
+    stats: PublishStats,
+}
+
+impl Wishes {
+    fn wanted(&self) -> bool {
+        self.enabled && !self.stop && !self.input.is_none() && (self.preview || !self.outputs.is_empty())
+    }
+}
+
+/// One picture on its way to the encoder.
+#[derive(Clone)]
+struct Captured {
+    frame: Arc<VideoFrame>,
+    fps: f32,
+    /// Must not be skipped: the black one.
+    last: bool,
+}
+
+struct Shared {
+    wishes: Mutex<Wishes>,
+    changed: Condvar,
+    preview: Player,
+    to_encoder: Slot<Captured>,
+    /// Media time 0.
+    epoch: Instant,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wish<T>(&self, change: impl FnOnce(&mut Wishes) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.notify_all();
+        result
+    }
+
+    fn set_state(&self, state: DeviceState) {
+        let told = {
+            let mut wishes = self.lock();
+            if wishes.state == state {
+                return;
+            }
+            wishes.state = state.clone();
+            wishes.on_state.clone()
+        };
+        tracing::debug!(?state, "camera");
+        if let Some(tell) = told {
+            tell(state);
+        }
+    }
+}
+
+/// Captures, shows and encodes one source. Every call but [`VideoPublisher::stop`] returns at once.
+pub struct VideoPublisher {
+    shared: Arc<Shared>,
+    capture: Worker,
+    encode: Worker,
+}
+
+impl VideoPublisher {
+    /// Starts both threads; nothing is opened before somebody wants pictures.
+    pub fn start(config: PublishConfig) -> Self {
+        let wishes = Wishes {
+            input: config.input,
+            opening: 1,
+            request: config.request,
+            enabled: config.enabled,
+            preview: false,
+            outputs: Vec::new(),
+            bitrate_bps: config.bitrate_bps,
+            keyframe: false,
+            stop: false,
+            state: DeviceState::Closed,
+            on_state: None,
+            stats: PublishStats { target_bps: config.bitrate_bps, ..PublishStats::default() },
+        };
+        let shared = Arc::new(Shared {
+            wishes: Mutex::new(wishes),
+            changed: Condvar::new(),
+            preview: Player::new(),
+            to_encoder: Slot::new(),
+            epoch: Instant::now(),
+        });
+        let (capture, encode) = (Arc::clone(&shared), Arc::clone(&shared));
+        let capture = Worker::spawn(format!("cap-{}", config.name), move || Capture::new(&capture).run());
+        let encode = Worker::spawn(format!("enc-{}", config.name), move || Encode::new(&encode).run());
+        Self { shared, capture, encode }
+    }
+
+    /// Takes pictures from there from now on. The same spec again changes nothing while it runs, and tries anew after a
+    /// failure.
+    pub fn set_source(&self, input: VideoInput) {
+        self.shared.wish(|w| {
+            let failed = matches!(w.state, DeviceState::Failed(_));
+            if failed || !w.input.same_spec(&input) {
+                w.opening += 1;
+            }
+            w.input = input;
+        });
+    }
+
+    /// Wants this size and rate from now on; a device that is open is opened anew.
+    pub fn set_request(&self, request: VideoRequest) {
+        self.shared.wish(|w| {
+            if w.request != request {
+                w.request = request;
+                w.opening += 1;
+            }
+        });
+    }
+
+    /// Switches the camera on or off. Off closes the device within half a second.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.shared.wish(|w| w.enabled = enabled);
+    }
+
+    /// Whether somebody looks at the preview.
+    pub fn set_preview(&self, wanted: bool) {
+        self.shared.wish(|w| w.preview = wanted);
+    }
+
+    /// Shows the newest picture while the device is open; empty while it is closed.
+    pub fn preview(&self) -> Player {
+        self.shared.preview.clone()
+    }
+
+    /// Sends the encoded pictures there too, beginning with a keyframe. An output whose receiver is gone is removed by
+    /// itself. One with the same `id` is replaced.
+    pub fn add_output(&self, id: u64, sender: Sender<EncodedVideo>) {
+        self.shared.wish(|w| {
+            w.outputs.retain(|output| output.id != id);
+            w.outputs.push(Output { id, sender, waiting: true });
+            w.keyframe = true;
+        });
+    }
+
+    /// Sends nothing there any more.
+    pub fn remove_output(&self, id: u64) {
+        self.shared.wish(|w| w.outputs.retain(|output| output.id != id));
+    }
+
+    /// Makes the next picture a keyframe.
+    pub fn request_keyframe(&self) {
+        self.shared.wish(|w| w.keyframe = true);
+    }
+
+    /// Aims at another bitrate, bits per second, from the next picture on.
+    pub fn set_bitrate(&self, bps: u32) {
+        self.shared.wish(|w| w.bitrate_bps = bps);
+    }
+
+    /// What became of the source.
+    pub fn state(&self) -> DeviceState {
+        self.shared.lock().state.clone()
+    }
+
+    /// Calls `tell` after every change of [`VideoPublisher::state`], on the thread `cap-…`: it must return at once.
+    pub fn on_state(&self, tell: Option<OnState>) {
+        self.shared.lock().on_state = tell;
+    }
+
+    /// When the picture of this media time was captured: media time counts from the start of the publisher, whatever
+    /// the source.
+    pub fn captured_at(&self, media_time: Duration) -> Instant {
+        self.shared.epoch + media_time
+    }
+
+    /// Figures until now.
+    pub fn stats(&self) -> PublishStats {
+        self.shared.lock().stats
+    }
+
+    /// Closes the device, ends both threads and waits for them, at most a second. Blocks; may be called again.
+    pub fn stop(&mut self) {
+        self.shared.wish(|w| {
+            w.stop = true;
+            w.on_state = None;
+        });
+        self.shared.to_encoder.close();
+        let deadline = Instant::now() + STOP;
+        self.capture.join(deadline);
+        self.encode.join(deadline);
+        self.shared.lock().outputs.clear();
+        self.shared.preview.close();
+    }
+}
+
+impl Drop for VideoPublisher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

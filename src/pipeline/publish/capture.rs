@@ -1,0 +1,162 @@
+//! The thread `cap-…`: opens the source while it is wanted, brings its pictures to one timeline, size and rate, and hands
+//! them to the preview and the encoder.
+//!
+//! Invariant: the media time of what it hands over always rises, whatever the sources do.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Captured, Shared, Wishes};
+use crate::codec::scale::Scaler;
+use crate::device::{VideoFormat, VideoRequest, VideoSource};
+use crate::model::device::{DeviceError, DeviceState};
+use crate::model::frame::VideoFrame;
+
+/// Longest wait for a picture before the wishes are looked at again. Switching off takes no longer than this.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Least time between two pictures: one tick of the encoder's clock.
+const TICK: Duration = Duration::from_millis(1);
+
+/// A source that is open.
+struct Open {
+    source: Box<dyn VideoSource>,
+    format: VideoFormat,
+    opening: u64,
+    request: VideoRequest,
+    next: Duration,
+}
+
+/// The thread `cap-…`.
+pub(super) struct Capture<'a> {
+    shared: &'a Shared,
+    scaler: Scaler,
+    open: Option<Open>,
+    /// The opening that failed: not tried again before the next wish.
+    failed: u64,
+    /// Size of the newest picture an output was given, to be followed by a black one.
+    sent: Option<(u32, u32)>,
+    /// Media time of the newest picture.
+    time: Duration,
+}
+
+impl<'a> Capture<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared, scaler: Scaler::new(), open: None, failed: 0, sent: None, time: Duration::ZERO }
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some((wanted, opening)) = self.wait_for_work() {
+            if self.open.as_ref().is_some_and(|open| !wanted || open.opening != opening) {
+                self.close(DeviceState::Closed);
+            } else if let Some(open) = &mut self.open {
+                match open.source.next(LOOK) {
+                    Ok(Some(frame)) => self.captured(frame),
+                    Ok(None) => {}
+                    Err(e) => self.fail(opening, e),
+                }
+            } else if wanted {
+                self.open(opening);
+            } else {
+                self.go_black();
+            }
+        }
+        self.close(DeviceState::Closed);
+    }
+
+    /// Waits until there is something to do; `None` when it is over.
+    fn wait_for_work(&mut self) -> Option<(bool, u64)> {
+        let idle = |wishes: &mut Wishes| {
+            let to_open = wishes.wanted() && wishes.opening != self.failed;
+            !wishes.stop && self.open.is_none() && !to_open && self.sent.is_none()
+        };
+        // Without a limit, because every wish notifies and `stop` is one of them.
+        let wishes = self.shared.changed.wait_while(self.shared.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let wanted = wishes.wanted() && wishes.opening != self.failed;
+        (!wishes.stop).then_some((wanted, wishes.opening))
+    }
+
+    fn open(&mut self, opening: u64) {
+        self.shared.set_state(DeviceState::Opening);
+        let (input, request) = {
+            let wishes = self.shared.lock();
+            (wishes.input.clone(), wishes.request)
+        };
+        match input.open(request) {
+            Ok(source) => {
+                let format = source.format();
+                self.shared.set_state(DeviceState::Open { name: format.name.clone(), format: format.sentence() });
+                self.open = Some(Open { source, format, opening, request, next: Duration::ZERO });
+            }
+            Err(e) => self.fail(opening, e),
+        }
+    }
+
+    fn fail(&mut self, opening: u64, error: DeviceError) {
+        tracing::warn!(%error, "no picture");
+        self.failed = opening;
+        self.close(DeviceState::Failed(error));
+    }
+
+    fn close(&mut self, state: DeviceState) {
+        if self.open.take().is_some() {
+            self.shared.preview.clear();
+        }
+        self.shared.set_state(state);
+    }
+
+    fn captured(&mut self, mut frame: VideoFrame) {
+        let Some(open) = &mut self.open else { return };
+        // One timeline for all sources, so that the encoder and the transport never see it jump.
+        let at = *frame.at.get_or_insert_with(Instant::now);
+        frame.media_time = at.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
+        let period = Duration::from_secs(1) / open.request.fps.max(1);
+        if frame.media_time + period / 4 < open.next {
+            return;
+        }
+        open.next = open.next.max(frame.media_time.saturating_sub(period)) + period;
+        match self.scaler.shrink(&frame, open.request.width, open.request.height) {
+            Ok(Some(smaller)) => frame = smaller,
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "not scaled"),
+        }
+        let fps = open.format.fps.min(open.request.fps as f32);
+        self.time = frame.media_time;
+        let size = (frame.width(), frame.height());
+        let frame = Arc::new(frame);
+        let encode = {
+            let mut wishes = self.shared.lock();
+            wishes.stats.captured += 1;
+            !wishes.outputs.is_empty()
+        };
+        if encode {
+            self.sent = Some(size);
+            // overflow: newest wins, the encoder counts what it missed
+            self.shared.to_encoder.put(Captured { frame: Arc::clone(&frame), fps, last: false });
+        }
+        // overflow: newest wins
+        self.shared.preview.put(frame);
+    }
+
+    /// What the other side sees last is black.
+    fn go_black(&mut self) {
+        let Some((width, height)) = self.sent.take() else { return };
+        let now = Instant::now();
+        self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
+        if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
+            frame.at = Some(now);
+            self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, last: true });
+        }
+    }
+}
+
+impl Drop for Capture<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A driver's binding gave up. The program goes on and says so; only a new publisher can try again.
+            self.shared.preview.clear();
+            let why = "its driver failed".to_owned();
+            self.shared.set_state(DeviceState::Failed(DeviceError::Gone("camera".to_owned(), why)));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The thread `enc-…`: encodes each picture the moment it comes, once for all outputs.
+//!
+//! Invariant: an output never gets a picture that builds on one it did not get.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::{Captured, Shared, Wishes};
+use crate::codec::h264::{Encoder, EncoderConfig};
+use crate::model::encoded::EncodedVideo;
+use crate::model::frame::VideoFrame;
+
+/// Least time between two keyframes, whoever asks for them: each costs as much as many other pictures.
+const KEYFRAMES: Duration = Duration::from_millis(200);
+
+/// Pictures over which times are averaged.
+const WINDOW: usize = 30;
+
+/// The thread `enc-…`.
+pub(super) struct Encode<'a> {
+    shared: &'a Shared,
+    encoder: Option<Encoder>,
+    times: VecDeque<Duration>,
+    /// When the newest keyframe was made.
+    keyframe: Option<Instant>,
+    failing: bool,
+}
+
+impl<'a> Encode<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared, encoder: None, times: VecDeque::new(), keyframe: None, failing: false }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut seen = 0;
+        loop {
+            match self.shared.to_encoder.wait_newer(seen, Duration::from_secs(60)) {
+                Ok(Some((number, captured))) => {
+                    let missed = number - seen - 1;
+                    seen = number;
+                    self.encode(&captured, missed);
+                }
+                Ok(None) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn encode(&mut self, captured: &Captured, missed: u64) {
+        let begun = Instant::now();
+        let (bitrate_bps, mut keyframe) = {
+            let mut wishes = self.shared.lock();
+            wishes.stats.dropped += missed;
+            if wishes.stop || wishes.outputs.is_empty() {
+                return;
+            }
+            // A wish that comes too soon stays a wish.
+            let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
+            let keyframe = allowed && std::mem::take(&mut wishes.keyframe);
+            (wishes.bitrate_bps, keyframe)
+        };
+        let frame = &captured.frame;
+        // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
+        keyframe |= captured.last;
+        let encoded = self.encoder(frame, captured.fps, bitrate_bps).map(|encoder| {
+            if keyframe {
+                encoder.force_keyframe();
+            }
+            encoder.encode(frame, frame.at.unwrap_or(begun))
+        });
+        let took = begun.elapsed();
+        let mut wishes = self.shared.lock();
+        match encoded {
+            Some(Ok(Some(unit))) => {
+                if self.times.len() == WINDOW {
+                    self.times.pop_front();
+                }
+                self.times.push_back(took);
+                self.failing = false;
+                if unit.keyframe {
+                    self.keyframe = Some(begun);
+                }
+                let mean = self.times.iter().sum::<Duration>() / self.times.len() as u32;
+                let stats = &mut wishes.stats;
+                stats.frames += 1;
+                stats.keyframes += u64::from(unit.keyframe);
+                stats.bytes += unit.data.len() as u64;
+                stats.encode_ms = mean.as_secs_f64() * 1000.0;
+                (stats.width, stats.height, stats.target_bps) = (frame.width(), frame.height(), bitrate_bps);
+                send(&mut wishes, &unit);
+            }
+            Some(Ok(None)) => {
+                wishes.stats.dropped += 1;
+                wishes.keyframe |= keyframe;
+            }
+            Some(Err(error)) => {
+                // Once in a row: the next picture will most likely fail alike.
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(%error, "not encoded");
+                }
+                wishes.stats.dropped += 1;
+                wishes.keyframe |= keyframe;
+            }
+            None => wishes.stats.dropped += 1,
+        }
+    }
+
+    /// The encoder, with the bitrate of now, made anew where the rate of the source changed.
+    fn encoder(&mut self, frame: &VideoFrame, fps: f32, bitrate_bps: u32) -> Option<&mut Encoder> {
+        if self.encoder.as_ref().is_some_and(|encoder| (encoder.config().fps - fps).abs() > 0.5) {
+            self.encoder = None;
+        }
+        if self.encoder.is_none() {
+            let config = EncoderConfig { width: frame.width(), height: frame.height(), fps, bitrate_bps };
+            match Encoder::new(config) {
+                Ok(encoder) => self.encoder = Some(encoder),
+                Err(error) => tracing::error!(%error, "no encoder"),
+            }
+        }
+        let encoder = self.encoder.as_mut()?;
+        encoder.set_bitrate(bitrate_bps);
+        Some(encoder)
+    }
+}
+
+fn send(wishes: &mut Wishes, unit: &EncodedVideo) {
+    let mut keyframe = false;
+    wishes.outputs.retain_mut(|output| {
+        if output.waiting && !unit.keyframe {
+            // Not asked for while it is still full: all others would get keyframes they do not need.
+            keyframe |= output.sender.capacity() > 0;
+            return !output.sender.is_closed();
+        }
+        // overflow: drop until the next keyframe, which is asked for once there is room again
+        match output.sender.try_send(unit.clone()) {
+            Ok(()) => output.waiting = false,
+            Err(TrySendError::Full(_)) => output.waiting = true,
+            Err(TrySendError::Closed(_)) => return false,
+        }
+        true
+    });
+    wishes.keyframe |= keyframe;
+}

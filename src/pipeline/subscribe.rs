@@ -1,0 +1,252 @@
+//! A picture from far away: queue of encoded pictures → decoder → player.
+//!
+//! The thread `dec-…` decodes each picture the moment it comes. A picture that cannot be decoded leaves the last one
+//! standing and asks for a keyframe, again and again until one comes, but not more often than every quarter of a second.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc::Receiver;
+
+use super::freeze::Freezes;
+use super::worker::Worker;
+use crate::codec::h264::Decoder;
+use crate::codec::timecode;
+use crate::model::encoded::EncodedVideo;
+use crate::model::slot::Player;
+
+/// Least time between two requests for a keyframe.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Samples of latency kept between two readings.
+const SAMPLES: usize = 4096;
+
+/// Pictures over which times are averaged.
+const WINDOW: usize = 30;
+
+/// Longest wait of [`VideoSubscriber::stop`].
+const STOP: Duration = Duration::from_secs(1);
+
+/// What a [`VideoSubscriber`] works with.
+pub struct SubscribeConfig {
+    /// Names the thread: `dec-NAME`, at most 11 bytes.
+    pub name: String,
+    /// Where the pictures are shown.
+    pub player: Player,
+    /// Asks the sender for a keyframe; called on the thread `dec-…`, must return at once.
+    pub keyframe_wanted: Arc<dyn Fn() + Send + Sync>,
+    /// Called once, after the first picture was shown; on the thread `dec-…`, must return at once.
+    pub on_first_frame: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Figures of one subscriber. Counts since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SubscribeStats {
+    /// Pictures decoded.
+    pub frames: u64,
+    /// Access units that could not be decoded.
+    pub errors: u64,
+    /// Keyframes asked for.
+    pub keyframe_requests: u64,
+    /// Bytes taken in.
+    pub bytes: u64,
+    /// Width of the newest picture.
+    pub width: u32,
+    /// Height of the newest picture.
+    pub height: u32,
+    /// Mean time to decode one picture, ms, over the last 30.
+    pub decode_ms: f64,
+    /// Times the picture stood still (webrtc-stats `freezeCount`).
+    pub freezes: u64,
+    /// Time it stood still, ms.
+    pub frozen_ms: u64,
+    /// Media time of the newest picture.
+    pub media_time: Duration,
+}
+
+#[derive(Default)]
+struct Figures {
+    stats: SubscribeStats,
+    freezes: Freezes,
+    latency_ms: VecDeque<f64>,
+}
+
+struct Shared {
+    figures: Mutex<Figures>,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decodes and shows one remote picture.
+pub struct VideoSubscriber {
+    shared: Arc<Shared>,
+    player: Player,
+    decode: Worker,
+}
+
+impl VideoSubscriber {
+    /// Starts the thread, which runs until the queue's senders are gone or [`VideoSubscriber::stop`].
+    pub fn start(units: Receiver<EncodedVideo>, config: SubscribeConfig) -> Self {
+        let shared = Arc::new(Shared { figures: Mutex::default(), stop: AtomicBool::new(false) });
+        let player = config.player.clone();
+        let name = format!("dec-{}", config.name);
+        let decode =
+            Decode { shared: Arc::clone(&shared), config, asked: None, times: VecDeque::new(), begun: Instant::now() };
+        Self { shared, player, decode: Worker::spawn(name, move || decode.run(units)) }
+    }
+
+    /// Where the pictures are shown.
+    pub fn player(&self) -> Player {
+        self.player.clone()
+    }
+
+    /// Figures until now.
+    pub fn stats(&self) -> SubscribeStats {
+        let figures = self.shared.lock();
+        let (freezes, frozen) = figures.freezes.totals();
+        SubscribeStats { freezes, frozen_ms: frozen.as_millis() as u64, ..figures.stats }
+    }
+
+    /// Capture to decoded, ms, one for each picture with a timecode since the last call; the oldest are lost where
+    /// nobody asks.
+    pub fn take_latency_ms(&self) -> Vec<f64> {
+        self.shared.lock().latency_ms.drain(..).collect()
+    }
+
+    /// The other side switched its camera off: the gap that follows is no freeze, and nothing is shown.
+    pub fn pause(&self) {
+        self.shared.lock().freezes.pause();
+        self.player.clear();
+    }
+
+    /// Ends the thread and waits for it, at most a second; then the player is closed. Blocks; may be called again.
+    pub fn stop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.decode.thread() {
+            thread.unpark();
+        }
+        self.decode.join(Instant::now() + STOP);
+        self.player.close();
+    }
+}
+
+impl Drop for VideoSubscriber {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+struct Decode {
+    shared: Arc<Shared>,
+    config: SubscribeConfig,
+    asked: Option<Instant>,
+    times: VecDeque<Duration>,
+    begun: Instant,
+}
+
+impl Decode {
+    fn run(mut self, mut units: Receiver<EncodedVideo>) {
+        let mut decoder = match Decoder::new() {
+            Ok(decoder) => decoder,
+            Err(error) => {
+                tracing::error!(%error, "no decoder");
+                return;
+            }
+        };
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        while let Some(unit) = self.receive(&mut units, &waker) {
+            self.decode(&mut decoder, &unit);
+        }
+    }
+
+    /// The next one; `None` when it is over. Not `blocking_recv`, which nobody could wake but the sender.
+    fn receive(&self, units: &mut Receiver<EncodedVideo>, waker: &Waker) -> Option<EncodedVideo> {
+        loop {
+            if self.shared.stop.load(Ordering::Acquire) {
+                return None;
+            }
+            match units.poll_recv(&mut Context::from_waker(waker)) {
+                Poll::Ready(unit) => return unit,
+                Poll::Pending => thread::park_timeout(Duration::from_secs(60)),
+            }
+        }
+    }
+
+    fn decode(&mut self, decoder: &mut Decoder, unit: &EncodedVideo) {
+        let begun = Instant::now();
+        let result = decoder.decode(unit);
+        let done = Instant::now();
+        match result {
+            Ok(Some(mut frame)) => {
+                frame.at = Some(done);
+                let age = timecode::read(&frame).and_then(|code| timecode::age(code, unix_ms()));
+                let (width, height) = (frame.width(), frame.height());
+                let decode_ms = self.mean_ms(done - begun);
+                let mut figures = self.shared.lock();
+                let stats = &mut figures.stats;
+                stats.frames += 1;
+                stats.bytes += unit.data.len() as u64;
+                (stats.width, stats.height, stats.decode_ms) = (width, height, decode_ms);
+                stats.media_time = unit.media_time;
+                figures.freezes.shown(done - self.begun);
+                if let Some(age) = age {
+                    // overflow: drop oldest
+                    if figures.latency_ms.len() == SAMPLES {
+                        figures.latency_ms.pop_front();
+                    }
+                    figures.latency_ms.push_back(f64::from(age));
+                }
+                drop(figures);
+                // overflow: newest wins
+                self.config.player.put(Arc::new(frame));
+                if let Some(tell) = self.config.on_first_frame.take() {
+                    tell();
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let ask = self.asked.is_none_or(|asked| done - asked >= ASK_AGAIN);
+                {
+                    let stats = &mut self.shared.lock().stats;
+                    stats.errors += 1;
+                    stats.bytes += unit.data.len() as u64;
+                    stats.keyframe_requests += u64::from(ask);
+                }
+                if ask {
+                    tracing::debug!(%error, "asking for a keyframe");
+                    self.asked = Some(done);
+                    (self.config.keyframe_wanted)();
+                }
+            }
+        }
+    }
+
+    fn mean_ms(&mut self, took: Duration) -> f64 {
+        if self.times.len() == WINDOW {
+            self.times.pop_front();
+        }
+        self.times.push_back(took);
+        self.times.iter().sum::<Duration>().as_secs_f64() * 1000.0 / self.times.len() as f64
+    }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}

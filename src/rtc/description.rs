@@ -1,0 +1,159 @@
+//! What two sides must exchange to connect, in the JSON that browsers speak.
+//!
+//! [`Description`] is W3C's `RTCSessionDescriptionInit`, [`Candidate`] its `RTCIceCandidateInit`; both are read with
+//! `parse()` and written with `to_string()`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest description taken, in bytes: ten times what a call of ours needs.
+pub const MAX_SDP: usize = 64 * 1024;
+
+/// Longest candidate line taken, in bytes.
+pub const MAX_CANDIDATE: usize = 1024;
+
+/// What a description is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DescriptionKind {
+    /// The first half of a negotiation.
+    Offer,
+    /// The second half.
+    Answer,
+}
+
+/// A session description (W3C `RTCSessionDescriptionInit`): `{"type":"offer","sdp":"v=0…"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Offer or answer.
+    #[serde(rename = "type")]
+    pub kind: DescriptionKind,
+    /// The SDP (RFC 8866).
+    pub sdp: String,
+}
+
+/// One ICE candidate (W3C `RTCIceCandidateInit`). An empty `candidate` says that there will be no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// `candidate:…` (RFC 8839 §5.1), or empty.
+    pub candidate: String,
+    /// `mid` of the media section it belongs to.
+    #[serde(default)]
+    pub sdp_mid: Option<String>,
+    /// Index of that section.
+    #[serde(default, rename = "sdpMLineIndex")]
+    pub sdp_m_line_index: Option<u16>,
+    /// ICE user fragment of the generation it belongs to.
+    #[serde(default)]
+    pub username_fragment: Option<String>,
+}
+
+/// A STUN or TURN server (W3C `RTCIceServer`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:host:port`, `turn:host:port?transport=udp`.
+    pub urls: Vec<String>,
+    /// TURN user; empty for STUN.
+    #[serde(default)]
+    pub username: String,
+    /// TURN password; empty for STUN.
+    #[serde(default)]
+    pub credential: String,
+}
+
+/// Text that is no description or candidate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionError {
+    /// Not the JSON it should be.
+    #[error("this is no {what} of a call ({reason}); it must be the JSON text that the other side gave out, whole")]
+    Json {
+        /// `description` or `candidate`.
+        what: &'static str,
+        /// The parser's words.
+        reason: String,
+    },
+    /// Far longer than any real one.
+    #[error("a {what} of {bytes} bytes is too long")]
+    Long {
+        /// `description` or `candidate`.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+fn read<'a, T: Deserialize<'a>>(what: &'static str, text: &'a str, limit: usize) -> Result<T, DescriptionError> {
+    if text.len() > limit {
+        return Err(DescriptionError::Long { what, bytes: text.len() });
+    }
+    serde_json::from_str(text).map_err(|e| DescriptionError::Json { what, reason: e.to_string() })
+}
+
+fn write(value: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(&serde_json::to_string(value).map_err(|_| fmt::Error)?)
+}
+
+impl FromStr for Description {
+    type Err = DescriptionError;
+
+    fn from_str(text: &str) -> Result<Self, DescriptionError> {
+        read("description", text, MAX_SDP)
+    }
+}
+
+impl FromStr for Candidate {
+    type Err = DescriptionError;
+
+    fn from_str(text: &str) -> Result<Self, DescriptionError> {
+        read("candidate", text, MAX_CANDIDATE)
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self, f)
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self, f)
+    }
+}
+
+impl Candidate {
+    /// Whether it only says that there will be no more.
+    pub fn is_last(&self) -> bool {
+        self.candidate.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_json_is_read_and_written() {
+        let text = r#"{"type":"offer","sdp":"v=0\r\n"}"#;
+        let offer: Description = text.parse().unwrap();
+        assert_eq!(offer.kind, DescriptionKind::Offer);
+        assert_eq!(offer.to_string(), text);
+        let text = r#"{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":null}"#;
+        assert_eq!(text.parse::<Candidate>().unwrap().to_string(), text);
+        assert!(r#"{"candidate":""}"#.parse::<Candidate>().unwrap().is_last());
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_a_reason() {
+        assert!(matches!("{}".parse::<Description>(), Err(DescriptionError::Json { .. })));
+        assert!(matches!("hello".parse::<Candidate>(), Err(DescriptionError::Json { .. })));
+        let long = " ".repeat(MAX_SDP + 1);
+        assert_eq!(
+            long.parse::<Description>(),
+            Err(DescriptionError::Long { what: "description", bytes: MAX_SDP + 1 })
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What every peer connection of a session shares: the certificate, made once and ahead of time, codecs, feedback and
+//! timers.
+//!
+//! Set-up time is decided here. The crate's checks run every 200 ms, and a pair that answered is nominated only at the
+//! next check: with [`CHECK_INTERVAL`] two ends on loopback are connected, keys and all, after 23 ms rather than 224 to 434.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::interceptor::{
+    NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot, TwccReceiverBuilder,
+};
+use rtc::peer_connection::certificate::CertificateParams;
+use rtc::peer_connection::configuration::interceptor_registry::configure_twcc;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
+use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use webrtc::peer_connection::crypto::{RTCCryptoProvider, SignatureScheme, default_provider};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate, RTCConfigurationBuilder,
+    RTCIceServer, RTCIceTransportPolicy, Registry, SettingEngineBuilder,
+};
+
+use super::channel::SEND_BUFFER;
+use super::description::IceServer;
+use super::tap::Tap;
+
+/// RTP clock of video (RFC 6184 §5.1).
+pub const VIDEO_CLOCK: u32 = 90_000;
+
+/// Payload types we offer; an answer may say otherwise.
+pub(crate) const VIDEO_TYPE: u8 = 102;
+pub(crate) const AUDIO_TYPE: u8 = 111;
+
+/// Pause between connectivity checks of one pair while connecting.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Checks a pair gets before it counts as dead: 15 s of them.
+const CHECKS: u16 = 750;
+
+/// Nothing came for so long: disconnected. Still nothing after `FAILED` more: failed.
+const DISCONNECTED: Duration = Duration::from_secs(4);
+const FAILED: Duration = Duration::from_secs(25);
+
+/// Pause between checks of the chosen path; also how fresh its round trip is.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// A missing packet is asked for so often, with this pause. The crate looks at no round trip, and each question is
+/// answered: more of them would multiply what is sent on a long, full path.
+const NACK_INTERVAL: Duration = Duration::from_millis(30);
+const NACKS: u16 = 4;
+
+/// Why a peer connection could not be made or led further.
+#[derive(Debug, thiserror::Error)]
+pub enum RtcError {
+    /// The machine gives no randomness, key or certificate.
+    #[error("no key for the encrypted connection can be made: {0}")]
+    Certificate(String),
+    /// No socket, or a server address that cannot be used.
+    #[error("the connection cannot be prepared: {0}; check the STUN and TURN servers in the settings")]
+    Build(String),
+    /// A description that does not fit here and now.
+    #[error("the other side's {what} cannot be used: {reason}")]
+    Description {
+        /// `offer`, `answer`.
+        what: &'static str,
+        /// The crate's words.
+        reason: String,
+    },
+    /// A candidate that is none.
+    #[error("the other side's candidate cannot be used: {0}")]
+    Candidate(String),
+    /// Our own description could not be made.
+    #[error("no {what} can be made now: {reason}")]
+    Negotiation {
+        /// `offer`, `answer`.
+        what: &'static str,
+        /// The crate's words.
+        reason: String,
+    },
+    /// It did not answer in time.
+    #[error("the connection did not answer within {0:?}; close it and call again")]
+    Stuck(Duration),
+}
+
+/// Makes peer connections; one for a session.
+#[derive(Clone)]
+pub struct Engine {
+    certificate: RTCCertificate,
+    crypto: Arc<dyn RTCCryptoProvider>,
+}
+
+impl Engine {
+    /// Makes key and certificate: some milliseconds of work, better done before a call than in it.
+    ///
+    /// # Errors
+    /// [`RtcError::Certificate`].
+    pub fn new() -> Result<Self, RtcError> {
+        let wrong = |e: &dyn std::fmt::Display| RtcError::Certificate(e.to_string());
+        let crypto = default_provider().map_err(|e| wrong(&e))?;
+        let params = CertificateParams::new(vec!["visavis".to_owned()]).map_err(|e| wrong(&e))?;
+        let certificate = RTCCertificate::generate(crypto.crypto(), SignatureScheme::EcdsaP256Sha256, params)
+            .map_err(|e| wrong(&e))?;
+        Ok(Self { certificate, crypto })
+    }
+
+    pub(crate) async fn build(
+        &self,
+        servers: &[IceServer],
+        relay_only: bool,
+        tap: Tap,
+        handler: Arc<dyn PeerConnectionEventHandler>,
+    ) -> Result<Arc<dyn PeerConnection>, RtcError> {
+        let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
+        let mut media = MediaEngine::default();
+        media.register_codec(audio_codec(), RtpCodecKind::Audio).map_err(wrong)?;
+        media.register_codec(video_codec(), RtpCodecKind::Video).map_err(wrong)?;
+        for parameter in ["", "pli"] {
+            let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
+            media.register_feedback(feedback, RtpCodecKind::Video);
+        }
+        let fir = RTCPFeedback { typ: "ccm".to_owned(), parameter: "fir".to_owned() };
+        media.register_feedback(fir, RtpCodecKind::Video);
+        // Transport-wide sequence numbers out, feedback on them back. No RTX: its packets are unwrapped after the
+        // interceptors, so the NACK generator would not see that the hole is filled and ask again and again.
+        let registry = configure_twcc(Registry::new(), &mut media)
+            .map_err(wrong)?
+            .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(Duration::from_millis(50)).build())
+            .with(Slot::NackResponder, NackResponderBuilder::new().build())
+            .with(
+                Slot::NackGenerator,
+                NackGeneratorBuilder::new().with_interval(NACK_INTERVAL).with_max_nacks_per_packet(NACKS).build(),
+            )
+            .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(Duration::from_millis(500)).build())
+            .with(Slot::SenderReport, SenderReportBuilder::new().build())
+            .with(Tap::slot(), tap);
+        let settings = SettingEngineBuilder::new()
+            .with_crypto_provider(Arc::clone(&self.crypto))
+            .with_include_loopback_candidate(true)
+            // The default mode needs a multicast route and fails without one.
+            .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
+            .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+            .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
+            .with_host_acceptance_min_wait(Some(Duration::ZERO))
+            .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
+            .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
+            .with_relay_acceptance_min_wait(Some(Duration::from_millis(500)))
+            .build();
+        let servers = servers.iter().map(|server| RTCIceServer {
+            urls: server.urls.clone(),
+            username: server.username.clone(),
+            credential: server.credential.clone(),
+        });
+        let configuration = RTCConfigurationBuilder::new()
+            .with_certificates(vec![self.certificate.clone()])
+            .with_ice_servers(servers.collect())
+            .with_ice_transport_policy(if relay_only {
+                RTCIceTransportPolicy::Relay
+            } else {
+                RTCIceTransportPolicy::All
+            })
+            .build();
+        let connection = PeerConnectionBuilder::new()
+            .with_configuration(configuration)
+            .with_media_engine(media)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(registry)
+            .with_handler(handler)
+            // The wildcard means every interface but loopback; two copies on a machine without a network need that too.
+            .with_udp_addrs(vec!["0.0.0.0:0", "127.0.0.1:0"])
+            .with_data_channel_send_buffer_limit(SEND_BUFFER)
+            .build()
+            .await
+            .map_err(wrong)?;
+        Ok(Arc::new(connection))
+    }
+}
+
+/// H.264 Constrained Baseline 3.1, packets in single-NAL, STAP-A and FU-A form (RFC 6184 §8.1).
+pub(crate) fn video_codec() -> RTCRtpCodecParameters {
+    let rtp_codec = RTCRtpCodec {
+        mime_type: MIME_TYPE_H264.to_owned(),
+        clock_rate: VIDEO_CLOCK,
+        channels: 0,
+        sdp_fmtp_line: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".to_owned(),
+        rtcp_feedback: Vec::new(),
+    };
+    RTCRtpCodecParameters { rtp_codec, payload_type: VIDEO_TYPE }
+}
+
+/// Opus (RFC 7587 §7: always 48000/2 in SDP, also for one channel).
+pub(crate) fn audio_codec() -> RTCRtpCodecParameters {
+    let rtp_codec = RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        rtcp_feedback: Vec::new(),
+    };
+    RTCRtpCodecParameters { rtp_codec, payload_type: AUDIO_TYPE }
+}

@@ -1,0 +1,170 @@
+//! RTP → encoded media. One task a track drains it (the crate keeps 256 packets, then drops).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use tokio::sync::{Notify, mpsc};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+use super::assembler::{Assembler, Output, VideoPacket};
+use super::sender::from_rtp;
+use crate::model::encoded::{AudioPacket, EncodedVideo};
+
+/// Keyframes are not asked for more often than this.
+const ASK_PAUSE: Duration = Duration::from_millis(150);
+
+/// A missing packet is waited for at least and at most so long.
+const WAIT: (Duration, Duration) = (Duration::from_millis(120), Duration::from_millis(600));
+
+/// Takes sound as it comes in; must return at once.
+pub type AudioOut = Arc<dyn Fn(AudioPacket) + Send + Sync>;
+
+/// What came in on one track.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub packets: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Packets before the first and after the newest one not counted: expected − come, modulo repeats.
+    pub expected: AtomicU64,
+}
+
+/// Counts expected packets as RFC 3550 A.3 does.
+#[derive(Default)]
+struct Count {
+    range: Option<(u64, u64)>,
+}
+
+impl Count {
+    fn take(&mut self, received: &Received, sequence: u16, bytes: usize) {
+        let (first, highest) = self.range.unwrap_or((u64::from(sequence), u64::from(sequence)));
+        let step = sequence.wrapping_sub(highest as u16) as i16;
+        let highest = if step > 0 { highest + step as u64 } else { highest };
+        self.range = Some((first, highest));
+        received.packets.fetch_add(1, Ordering::Relaxed);
+        received.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        received.expected.store(highest - first + 1, Ordering::Relaxed);
+    }
+}
+
+/// How long to wait for a missing packet when a round trip takes `rtt`: two tries of NACK.
+fn wait_limit(rtt: Duration) -> Duration {
+    (rtt * 2 + Duration::from_millis(60)).clamp(WAIT.0, WAIT.1)
+}
+
+/// Receives pictures until the track or the connection ends. `keyframe` is notified by whoever cannot decode.
+pub(crate) async fn receive_video(
+    track: Arc<dyn TrackRemote>,
+    out: mpsc::Sender<EncodedVideo>,
+    keyframe: Arc<Notify>,
+    received: Arc<Received>,
+    rtt_us: Arc<AtomicU64>,
+) {
+    let mut assembler = Assembler::new(WAIT.0);
+    let mut count = Count::default();
+    let mut asked: Option<Instant> = None;
+    let mut wanted = false;
+    // After an overflow: nothing until the next keyframe, for the decoder could use nothing.
+    let mut skipping = false;
+    let Some(ssrc) = track.ssrcs().await.first().copied() else { return };
+    loop {
+        let mut deadline = assembler.deadline();
+        if let (true, Some(asked)) = (wanted, asked) {
+            let again = asked + ASK_PAUSE;
+            deadline = Some(deadline.map_or(again, |d| d.min(again)));
+        }
+        tokio::select! {
+            event = track.poll() => match event {
+                Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
+                    let header = &packet.header;
+                    count.take(&received, header.sequence_number, packet.payload.len());
+                    assembler.set_limit(wait_limit(Duration::from_micros(rtt_us.load(Ordering::Relaxed))));
+                    let packet = VideoPacket {
+                        sequence: header.sequence_number,
+                        timestamp: header.timestamp,
+                        marker: header.marker,
+                        payload: packet.payload,
+                    };
+                    assembler.push(Instant::now(), packet);
+                }
+                Some(TrackRemoteEvent::OnEnded) | None => return,
+                Some(_) => {}
+            },
+            () = keyframe.notified() => wanted = true,
+            () = sleep_until(deadline) => {}
+        }
+        let now = Instant::now();
+        while let Some(output) = assembler.poll(now) {
+            match output {
+                Output::KeyframeWanted => wanted = true,
+                Output::Unit(unit) => {
+                    if skipping && !unit.keyframe {
+                        continue;
+                    }
+                    wanted &= !unit.keyframe;
+                    let media_time = from_rtp(unit.timestamp);
+                    let picture = EncodedVideo { data: unit.data, keyframe: unit.keyframe, media_time, at: now };
+                    // overflow: drop until keyframe, and ask for one
+                    skipping = match out.try_send(picture) {
+                        Ok(()) => false,
+                        Err(mpsc::error::TrySendError::Full(_)) => true,
+                        Err(mpsc::error::TrySendError::Closed(_)) => return,
+                    };
+                    wanted |= skipping;
+                }
+            }
+        }
+        if wanted && asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_PAUSE) {
+            asked = Some(now);
+            wanted = false;
+            let pli = PictureLossIndication { sender_ssrc: 0, media_ssrc: ssrc };
+            if track.write_rtcp(vec![Box::new(pli)]).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Receives sound until the track or the connection ends.
+pub(crate) async fn receive_audio(track: Arc<dyn TrackRemote>, out: AudioOut, received: Arc<Received>) {
+    let mut count = Count::default();
+    while let Some(event) = track.poll().await {
+        match event {
+            TrackRemoteEvent::OnRtpPacket(packet) => {
+                count.take(&received, packet.header.sequence_number, packet.payload.len());
+                out(AudioPacket {
+                    sequence: packet.header.sequence_number,
+                    timestamp: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    data: packet.payload,
+                    at: Instant::now(),
+                });
+            }
+            TrackRemoteEvent::OnEnded => return,
+            _ => {}
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_that_never_came_are_counted_over_a_wrap() {
+        let (received, mut count) = (Received::default(), Count::default());
+        for sequence in [65_534, 65_535, 1, 0, 4] {
+            count.take(&received, sequence, 100);
+        }
+        assert_eq!(received.expected.load(Ordering::Relaxed), 7);
+        assert_eq!(received.packets.load(Ordering::Relaxed), 5);
+    }
+}

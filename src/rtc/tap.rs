@@ -1,0 +1,118 @@
+//! An ear on the wire side of the interceptors: hears the feedback about what we send, counts what we ask for.
+//!
+//! The crate ends incoming RTCP inside its chain and keeps its own counters of NACK and PLI at zero; this takes the two
+//! facts a sender needs (a keyframe is wanted, so much is lost) and the counts for statistics.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Instant;
+
+use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+
+/// Called when something is wanted; must return at once.
+pub type Wish = Arc<dyn Fn() + Send + Sync>;
+
+/// What the tap heard.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// NACKed packets we asked for.
+    pub nacks: AtomicU64,
+    /// PLIs we sent.
+    pub plis: AtomicU64,
+    /// Receiver reports about our video.
+    pub reports: AtomicU64,
+    /// The newest one's fraction lost, in 256ths (RFC 3550 §6.4.1).
+    pub fraction_lost: AtomicU8,
+}
+
+/// The interceptor.
+pub(crate) struct Tap {
+    heard: Arc<Heard>,
+    video_ssrc: u32,
+    keyframe_wanted: Wish,
+    reads: VecDeque<TaggedPacket>,
+    writes: VecDeque<TaggedPacket>,
+}
+
+impl Tap {
+    pub fn new(heard: Arc<Heard>, video_ssrc: u32, keyframe_wanted: Wish) -> Self {
+        Self { heard, video_ssrc, keyframe_wanted, reads: VecDeque::new(), writes: VecDeque::new() }
+    }
+
+    /// Nearest to the wire: behind every generator of RTCP on its way out.
+    pub fn slot() -> Slot {
+        Slot::from(500)
+    }
+
+    fn report(&self, reports: &[ReceptionReport]) {
+        for report in reports.iter().filter(|report| report.ssrc == self.video_ssrc) {
+            self.heard.fraction_lost.store(report.fraction_lost, Ordering::Relaxed);
+            self.heard.reports.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &packet.message.packet {
+            for packet in packets {
+                let packet = packet.as_any();
+                if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
+                    (self.keyframe_wanted)();
+                } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
+                    self.report(&report.reports);
+                } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
+                    self.report(&report.reports);
+                }
+            }
+        }
+        self.reads.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.reads.pop_front()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &packet.message.packet {
+            for packet in packets {
+                let packet = packet.as_any();
+                if packet.is::<PictureLossIndication>() {
+                    self.heard.plis.fetch_add(1, Ordering::Relaxed);
+                } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                    let asked: usize = nack.nacks.iter().map(|pair| pair.packet_list().len()).sum();
+                    self.heard.nacks.fetch_add(asked as u64, Ordering::Relaxed);
+                }
+            }
+        }
+        self.writes.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.writes.pop_front()
+    }
+}
+
+impl Interceptor for Tap {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}

@@ -1,0 +1,296 @@
+//! One peer of a session: its connection, its way in (decoder, player, sound input) and its way out (outputs of the
+//! session's publisher and sound).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use super::manager::Inner;
+use super::stats::{Sample, stats};
+use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
+use crate::model::encoded::{EncodedAudio, EncodedVideo};
+use crate::model::slot::Player;
+use crate::model::stats::Stats;
+use crate::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
+use crate::rtc::channel::{CONTROL, ChannelEvent};
+use crate::rtc::description::IceServer;
+use crate::rtc::engine::Engine;
+use crate::rtc::peer::{ConnectionState, Peer, PeerEvents, PeerSetup, Signal};
+use crate::rtc::rate::Rate;
+
+/// Encoded pictures between encoder and transport: a third of a second; then drop until keyframe.
+const VIDEO_OUT: usize = 10;
+
+/// Encoded pictures between transport and decoder: a burst after a loss was healed; then drop until keyframe.
+const VIDEO_IN: usize = 60;
+
+/// Packets of sound between coder and transport: a third of a second.
+const AUDIO_OUT: usize = 16;
+
+/// How often loss is looked at and the round trip refreshed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// One peer.
+pub(super) struct Link {
+    pub id: u64,
+    pub name: String,
+    pub peer: Peer,
+    pub player: Player,
+    sends_video: bool,
+    sends_audio: bool,
+    video_out: mpsc::Sender<EncodedVideo>,
+    audio_out: mpsc::Sender<EncodedAudio>,
+    subscriber: Mutex<Option<VideoSubscriber>>,
+    rate: Mutex<Rate>,
+    before: Mutex<Option<Sample>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    /// Media goes out: the connection has stood and not ended.
+    flows: AtomicBool,
+    /// The other side's end was told.
+    pub ended: AtomicBool,
+    closing: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    /// Builds the connection and starts what serves it.
+    pub async fn start(
+        session: &Arc<Inner>,
+        engine: &Engine,
+        id: u64,
+        name: &str,
+        config: PeerConfig,
+        ice_servers: Vec<IceServer>,
+    ) -> Result<Arc<Self>, SessionError> {
+        let (video_out, video_in) = mpsc::channel(VIDEO_OUT);
+        let (audio_out, audio_in) = mpsc::channel(AUDIO_OUT);
+        let (to_decoder, from_network) = mpsc::channel(VIDEO_IN);
+        let sound = session.media(|media| media.audio.add_input(id)).ok_or(SessionError::Closed)?;
+        let wisher = Arc::downgrade(session);
+        let setup = PeerSetup {
+            ice_servers,
+            relay_only: config.policy == TransportPolicy::Relay,
+            channels: config.channels,
+            video_in,
+            audio_in,
+            video_out: to_decoder,
+            audio_out: Arc::new(move |packet| sound.push(packet)),
+            keyframe_wanted: Arc::new(move || {
+                if let Some(session) = wisher.upgrade() {
+                    session.media(|media| media.video.request_keyframe());
+                }
+            }),
+        };
+        let (peer, events) = match Peer::new(engine, setup).await {
+            Ok(built) => built,
+            Err(e) => {
+                session.media(|media| media.audio.remove_input(id));
+                return Err(e.into());
+            }
+        };
+        let (player, first) = (Player::new(), Arc::new(Notify::new()));
+        let shown = Arc::clone(&first);
+        let subscriber = VideoSubscriber::start(
+            from_network,
+            SubscribeConfig {
+                name: id.to_string(),
+                player: player.clone(),
+                keyframe_wanted: peer.keyframe_asker(),
+                on_first_frame: Some(Box::new(move || shown.notify_one())),
+            },
+        );
+        let link = Arc::new(Self {
+            id,
+            name: name.to_owned(),
+            peer,
+            player,
+            sends_video: config.video,
+            sends_audio: config.audio,
+            video_out,
+            audio_out,
+            subscriber: Mutex::new(Some(subscriber)),
+            rate: Mutex::new(Rate::new(Instant::now(), session.top_rate())),
+            before: Mutex::default(),
+            task: Mutex::default(),
+            flows: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        });
+        let task = serve(Arc::downgrade(session), Arc::clone(&link), events, first);
+        *lock(&link.task) = Some(tokio::spawn(task));
+        Ok(link)
+    }
+
+    /// The camera should run for it, although nothing goes out yet: the first picture is ready when the path is.
+    pub fn awaits_video(&self) -> bool {
+        self.sends_video && !self.flows.load(Ordering::Relaxed) && !self.closing.load(Ordering::Relaxed)
+    }
+
+    /// The picture's size changed.
+    pub fn set_top_rate(&self, top: u64) {
+        lock(&self.rate).set_top(top);
+    }
+
+    /// Bits a second for this peer, where it gets pictures.
+    pub fn bitrate(&self, now: Instant) -> Option<u64> {
+        self.flows.load(Ordering::Relaxed).then(|| lock(&self.rate).at(now))
+    }
+
+    /// Share of packets the other side says it lost, 0…1.
+    pub fn loss(&self) -> f64 {
+        self.peer.figures().lost_share.unwrap_or(0.0)
+    }
+
+    /// Figures since the last call.
+    pub async fn stats(&self, session: &Inner) -> Stats {
+        let transport = self.peer.path().await;
+        let (subscribed, mut latency_ms) = lock(&self.subscriber)
+            .as_ref()
+            .map(|subscriber| (subscriber.stats(), subscriber.take_latency_ms()))
+            .unwrap_or_default();
+        let (published, input, levels) = session
+            .media(|media| (media.video.stats(), media.audio.input_stats(self.id), media.audio.levels()))
+            .unwrap_or_default();
+        let now = Sample {
+            at: Instant::now(),
+            figures: self.peer.figures(),
+            published,
+            subscribed,
+            input: input.unwrap_or_default(),
+            levels,
+        };
+        let mut before = lock(&self.before);
+        let stats = stats(before.as_ref(), &now, &mut latency_ms, transport);
+        *before = Some(now);
+        stats
+    }
+
+    /// The other side switched its camera off: shows nothing, and the gap is no freeze.
+    pub fn pause_video(&self) {
+        if let Some(subscriber) = lock(&self.subscriber).as_ref() {
+            subscriber.pause();
+        }
+    }
+
+    /// Ends everything of this peer, each step bounded: connection 1 s, decoder 1 s.
+    pub async fn close(&self, session: &Inner) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.stop_sending(session);
+        session.media(|media| media.audio.remove_input(self.id));
+        self.peer.close().await;
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
+        let subscriber = lock(&self.subscriber).take();
+        if let Some(mut subscriber) = subscriber {
+            let _ = tokio::task::spawn_blocking(move || subscriber.stop()).await;
+        }
+    }
+
+    fn start_sending(&self, session: &Inner) {
+        if self.closing.load(Ordering::Relaxed) || self.flows.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        session.media(|media| {
+            if self.sends_video {
+                // Begins with a keyframe, so the first picture there is a whole one.
+                media.video.add_output(self.id, self.video_out.clone());
+            }
+            if self.sends_audio {
+                media.audio.add_output(self.id, self.audio_out.clone());
+            }
+        });
+    }
+
+    /// Nothing goes out any more.
+    pub fn stop_sending(&self, session: &Inner) {
+        self.flows.store(false, Ordering::Relaxed);
+        session.media(|media| {
+            media.video.remove_output(self.id);
+            media.audio.remove_output(self.id);
+        });
+    }
+}
+
+/// The peer's own task: passes events on, starts media, looks at the loss. Ends with the session or by abort.
+async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first: Arc<Notify>) {
+    let PeerEvents { mut signals, mut channels } = events;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut reports = 0;
+    loop {
+        let event = tokio::select! {
+            Some(signal) = signals.recv() => Some(Happened::Signal(signal)),
+            Some(event) = channels.recv() => Some(Happened::Channel(event)),
+            () = first.notified() => Some(Happened::FirstFrame),
+            _ = tick.tick() => None,
+        };
+        let Some(session) = session.upgrade() else {
+            // Dropped without `close`: at least the other side is told.
+            link.peer.close().await;
+            return;
+        };
+        let peer = link.name.clone();
+        let event = match event {
+            None => {
+                if link.flows.load(Ordering::Relaxed) {
+                    if link.peer.ended().await {
+                        // Closed before its channels were open, so that none could tell.
+                        session.ended(&link).await;
+                        continue;
+                    }
+                    link.peer.path().await;
+                    let figures = link.peer.figures();
+                    if figures.reports != reports {
+                        reports = figures.reports;
+                        lock(&link.rate).on_loss(figures.lost_share.unwrap_or(0.0));
+                    }
+                    session.update_rates(Instant::now());
+                }
+                continue;
+            }
+            Some(Happened::FirstFrame) => SessionEvent::FirstFrame { peer },
+            Some(Happened::Signal(Signal::Candidate(candidate))) => SessionEvent::Candidate { peer, candidate },
+            Some(Happened::Signal(Signal::CandidatesComplete)) => SessionEvent::CandidatesComplete { peer },
+            Some(Happened::Signal(Signal::State(state))) => {
+                match state {
+                    ConnectionState::Connected => link.start_sending(&session),
+                    ConnectionState::Failed | ConnectionState::Closed => link.stop_sending(&session),
+                    _ => {}
+                }
+                session.update_wanted();
+                SessionEvent::ConnectionState { peer, state }
+            }
+            Some(Happened::Channel(ChannelEvent::Open(channel))) => SessionEvent::ChannelOpen { peer, channel },
+            Some(Happened::Channel(ChannelEvent::Message(channel, message))) => {
+                SessionEvent::Message { peer, channel, message }
+            }
+            Some(Happened::Channel(ChannelEvent::Closed(channel))) => {
+                let ended = channel == CONTROL;
+                session.tell(SessionEvent::ChannelClosed { peer: peer.clone(), channel }).await;
+                if !ended {
+                    continue;
+                }
+                // The other side closed the connection: its DTLS said so, which ends every channel at once. The crate
+                // itself would report a broken path only seconds later.
+                session.ended(&link).await;
+                continue;
+            }
+        };
+        session.tell(event).await;
+    }
+}
+
+enum Happened {
+    Signal(Signal),
+    Channel(ChannelEvent),
+    FirstFrame,
+}

@@ -1,0 +1,438 @@
+//! The session itself: one local media, many peers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::link::Link;
+use super::types::{PeerConfig, SessionConfig, SessionError, SessionEvent};
+use crate::device::VideoRequest;
+use crate::dsp::clips::Sound;
+use crate::model::device::{DeviceState, Devices};
+use crate::model::slot::Player;
+use crate::model::snapshot::Level;
+use crate::model::stats::Stats;
+use crate::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioOutput};
+use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
+use crate::rtc::channel::{ChannelConfig, Message};
+use crate::rtc::description::{Candidate, Description, IceServer};
+use crate::rtc::engine::{Engine, RtcError};
+use crate::rtc::peer::ConnectionState;
+use crate::rtc::rate;
+
+/// Events not read yet.
+const EVENTS: usize = 256;
+
+/// Longest time for everything to end.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// Camera, microphone, speaker.
+type States = (DeviceState, DeviceState, DeviceState);
+
+/// The session's own media.
+pub(super) struct Media {
+    pub video: VideoPublisher,
+    pub audio: AudioEngine,
+}
+
+pub(super) struct Inner {
+    events: mpsc::Sender<SessionEvent>,
+    /// `None` once closed.
+    media: Mutex<Option<Media>>,
+    player: Player,
+    /// Made at the start, ahead of any call; its failure is told by the first peer that needs it.
+    engine: Result<Engine, RtcError>,
+    peers: Mutex<HashMap<String, Arc<Link>>>,
+    /// One peer is added or closed at a time.
+    changing: tokio::sync::Mutex<()>,
+    ids: AtomicU64,
+    ice_servers: Mutex<Vec<IceServer>>,
+    request: Mutex<VideoRequest>,
+    preview: AtomicBool,
+    states: watch::Sender<States>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    /// Does something with the media, unless the session is closed.
+    pub fn media<T>(&self, work: impl FnOnce(&Media) -> T) -> Option<T> {
+        lock(&self.media).as_ref().map(work)
+    }
+
+    /// Tells an event; waits while the reader is behind.
+    pub async fn tell(&self, event: SessionEvent) {
+        // overflow: await; nobody left to read is no error
+        let _ = self.events.send(event).await;
+    }
+
+    pub fn top_rate(&self) -> u64 {
+        let request = *lock(&self.request);
+        rate::top(request.width, request.height)
+    }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        lock(&self.peers).values().cloned().collect()
+    }
+
+    fn link(&self, peer: &str) -> Result<Arc<Link>, SessionError> {
+        lock(&self.peers).get(peer).cloned().ok_or_else(|| SessionError::UnknownPeer(peer.to_owned()))
+    }
+
+    /// Opens the devices that somebody needs and closes the others.
+    pub fn update_wanted(&self) {
+        let links = self.links();
+        let preview = self.preview.load(Ordering::Relaxed);
+        self.media(|media| {
+            media.video.set_preview(preview || links.iter().any(|link| link.awaits_video()));
+            media.audio.set_wanted(preview || !links.is_empty());
+        });
+    }
+
+    /// The other side has closed the connection; told once.
+    pub async fn ended(&self, link: &Link) {
+        link.stop_sending(self);
+        link.peer.close_channels();
+        self.update_wanted();
+        if !link.ended.swap(true, Ordering::Relaxed) {
+            let peer = link.name.clone();
+            self.tell(SessionEvent::ConnectionState { peer, state: ConnectionState::Closed }).await;
+        }
+    }
+
+    /// One encoder serves all: the weakest path decides. Sound is protected for the worst.
+    pub fn update_rates(&self, now: Instant) {
+        let links = self.links();
+        let bitrate = links.iter().filter_map(|link| link.bitrate(now)).min().unwrap_or_else(|| self.top_rate());
+        let loss = links.iter().map(|link| link.loss()).fold(0.0, f64::max);
+        self.media(|media| {
+            media.video.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
+            media.audio.set_loss_percent((loss * 100.0).round().clamp(0.0, 100.0) as u8);
+        });
+    }
+}
+
+/// Devices, local media and peers. Clones speak of the same session; see the [module](super).
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+impl Session {
+    /// Starts one, with no device open yet. To be called inside a tokio runtime.
+    ///
+    /// Events must be read: peers wait once the queue is full.
+    pub fn start(config: SessionConfig) -> (Self, mpsc::Receiver<SessionEvent>) {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let states = watch::Sender::new(States::default());
+        let (of_camera, of_sound) = (states.clone(), states.clone());
+        let video = VideoPublisher::start(PublishConfig {
+            input: config.camera,
+            request: config.video,
+            bitrate_bps: u32::try_from(rate::top(config.video.width, config.video.height)).unwrap_or(u32::MAX),
+            ..PublishConfig::default()
+        });
+        video.on_state(Some(Arc::new(move |state| of_camera.send_modify(|states| states.0 = state))));
+        let audio = AudioEngine::start(AudioConfig {
+            microphone: config.microphone,
+            speaker: config.speaker,
+            ring: config.ring,
+            on_state: Some(Arc::new(move |new| {
+                of_sound.send_modify(|states| (states.1, states.2) = (new.microphone, new.speaker));
+            })),
+            ..AudioConfig::default()
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tell_states(states.subscribe(), events.clone()));
+        let inner = Inner {
+            events,
+            player: video.preview(),
+            media: Mutex::new(Some(Media { video, audio })),
+            engine: Engine::new(),
+            peers: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            ids: AtomicU64::new(1),
+            ice_servers: Mutex::new(config.ice_servers),
+            request: Mutex::new(config.video),
+            preview: AtomicBool::new(false),
+            states,
+            tasks: Mutex::new(tasks),
+        };
+        (Self { inner: Arc::new(inner) }, receiver)
+    }
+
+    /// The devices that are there now; also told as [`SessionEvent::DevicesListed`]. Takes up to some hundred
+    /// milliseconds, on a thread of its own.
+    pub async fn devices(&self) -> Devices {
+        let devices = tokio::task::spawn_blocking(crate::device::list).await.unwrap_or_default();
+        self.inner.tell(SessionEvent::DevicesListed(devices.clone())).await;
+        devices
+    }
+
+    /// Takes pictures from elsewhere from now on, also in a call.
+    pub fn set_camera(&self, input: VideoInput) {
+        self.inner.media(|media| media.video.set_source(input));
+    }
+
+    /// Takes sound from elsewhere from now on, also in a call.
+    pub fn set_microphone(&self, input: impl Into<AudioInput>) {
+        self.inner.media(|media| media.audio.set_microphone(input));
+    }
+
+    /// Plays elsewhere from now on, also in a call.
+    pub fn set_speaker(&self, output: impl Into<AudioOutput>) {
+        self.inner.media(|media| media.audio.set_speaker(output));
+    }
+
+    /// Rings elsewhere from now on.
+    pub fn set_ring(&self, output: impl Into<AudioOutput>) {
+        self.inner.media(|media| media.audio.set_ring(output));
+    }
+
+    /// Asks the camera for another size or rate.
+    pub fn set_video(&self, request: VideoRequest) {
+        *lock(&self.inner.request) = request;
+        let top = self.inner.top_rate();
+        for link in self.inner.links() {
+            link.set_top_rate(top);
+        }
+        self.inner.media(|media| media.video.set_request(request));
+        self.inner.update_rates(Instant::now());
+    }
+
+    /// Camera on or off; off closes the device within half a second, and the peers see black.
+    pub fn set_camera_enabled(&self, enabled: bool) {
+        self.inner.media(|media| media.video.set_enabled(enabled));
+    }
+
+    /// Microphone muted or not; muted sends silence, the stream goes on.
+    pub fn set_muted(&self, muted: bool) {
+        self.inner.media(|media| media.audio.set_muted(muted));
+    }
+
+    /// Opens the devices for a look, without a peer; or no more.
+    pub fn set_preview(&self, preview: bool) {
+        self.inner.preview.store(preview, Ordering::Relaxed);
+        self.inner.update_wanted();
+    }
+
+    /// Shows our own pictures while the camera is open; always the same player.
+    pub fn preview(&self) -> Player {
+        self.inner.player.clone()
+    }
+
+    /// Plays one of the program's sounds; opens the device for it if need be.
+    pub fn play(&self, sound: Sound) {
+        self.inner.media(|media| media.audio.play(sound));
+    }
+
+    /// Stops a sound: the only way to end one that repeats.
+    pub fn stop_sound(&self, sound: Sound) {
+        self.inner.media(|media| media.audio.stop_sound(sound));
+    }
+
+    /// Level of what the microphone sends.
+    pub fn level(&self) -> Level {
+        self.inner.media(|media| media.audio.levels().sent).unwrap_or_default()
+    }
+
+    /// State of camera, microphone and speaker; changes are told as [`SessionEvent::MediaState`].
+    pub fn media_state(&self) -> (DeviceState, DeviceState, DeviceState) {
+        self.inner.states.borrow().clone()
+    }
+
+    /// The servers for peers added from now on without servers of their own.
+    pub fn set_ice_servers(&self, servers: Vec<IceServer>) {
+        *lock(&self.inner.ice_servers) = servers;
+    }
+
+    /// Names of the peers there are.
+    pub fn peers(&self) -> Vec<String> {
+        lock(&self.inner.peers).keys().cloned().collect()
+    }
+
+    /// Adds a peer under a name of yours. From here on the camera (if it gets our picture), microphone and speaker are
+    /// open, so that the first picture is ready when the path is.
+    ///
+    /// # Errors
+    /// [`SessionError::PeerExists`], [`SessionError::Closed`], [`SessionError::Rtc`].
+    pub async fn add_peer(&self, peer: &str, config: PeerConfig) -> Result<(), SessionError> {
+        let _one = self.inner.changing.lock().await;
+        if lock(&self.inner.peers).contains_key(peer) {
+            return Err(SessionError::PeerExists(peer.to_owned()));
+        }
+        let engine = match &self.inner.engine {
+            Ok(engine) => engine,
+            Err(e) => return Err(SessionError::Rtc(RtcError::Certificate(e.to_string()))),
+        };
+        let servers = config.ice_servers.clone().unwrap_or_else(|| lock(&self.inner.ice_servers).clone());
+        let id = self.inner.ids.fetch_add(1, Ordering::Relaxed);
+        let link = Link::start(&self.inner, engine, id, peer, config, servers).await?;
+        lock(&self.inner.peers).insert(peer.to_owned(), link);
+        self.inner.update_wanted();
+        Ok(())
+    }
+
+    /// Makes an offer for the peer. It carries sound, picture and data channels, and the candidates known by then.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`].
+    pub async fn create_offer(&self, peer: &str) -> Result<Description, SessionError> {
+        Ok(self.inner.link(peer)?.peer.create_offer().await?)
+    }
+
+    /// Takes the peer's offer and gives the answer for it.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`]; the peer is as it was before.
+    pub async fn accept_offer(&self, peer: &str, offer: Description) -> Result<Description, SessionError> {
+        Ok(self.inner.link(peer)?.peer.accept_offer(&offer).await?)
+    }
+
+    /// Takes the peer's answer to our offer.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`]; the peer is as it was before.
+    pub async fn accept_answer(&self, peer: &str, answer: Description) -> Result<(), SessionError> {
+        Ok(self.inner.link(peer)?.peer.accept_answer(&answer).await?)
+    }
+
+    /// Takes one of the peer's candidates; those before its description wait for it.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`].
+    pub async fn accept_candidate(&self, peer: &str, candidate: Candidate) -> Result<(), SessionError> {
+        Ok(self.inner.link(peer)?.peer.accept_candidate(candidate).await?)
+    }
+
+    /// Shows the peer's pictures; the same player for as long as the peer is there.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn player(&self, peer: &str) -> Result<Player, SessionError> {
+        Ok(self.inner.link(peer)?.player.clone())
+    }
+
+    /// The peer says that its camera is off: shows nothing until the next picture, and counts no freeze.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn pause_video(&self, peer: &str) -> Result<(), SessionError> {
+        self.inner.link(peer)?.pause_video();
+        Ok(())
+    }
+
+    /// Adds a data channel; one added after the connection stands negotiates nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Channel`].
+    pub async fn add_channel(&self, peer: &str, config: ChannelConfig) -> Result<(), SessionError> {
+        Ok(self.inner.link(peer)?.peer.add_channel(config).await?)
+    }
+
+    /// Sends a message on a named channel. Before the channel is open it is queued, up to a bound; on a slow path it
+    /// waits.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`], [`SessionError::Channel`].
+    pub async fn send(&self, peer: &str, channel: &str, message: Message) -> Result<(), SessionError> {
+        Ok(self.inner.link(peer)?.peer.send(channel, message).await?)
+    }
+
+    /// How loud the peer is played, percent, 0…200.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn set_volume(&self, peer: &str, percent: u8) -> Result<(), SessionError> {
+        let id = self.inner.link(peer)?.id;
+        self.inner.media(|media| media.audio.set_volume(id, percent));
+        Ok(())
+    }
+
+    /// Level of the peer's sound, and whether it has been speaking for 300 ms.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn peer_level(&self, peer: &str) -> Result<(Level, bool), SessionError> {
+        let id = self.inner.link(peer)?.id;
+        let input = self.inner.media(|media| media.audio.input_stats(id)).flatten().unwrap_or_default();
+        Ok((input.level, input.speaking))
+    }
+
+    /// Figures of a peer; rates are over the time since the last call for the same peer, and 0 at the first.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub async fn stats(&self, peer: &str) -> Result<Stats, SessionError> {
+        Ok(self.inner.link(peer)?.stats(&self.inner).await)
+    }
+
+    /// When a picture was captured *here* that this peer decoded *there*, in another session of the same process.
+    ///
+    /// `media_time` is [`VideoFrame::media_time`](crate::model::frame::VideoFrame::media_time) of a frame in *their*
+    /// player of us; with its `at` (when it was decoded) that gives the one-way latency without a timecode. `None` for
+    /// pictures older than ten seconds.
+    pub fn captured_at(&self, peer: &str, media_time: Duration) -> Option<Instant> {
+        self.inner.link(peer).ok()?.peer.captured_at(media_time)
+    }
+
+    /// Closes one peer; the other side knows within a second. Unknown names are fine.
+    pub async fn close_peer(&self, peer: &str) {
+        let _one = self.inner.changing.lock().await;
+        let link = lock(&self.inner.peers).remove(peer);
+        if let Some(link) = link {
+            link.close(&self.inner).await;
+            self.inner.update_wanted();
+        }
+    }
+
+    /// Closes every peer and device and joins every thread and task, within three seconds. What is called afterwards
+    /// does nothing, or says [`SessionError::Closed`].
+    pub async fn close(&self) {
+        let inner = Arc::clone(&self.inner);
+        let work = async move {
+            let _one = inner.changing.lock().await;
+            let links: Vec<_> = lock(&inner.peers).drain().map(|(_, link)| link).collect();
+            let mut closing = JoinSet::new();
+            for link in links {
+                let inner = Arc::clone(&inner);
+                closing.spawn(async move { link.close(&inner).await });
+            }
+            while closing.join_next().await.is_some() {}
+            let media = lock(&inner.media).take();
+            if let Some(Media { mut video, audio }) = media {
+                let video = tokio::task::spawn_blocking(move || video.stop());
+                let audio = tokio::task::spawn_blocking(move || audio.stop());
+                let _ = tokio::join!(video, audio);
+            }
+            let mut tasks = std::mem::take(&mut *lock(&inner.tasks));
+            tasks.shutdown().await;
+        };
+        if tokio::time::timeout(CLOSE, work).await.is_err() {
+            tracing::warn!("the session did not close within {CLOSE:?}");
+        }
+    }
+}
+
+async fn tell_states(mut states: watch::Receiver<States>, events: mpsc::Sender<SessionEvent>) {
+    while states.changed().await.is_ok() {
+        let (camera, microphone, speaker) = states.borrow_and_update().clone();
+        // overflow: await; what changes meanwhile is told as one
+        if events.send(SessionEvent::MediaState { camera, microphone, speaker }).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! The protocol between a program and the signaling server, version 1. This page is its specification.
+//!
+//! # Transport
+//! WebSocket (RFC 6455), any path, no subprotocol. **One JSON object (RFC 8259) in each text message**, UTF-8, at most
+//! 65 536 bytes. Binary messages are refused. The server speaks plain `ws://` on its port; `wss://` is made by a
+//! reverse proxy in front of it. Every object has a member `type`. Unknown members are ignored by everybody; unknown
+//! types are answered `unknown_type` by the server and ignored by clients. A member named twice is malformed.
+//!
+//! # Encodings
+//! | what | written as |
+//! |---|---|
+//! | key (32 bytes), nonce (32 bytes), signature (64 bytes) | base64url **without padding** (RFC 4648 section 5): 43, 43, 86 characters |
+//! | ID | 24 Crockford base-32 digits in six groups with hyphens, upper case: `K7WM-3Q9T-XH4N-2VDA-6PZR-E8CY` (29 characters) |
+//! | call ID (16 random bytes, chosen by the caller) | 32 lower-case hexadecimal digits |
+//! | time | whole seconds since 1970-01-01T00:00:00Z |
+//! | number in signed text | decimal ASCII, no sign, no leading zero |
+//!
+//! An **ID** is made of an ed25519 public key `K` (32 bytes): take the first 12.5 bytes (100 bits) of `SHA-256(K)`.
+//! Let `P` be those as 13 bytes with the low 4 bits zero, and `S` the first 20 bits of
+//! `SHA-256("visavis id checksum" ‖ P)`. The 120 bits (100 of hash, then 20 of checksum) are written in Crockford's
+//! alphabet `0123456789ABCDEFGHJKMNPQRSTVWXYZ`, five bits a digit, most significant first.
+//!
+//! Signatures are plain ed25519 (RFC 8032, no context, no pre-hash) over UTF-8 text of lines joined by a single LF
+//! (0x0A), with **no** LF at the end. No signed field can hold an LF.
+//!
+//! # Registration
+//! The server speaks first:
+//! ```json
+//! {"type":"hello","v":1,"server":"example.org","nonce":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","time":1790000000,"idle_s":60,"max_bytes":65536}
+//! ```
+//! `v` is the server's version of the protocol, `server` its name (1 to 100 characters, none of them a control
+//! character), `nonce` is fresh for each connection, `time` the server's clock, `idle_s` the silence it bears,
+//! `max_bytes` the largest message it takes. A client that does not know `v` closes the connection and says so.
+//! The client answers within 5 seconds of connecting:
+//! ```json
+//! {"type":"login","v":1,"id":"…","key":"…","sig":"…"}
+//! ```
+//! where `key` hashes to `id` and `sig` is made with it over these five lines, all but `id` taken from the `hello`:
+//! ```text
+//! visavis login 1
+//! example.org
+//! AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
+//! 1790000000
+//! K7WM-3Q9T-XH4N-2VDA-6PZR-E8CY
+//! ```
+//! and the server says `{"type":"welcome","id":"…"}`. From then on envelopes are relayed. Nothing else may be sent
+//! before the login (`login_first`); a second login on one connection is refused (`malformed`).
+//!
+//! One ID is connected once: **the newest valid login wins.** The older connection is sent the error `evicted` and is
+//! closed; it must not reconnect by itself (two programs would evict each other for ever).
+//!
+//! # Envelopes
+//! The same object goes from the sender to the server and, unchanged byte for byte, from the server to the addressee:
+//! ```json
+//! {"type":"envelope","v":1,"from":"…","to":"…","call":"00112233445566778899aabbccddeeff","seq":1,"expires":1790000060,"kind":"ring","body":"{\"video\":true,\"name\":\"Noor\",\"sdp\":\"v=0\\r\\n…\"}","key":"…","sig":"…"}
+//! ```
+//! | member | meaning |
+//! |---|---|
+//! | `v` | 1 |
+//! | `from`, `to` | IDs of sender and addressee; `from` must be the ID logged in (`not_you`) |
+//! | `call` | the call this is about |
+//! | `seq` | counts what `from` says to `to` about `call`: 1, 2, 3, …, below 2⁵³ |
+//! | `expires` | sender's clock + 60 |
+//! | `kind` | what it is, 1 to 32 characters of `a`–`z` and `_` |
+//! | `body` | **a string** holding a JSON object, so that its bytes are hashed as they are; `"{}"` where there is nothing to say |
+//! | `key` | public key of the sender; hashes to `from` |
+//! | `sig` | made with it over the eight lines below |
+//!
+//! ```text
+//! visavis envelope 1
+//! <from>
+//! <to>
+//! <call>
+//! <seq>
+//! <expires>
+//! <kind>
+//! <SHA-256 of the UTF-8 bytes of body, 64 lower-case hexadecimal digits>
+//! ```
+//! The addressee checks, before it looks into `body`: `v` is 1; `to` is its own ID; `key` hashes to `from`; `from` is
+//! not itself; its clock − 120 ≤ `expires` ≤ its clock + 180; the signature; and that `seq` is **greater than every
+//! one taken before** from this `from` for this `call`. What fails is dropped, counted and not answered. The last
+//! check needs a memory only as long as an envelope can still be valid (here: 4096 calls; see
+//! [`Guard`](super::envelope::Guard) for what happens beyond).
+//!
+//! The server checks only that `from` is the one who logged in, and that `to` and `call` are well-formed; it does not
+//! look at the rest. It keeps nothing: if `to` is not connected, the sender is told at once
+//! ```json
+//! {"type":"unreachable","to":"…","call":"…","seq":1}
+//! ```
+//! and if it is, nothing is said: an answer comes from the other person's program or not at all. Envelopes between two
+//! people are delivered in the order they were sent, while both connections last.
+//!
+//! When a connection ends for whatever reason (also by eviction), everybody connected who exchanged envelopes with it
+//! within the last 60 seconds (the 16 latest people) is told `{"type":"gone","id":"…"}`. Somebody whose call rings
+//! there need not wait for a time-out. It says nothing about a call whose media flow directly.
+//!
+//! # Kinds and bodies
+//! | kind | from | body | meaning |
+//! |---|---|---|---|
+//! | `ring` | caller | `video` bool, `name` string, `sdp` string | a call, with its WebRTC offer; `name` is what the caller calls themselves and proves nothing |
+//! | `ringing` | callee | – | their program rings |
+//! | `accept` | callee | `video` bool, `name` string, `sdp` string | taken, with the WebRTC answer |
+//! | `candidate` | both | W3C `RTCIceCandidateInit`: `candidate`, `sdpMid`, `sdpMLineIndex`, `usernameFragment` | trickled; after `ring` or `accept` respectively; an empty `candidate` ends them |
+//! | `offer`, `answer` | both | `sdp` string | later negotiation and ICE restart within an accepted call |
+//! | `decline` | callee | `reason`: `declined` (default), `no_answer` | not taken |
+//! | `cancel` | caller | `reason`: `cancelled` (default), `no_answer`, `unreachable`, `replaced` | taken back |
+//! | `busy` | callee | – | in another call |
+//! | `bye` | both | `reason`: `hangup` (default), `failed` | over |
+//!
+//! `sdp` has at most 32 768 bytes, a `candidate` 2 048, a `name` 60 characters. Unknown reasons are read as the default,
+//! unknown kinds are ignored. A usual call:
+//! ```text
+//! caller → ring                     callee → ringing
+//! caller → candidate …              callee → accept, candidate …
+//!        media and data flow directly; signaling may go away
+//! either → bye                      (or the same word over the data channel)
+//! ```
+//! *Time.* The caller waits 10 s for `ringing`, then sends `cancel` with `unreachable`; it rings 45 s from `ring`, then
+//! `cancel` with `no_answer`. The callee gives up by itself 2 s after that, with `decline`, `no_answer`.
+//! *Crossing.* `cancel` beats an `accept` it crosses: the callee ends the call it has just taken.
+//! *Glare.* If two people ring each other, the `ring` of the **lower ID** (compared as written, by ASCII order of the
+//! 24 digits) holds. Its sender ignores the other's `ring`. The other sends `cancel` with `replaced` for its own call,
+//! and answers the first with `accept` at once, since its person already wants to talk.
+//! *Again.* A `ring` with a new call ID from somebody one is in a call with means their program has started anew: the
+//! old call is over, the new one rings.
+//!
+//! # Keepalive
+//! A client sends `{"type":"ping","t":<any whole number below 2⁵³>}` at least every `idle_s` / 2 seconds and is answered
+//! `{"type":"pong","t":<the same>}`; no answer for 10 seconds means the connection is dead. The server closes a
+//! connection that was silent for `idle_s`. WebSocket pings are answered as well and count as a sign of life.
+//!
+//! # Limits
+//! 20 messages a second, 60 at once after a pause (every WebSocket frame counts, also pings); 20 connections from one
+//! address; 5 s to log in; 60 s of silence; 64 messages waiting for a client that does not read. An operator can
+//! change them. Who goes beyond is sent an error and closed.
+//!
+//! # Errors
+//! ```json
+//! {"type":"error","code":"too_fast","text":"more than 20 messages a second"}
+//! ```
+//! `text` is for people. All codes but `unknown_type` are followed by the end of the connection, with the WebSocket
+//! close code of the table.
+//!
+//! | code | close | meaning | come back? |
+//! |---|---|---|---|
+//! | `malformed` | 1008 | not a JSON object as described here, or a binary message | after a pause |
+//! | `too_big` | 1009 | larger than `max_bytes`; sent as a close code only | after a pause |
+//! | `too_fast` | 1008 | above the rate | after a pause |
+//! | `bad_version` | 1008 | `v` of the login is not known | no: update |
+//! | `bad_login` | 1008 | key and ID do not match, or the signature is wrong | no |
+//! | `login_first` | 1008 | something else before the login | no |
+//! | `login_timeout` | 1008 | no login within 5 s | after a pause |
+//! | `not_you` | 1008 | `from` is not the ID logged in | no |
+//! | `evicted` | 1008 | the same ID has logged in on another connection | no: only when the person asks for it |
+//! | `idle` | 1008 | silent for too long | after a pause |
+//! | `too_many_connections` | 1013 | from this address | after a pause |
+//! | `full` | 1013 | the server has as many connections as it can bear | after a pause |
+//! | `shutting_down` | 1001 | the server ends | after a pause |
+//! | `unknown_type` | – | `type` is not known to this server; nothing was done | – |
+//!
+//! *After a pause*: 0.3 s, doubling, at most 7 s, of which a random share is waited (full jitter), for as long as the
+//! person wants to be online; the pauses start anew after 10 s of connection.
+//!
+//! # Versions
+//! `v` counts breaking changes. A server that knows several answers in the client's. New members, kinds, types,
+//! reasons and error codes are not breaking, so whoever reads them ignores what they do not know.
+//!
+//! # Example to check an implementation against
+//! Secret keys: sender 32 bytes of `0x01`, addressee 32 bytes of `0x02`; `call` `000102030405060708090a0b0c0d0e0f`, `seq`
+//! 1, `expires` 1790000060, `kind` `busy`, `body` `{}`; for the login the `hello` above. See the test
+//! `the_example_of_the_specification` for the program that made it.
+//! ```text
+//! sender's ID      6HTG-Z65X-B7YF-S53D-MHDA-D8G7
+//! addressee's ID   D8W0-7NFG-B682-M73D-NYY9-9T4H
+//! login's sig      YiKwNr_p2opF9zZ33Af26KJot4Qe2yvEsvTl5Gulb_HUG5xOQ4wp2ETgHbIJWfOLlSmqPYXhsbWrLV9PKfoLAw
+//! envelope's sig   J2Drjhk7UYp8EM6lehdGU88BqL9Tu8--nI-fAWPlOU3TJG1ncwi2dUvOkOlWUEQoJpTlMFzdt2StMzs8NE0rBw
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Envelope;
+use super::key::{PublicKey, Signature};
+use crate::model::id::{CallId, PeerId};
+
+/// What a server says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Version of the protocol.
+    pub v: u32,
+    /// Name of the server.
+    pub server: String,
+    /// 32 random bytes of this connection, base64url.
+    pub nonce: String,
+    /// The server's clock, seconds since 1970.
+    pub time: u64,
+    /// The silence it bears, seconds.
+    #[serde(default = "idle_default")]
+    pub idle_s: u64,
+    /// The largest message it takes, bytes.
+    #[serde(default = "bytes_default")]
+    pub max_bytes: usize,
+}
+
+fn idle_default() -> u64 {
+    super::limits::IDLE.as_secs()
+}
+
+fn bytes_default() -> usize {
+    super::limits::MAX_MESSAGE
+}
+
+impl Hello {
+    /// The bytes a login signs.
+    pub fn signed_bytes(&self, id: PeerId) -> Vec<u8> {
+        format!("visavis login 1\n{}\n{}\n{}\n{id}", self.server, self.nonce, self.time).into_bytes()
+    }
+
+    /// Whether its name and nonce can be signed unambiguously.
+    pub fn is_sound(&self) -> bool {
+        let name = 1..=100;
+        name.contains(&self.server.chars().count())
+            && !self.server.chars().any(char::is_control)
+            && super::key::from_base64url::<32>(&self.nonce).is_some()
+    }
+}
+
+/// Who a client is, and the proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Version of the protocol.
+    pub v: u32,
+    /// Who.
+    pub id: PeerId,
+    /// The key that hashes to it.
+    pub key: PublicKey,
+    /// Over [`Hello::signed_bytes`].
+    pub sig: Signature,
+}
+
+/// From a client to the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// The answer to `hello`.
+    Login(Login),
+    /// To be relayed.
+    Envelope(Envelope),
+    /// A sign of life is wanted.
+    Ping {
+        /// Comes back.
+        t: u64,
+    },
+}
+
+/// From the server to a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// First of all.
+    Hello(Hello),
+    /// The login was good.
+    Welcome {
+        /// Who one is.
+        id: PeerId,
+    },
+    /// From another client; not to be trusted before it was opened.
+    Envelope(Envelope),
+    /// The addressee is not connected.
+    Unreachable {
+        /// Whom it was for.
+        to: PeerId,
+        /// About which call.
+        call: CallId,
+        /// Which envelope.
+        #[serde(default)]
+        seq: u64,
+    },
+    /// Somebody one talked to through this server is not connected any more.
+    Gone {
+        /// Who.
+        id: PeerId,
+    },
+    /// The answer to `ping`.
+    Pong {
+        /// What the ping said.
+        t: u64,
+    },
+    /// Something is wrong.
+    Error {
+        /// What.
+        code: ErrorCode,
+        /// The same in words.
+        #[serde(default)]
+        text: String,
+    },
+    /// A later version's message.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The codes of the table above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the table above says it
+pub enum ErrorCode {
+    Malformed,
+    TooBig,
+    TooFast,
+    BadVersion,
+    BadLogin,
+    LoginFirst,
+    LoginTimeout,
+    NotYou,
+    Evicted,
+    Idle,
+    TooManyConnections,
+    Full,
+    ShuttingDown,
+    UnknownType,
+    /// A later version's code.
+    #[serde(other)]
+    Other,
+}
+
+impl ErrorCode {
+    /// The WebSocket close code (RFC 6455 section 7.4) that goes with it; `None` where the connection goes on.
+    pub fn close_code(self) -> Option<u16> {
+        match self {
+            Self::UnknownType | Self::Other => None,
+            Self::TooBig => Some(1009),
+            Self::ShuttingDown => Some(1001),
+            Self::TooManyConnections | Self::Full => Some(1013),
+            _ => Some(1008),
+        }
+    }
+
+    /// Whether the same attempt can go well later.
+    pub fn retry(self) -> bool {
+        !matches!(self, Self::BadVersion | Self::BadLogin | Self::LoginFirst | Self::NotYou | Self::Evicted)
+    }
+}
+
+/// As JSON text.
+pub fn to_text<T: Serialize>(message: &T) -> String {
+    // These types hold strings and numbers only, which always serialize.
+    serde_json::to_string(message).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::body::Body;
+    use crate::signal::key::KeyPair;
+    use proptest::prelude::*;
+
+    fn hello() -> Hello {
+        let nonce: Vec<u8> = (0..32).collect();
+        Hello {
+            v: 1,
+            server: "example.org".into(),
+            nonce: crate::signal::key::to_base64url(&nonce),
+            time: 1_790_000_000,
+            idle_s: 60,
+            max_bytes: 65536,
+        }
+    }
+
+    #[test]
+    fn messages_look_as_specified() {
+        let text = r#"{"type":"hello","v":1,"server":"example.org","nonce":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","time":1790000000,"idle_s":60,"max_bytes":65536}"#;
+        assert_eq!(to_text(&ServerMessage::Hello(hello())), text);
+        assert_eq!(to_text(&ClientMessage::Ping { t: 5 }), r#"{"type":"ping","t":5}"#);
+        let error = ServerMessage::Error { code: ErrorCode::TooFast, text: "slow down".into() };
+        assert_eq!(to_text(&error), r#"{"type":"error","code":"too_fast","text":"slow down"}"#);
+    }
+
+    #[test]
+    fn the_example_of_the_specification() {
+        let (a, b) = (KeyPair::from_seed([1; 32]), KeyPair::from_seed([2; 32]));
+        let call = CallId(std::array::from_fn(|n| n as u8));
+        let envelope = Envelope::seal(&a, b.id(), call, 1, 1_790_000_060, &Body::Busy);
+        let mine = format!(
+            "sender's ID      {}\naddressee's ID   {}\nlogin's sig      {}\nenvelope's sig   {}",
+            a.id(),
+            b.id(),
+            a.sign(&hello().signed_bytes(a.id())),
+            envelope.sig
+        );
+        let page: String =
+            include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
+        assert!(page.contains(&mine), "the page should say:\n{mine}");
+    }
+
+    #[test]
+    fn what_a_later_server_says_is_ignored() {
+        let news = serde_json::from_str::<ServerMessage>(r#"{"type":"weather","sun":true}"#);
+        assert_eq!(news.unwrap(), ServerMessage::Unknown);
+        let error = serde_json::from_str::<ServerMessage>(r#"{"type":"error","code":"eclipse"}"#);
+        assert_eq!(error.unwrap(), ServerMessage::Error { code: ErrorCode::Other, text: String::new() });
+    }
+
+    #[test]
+    fn a_name_that_could_forge_a_line_is_not_signed() {
+        assert!(hello().is_sound());
+        assert!(!Hello { server: "a\nb".into(), ..hello() }.is_sound());
+        assert!(!Hello { nonce: "x\ny".into(), ..hello() }.is_sound());
+        assert!(!Hello { server: String::new(), ..hello() }.is_sound());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,200}", at in 0usize..200, by in any::<char>()) {
+            let _ = serde_json::from_str::<ServerMessage>(&text);
+            let mut near: Vec<char> = to_text(&ServerMessage::Hello(hello())).chars().collect();
+            let at = at % near.len();
+            near[at] = by;
+            let _ = serde_json::from_str::<ServerMessage>(&near.into_iter().collect::<String>());
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Sound from one engine to another through a network that loses, delays and reorders, with files at both ends.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it measured, and fails by panicking")]
+
+mod common;
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use common::{guard, wait_for};
+use tokio::sync::mpsc;
+use visavis::device::audio::{AudioSource, Flow};
+use visavis::dsp::clips::Sound;
+use visavis::dsp::level::rms;
+use visavis::dsp::tone::tone_level;
+use visavis::dsp::wav;
+use visavis::model::device::{DeviceError, DeviceState};
+use visavis::model::encoded::{AudioPacket, EncodedAudio};
+use visavis::model::sound::Tick;
+use visavis::model::source::{AudioSpec, SinkSpec};
+use visavis::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioInputSender, AudioStates};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(20);
+
+fn engine(microphone: AudioSpec, speaker: SinkSpec) -> AudioEngine {
+    AudioEngine::start(AudioConfig {
+        microphone: microphone.into(),
+        speaker: speaker.into(),
+        ring: SinkSpec::None.into(),
+        wanted: true,
+        ..AudioConfig::default()
+    })
+}
+
+fn heard(path: &Path) -> Vec<f32> {
+    wav::read_all(Cursor::new(std::fs::read(path).unwrap())).unwrap().1
+}
+
+/// Level of a tone, dBFS, very low for none.
+fn level(samples: &[f32], hertz: f64) -> f64 {
+    tone_level(samples, hertz).unwrap_or(-200.0)
+}
+
+/// A one-way network on a thread of its own: what comes out of one engine goes into another.
+struct Link {
+    stop: Arc<AtomicBool>,
+    lost: Arc<Mutex<u64>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Link {
+    fn new(from: &AudioEngine, to: AudioInputSender, loss_percent: u64, jitter_ms: u64, seed: u64) -> Self {
+        let (packets, mut arriving) = mpsc::channel::<EncodedAudio>(64);
+        from.add_output(seed, packets);
+        let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(0)));
+        let (stopped, losing) = (stop.clone(), lost.clone());
+        let thread = std::thread::spawn(move || {
+            let (mut dice, mut sequence, mut under_way) = (seed, 65_500u16, Vec::<(Instant, AudioPacket)>::new());
+            let mut roll = move |sides: u64| {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (dice >> 33) % sides.max(1)
+            };
+            while !stopped.load(Ordering::Relaxed) {
+                while let Ok(packet) = arriving.try_recv() {
+                    sequence = sequence.wrapping_add(1);
+                    if roll(100) < loss_percent {
+                        *losing.lock().unwrap() += 1;
+                        continue;
+                    }
+                    let now = Instant::now();
+                    let timestamp = (packet.sample as u32).wrapping_add(4_294_900_000);
+                    let packet = AudioPacket { sequence, timestamp, marker: false, data: packet.data, at: now };
+                    under_way.push((now + Duration::from_millis(20 + roll(jitter_ms)), packet));
+                }
+                under_way.sort_by_key(|(due, _)| *due);
+                while under_way.first().is_some_and(|(due, _)| *due <= Instant::now()) {
+                    let (_, packet) = under_way.remove(0);
+                    to.push(AudioPacket { at: Instant::now(), ..packet });
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { stop, lost, thread: Some(thread) }
+    }
+
+    fn lost(&self) -> u64 {
+        *self.lost.lock().unwrap()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+/// One direction for some packets; what was played, with the statistics and the packets the network lost.
+fn one_way(loss_percent: u64, jitter_ms: u64) -> (Vec<f32>, visavis::pipeline::audio::InputStats, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("heard.wav");
+    let from = engine(AudioSpec::Tone(440), SinkSpec::None);
+    let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
+    wait_for("the file", SOON, || matches!(to.states().speaker, DeviceState::Open { .. }).then_some(()));
+    let link = Link::new(&from, to.add_input(1), loss_percent, jitter_ms, 42);
+    wait_for("300 packets", SOON, || (from.counts().encoded >= 300).then_some(()));
+    let stats = to.input_stats(1).unwrap();
+    let lost = link.lost();
+    drop(link);
+    from.stop();
+    to.stop();
+    (heard(&path), stats, lost)
+}
+
+#[test]
+fn a_tone_crosses_a_good_network_and_a_bad_one() {
+    let _guard = guard(LIMIT);
+    for (loss, jitter) in [(0, 0), (5, 20), (20, 40)] {
+        let (samples, stats, lost) = one_way(loss, jitter);
+        let second = &samples[samples.len() - 72_000..samples.len() - 24_000];
+        let (tone, all) = (level(second, 440.0), rms(second));
+        println!("loss {loss} %, jitter {jitter} ms: tone {tone:.1} dBFS, {stats:?}");
+        // A missing phase here and there lowers what a single frequency holds; the sound as a whole stays.
+        assert!(tone > if loss > 10 { -32.0 } else { -26.0 }, "loss {loss}: {tone} dBFS");
+        assert!((20.0 * f64::from(all).log10() + 20.0).abs() < 3.0, "loss {loss}");
+        // What still is under way or waits when the figures are taken is at most a second's worth.
+        assert!(stats.lost <= lost && stats.lost + 12 + 50 * lost / 300 >= lost, "{lost} lost, {stats:?}");
+        assert!((stats.concealed_share - stats.concealed as f64 / stats.samples as f64).abs() < 1e-9);
+        if loss == 0 {
+            assert_eq!((stats.lost, stats.malformed, stats.overflowed), (0, 0, 0));
+        } else {
+            assert!(stats.recovered > 0 && stats.concealed_share < loss as f64 / 100.0, "{stats:?}");
+        }
+        assert!(stats.speaking);
+    }
+}
+
+#[test]
+fn muting_silences_the_other_side_and_the_stream_goes_on() {
+    let _guard = guard(LIMIT);
+    let from = engine(AudioSpec::Tone(440), SinkSpec::None);
+    let to = engine(AudioSpec::None, SinkSpec::None);
+    let _link = Link::new(&from, to.add_input(1), 0, 0, 7);
+    let level = || to.input_stats(1).and_then(|s| s.level_dbfs).unwrap_or(-200.0);
+    wait_for("the tone", SOON, || (level() > -23.0).then_some(()));
+    assert!((from.levels().sent_dbfs.unwrap() + 20.0).abs() < 1.0);
+    from.set_muted(true);
+    wait_for("silence", SOON, || (level() < -60.0).then_some(()));
+    assert_eq!(from.levels().sent_dbfs, None);
+    let packets = to.input_stats(1).unwrap().packets;
+    wait_for("more packets", SOON, || (to.input_stats(1).unwrap().packets > packets + 20).then_some(()));
+    from.set_muted(false);
+    wait_for("the tone again", SOON, || (level() > -23.0).then_some(()));
+    from.stop();
+    to.stop();
+}
+
+#[test]
+fn two_peers_are_mixed_each_at_its_own_volume() {
+    let _guard = guard(LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.wav");
+    let (low, high) = (engine(AudioSpec::Tone(440), SinkSpec::None), engine(AudioSpec::Tone(880), SinkSpec::None));
+    let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
+    let links = [Link::new(&low, to.add_input(1), 0, 0, 1), Link::new(&high, to.add_input(2), 0, 0, 2)];
+    to.set_volume(1, 200);
+    let samples = |id| to.input_stats(id).map_or(0, |s| s.samples);
+    wait_for("two seconds of both", SOON, || (samples(1).min(samples(2)) > 120_000).then_some(()));
+    to.set_volume(1, 0);
+    let then = samples(2);
+    wait_for("two seconds of one", SOON, || (samples(2) > then + 120_000).then_some(()));
+    assert_eq!(to.input_stats(1).unwrap().level_dbfs, None);
+    drop(links);
+    for engine in [low, high, to] {
+        engine.stop();
+    }
+    let samples = heard(&path);
+    let end = samples.len() - 4_800;
+    let (both, one) = (&samples[end - 196_800..end - 148_800], &samples[end - 72_000..end - 24_000]);
+    assert!((level(both, 440.0) + 14.0).abs() < 2.0, "{}", level(both, 440.0));
+    assert!((level(both, 880.0) + 20.0).abs() < 2.0, "{}", level(both, 880.0));
+    assert!(level(one, 440.0) < -60.0 && (level(one, 880.0) + 20.0).abs() < 2.0);
+}
+
+#[test]
+fn a_device_that_is_not_there_says_so_and_the_call_runs_on_in_silence() {
+    let _guard = guard(LIMIT);
+    let told = Arc::new(Mutex::new(Vec::<AudioStates>::new()));
+    let telling = told.clone();
+    let from = AudioEngine::start(AudioConfig {
+        microphone: AudioSpec::File("/nowhere/at-all.wav".into()).into(),
+        speaker: SinkSpec::None.into(),
+        wanted: true,
+        on_state: Some(Arc::new(move |states| telling.lock().unwrap().push(states))),
+        ..AudioConfig::default()
+    });
+    let (packets, mut arriving) = mpsc::channel(64);
+    from.add_output(1, packets);
+    let failed = |states: &AudioStates| matches!(&states.microphone, DeviceState::Failed(DeviceError::File(..)));
+    wait_for("the failure", SOON, || failed(&from.states()).then_some(()));
+    wait_for("packets all the same", SOON, || (arriving.try_recv().is_ok() && from.counts().encoded > 5).then_some(()));
+    from.set_microphone(AudioSpec::Tone(440));
+    wait_for("the tone", SOON, || from.levels().sent_dbfs.map(drop));
+    from.set_wanted(false);
+    wait_for("the end of it", SOON, || (from.states().microphone == DeviceState::Closed).then_some(()));
+    from.stop();
+    let told = told.lock().unwrap();
+    assert!(told.iter().any(failed));
+    assert!(matches!(&told[told.len() - 2].microphone, DeviceState::Open { name, .. } if name == "tone:440"));
+}
+
+struct Faulty;
+
+impl AudioSource for Faulty {
+    fn name(&self) -> String {
+        "faulty".to_owned()
+    }
+
+    fn read(&mut self, _: &mut Tick) -> Result<Flow, DeviceError> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_panic_on_the_audio_thread_stays_there() {
+    let _guard = guard(LIMIT);
+    let engine = engine(AudioSpec::None, SinkSpec::None);
+    engine.set_microphone(AudioInput::Custom(Arc::new(|| Ok(Box::new(Faulty)))));
+    let failed = || matches!(engine.states().microphone, DeviceState::Failed(DeviceError::Gone(..)));
+    wait_for("the failure", SOON, || failed().then_some(()));
+    engine.set_muted(true);
+    engine.stop();
+}
+
+#[test]
+fn a_full_output_costs_packets_and_nothing_else() {
+    let _guard = guard(LIMIT);
+    let engine = engine(AudioSpec::Tone(440), SinkSpec::None);
+    let (packets, mut arriving) = mpsc::channel(2);
+    engine.add_output(1, packets);
+    wait_for("an overflow", SOON, || (engine.counts().dropped > 3).then_some(()));
+    let first = arriving.try_recv().unwrap();
+    let second = arriving.try_recv().unwrap();
+    assert_eq!((second.sample - first.sample, first.samples), (960, 960));
+    engine.remove_output(1);
+    wait_for("the end of the output", SOON, || arriving.is_closed().then_some(()));
+    engine.stop();
+}
+
+#[test]
+fn the_programs_own_sounds_play_on_a_speaker_opened_for_them() {
+    let _guard = guard(LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    let (speaker, ring) = (folder.path().join("speaker.wav"), folder.path().join("ring.wav"));
+    let engine = AudioEngine::start(AudioConfig {
+        microphone: AudioSpec::None.into(),
+        speaker: SinkSpec::File(speaker.clone()).into(),
+        ring: SinkSpec::File(ring.clone()).into(),
+        ..AudioConfig::default()
+    });
+    engine.play(Sound::Joined);
+    let open = || matches!(engine.states().speaker, DeviceState::Open { .. });
+    wait_for("the speaker", SOON, || open().then_some(()));
+    wait_for("its end", SOON, || (!open()).then_some(()));
+    engine.play(Sound::Ring);
+    wait_for("the second ring", SOON, || std::fs::metadata(&ring).is_ok_and(|m| m.len() > 400_000).then_some(()));
+    engine.stop_sound(Sound::Ring);
+    engine.stop();
+    assert!(rms(&heard(&speaker)) > 0.01);
+    let rung = heard(&ring);
+    assert!(rms(&rung[..48_000]) > 0.01 && rms(&rung[144_000..]) > 0.01, "it rings again after 3 s");
+}

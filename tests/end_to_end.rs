@@ -1,0 +1,205 @@
+//! The real program, its real window, twice on one virtual display: somebody calls somebody, they see, hear and write
+//! to each other. Skipped, saying why, where the parts of a desktop are not installed.
+#![cfg(all(target_os = "linux", feature = "gui"))]
+
+mod common;
+#[path = "end_to_end/desktop.rs"]
+mod desktop;
+#[path = "end_to_end/screen.rs"]
+mod screen;
+#[path = "end_to_end/sound.rs"]
+mod sound;
+#[path = "end_to_end/window.rs"]
+mod window;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use desktop::{Desktop, MICROPHONE_NAME, Running};
+use screen::{Area, Picture};
+use visavis::model::id::PeerId;
+use window::{Accessibility, Role};
+
+const LIMIT: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Size of each window; they stand side by side.
+const WIDTH: i32 = 1200;
+const HEIGHT: i32 = 800;
+
+/// Colours of `pattern:bars` (75 %, SMPTE RP 219) on a screen, black and white left out: they are everywhere.
+const BARS: [[u8; 3]; 6] = [[191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191]];
+/// What the controls are called.
+const ID_FIELD: &str = "Whom to call: ID, name or invitation";
+const START_CALL: &str = "Call…";
+const MESSAGE_FIELD: &str = "Message";
+const ENDED: &str = "ended";
+const ADAS_VOICE: f32 = 880.0;
+const BEAS_VOICE: f32 = 440.0;
+
+/// One copy of the program, with its window.
+struct Copy<'a> {
+    desktop: &'a Desktop,
+    accessibility: &'a Accessibility,
+    running: Running,
+    window: String,
+    left: i32,
+}
+
+impl<'a> Copy<'a> {
+    /// Starts the program with a profile of its own, and puts its window at this place.
+    fn start(
+        desktop: &'a Desktop,
+        accessibility: &'a Accessibility,
+        name: &str,
+        settings: &str,
+        server: u16,
+        left: i32,
+    ) -> Self {
+        let profile = desktop.folder(name);
+        std::fs::write(profile.join("settings.toml"), format!("name = \"{name}\"\n{settings}")).expect("settings");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_visavis"));
+        program.arg("--profile").arg(&profile).arg("--embedded").arg(format!("127.0.0.1:{server}"));
+        let running = desktop.launch(program.stdout(Stdio::null()));
+        let process = running.id().to_string();
+        let window = common::wait_for(&format!("{name}'s window"), PATIENCE, || {
+            let found = desktop.run("xdotool", &["search", "--onlyvisible", "--pid", &process])?;
+            String::from_utf8(found).ok()?.lines().next().map(str::to_owned)
+        });
+        let (x, width, height) = (left.to_string(), WIDTH.to_string(), HEIGHT.to_string());
+        let arguments = ["windowmove", &window, &x, "0", "windowsize", &window, &width, &height];
+        desktop.run("xdotool", &arguments).expect("the window is moved");
+        Self { desktop, accessibility, running, window, left }
+    }
+
+    fn press(&self, name: &str) {
+        let control = self.accessibility.control(self.running.id(), Role::Active, name);
+        self.accessibility.press(&control);
+    }
+
+    /// Opens a drop-down and takes an entry.
+    fn choose(&self, list: &str, entry: &str) {
+        let control = self.accessibility.control(self.running.id(), Role::List, list);
+        self.accessibility.press(&control);
+        self.press(entry);
+    }
+
+    /// Types into the field of this name, and the keys that follow.
+    fn write(&self, field: &str, text: &str, keys: &[&str]) {
+        let control = self.accessibility.control(self.running.id(), Role::Field, field);
+        self.accessibility.focus(&control);
+        let mut arguments = vec!["windowfocus", "--sync", &self.window, "type", "--delay", "15", text];
+        self.desktop.run("xdotool", &arguments).expect("the text is typed");
+        common::wait_for(&format!("“{text}” in “{field}”"), PATIENCE, || {
+            (self.accessibility.text(&control) == text).then_some(())
+        });
+        if !keys.is_empty() {
+            arguments = vec!["key"];
+            arguments.extend(keys);
+            self.desktop.run("xdotool", &arguments).expect("the keys are pressed");
+        }
+    }
+
+    fn reads(&self, words: &str) {
+        self.accessibility.words(self.running.id(), words);
+    }
+
+    /// The ID that the window shows.
+    fn id(&self) -> PeerId {
+        common::wait_for("an ID in the window", PATIENCE, || {
+            let controls = self.accessibility.controls(self.running.id());
+            controls.iter().find_map(|control| control.name.rsplit(' ').next()?.parse().ok())
+        })
+    }
+
+    fn area(&self) -> Area {
+        Area { x: self.left, y: 0, width: WIDTH, height: HEIGHT }
+    }
+
+    /// Waits until what the window shows fits, and keeps the picture for people.
+    fn shows(&self, what: &str, fits: impl Fn(&Picture, Area) -> bool) {
+        let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/output/end_to_end.ppm");
+        common::wait_for(what, PATIENCE, || {
+            let picture = Picture::take(self.desktop);
+            picture.save(&kept);
+            fits(&picture, self.area()).then_some(())
+        });
+    }
+}
+
+#[test]
+fn two_windows_call_each_other() {
+    if let Some(reason) = Desktop::missing() {
+        println!("skipped: {reason}");
+        return;
+    }
+    common::with_limit(LIMIT, || {
+        let desktop = Desktop::start(2 * WIDTH as u32, HEIGHT as u32);
+        let accessibility = Accessibility::join(&desktop);
+        let server = common::free_port();
+        let video = "video_width = 640\nvideo_height = 360\nvideo_fps = 15\n";
+        let ada = format!("{video}camera = \"pattern:scene\"\nmicrophone = \"none\"\ngreen_room = true\n");
+        let bea = format!("{video}camera = \"pattern:bars\"\nmicrophone = \"tone:{BEAS_VOICE}\"\ngreen_room = false\n");
+        let bea = Copy::start(&desktop, &accessibility, "Bea", &bea, server, WIDTH);
+        let id = bea.id();
+        let ada = Copy::start(&desktop, &accessibility, "Ada", &ada, server, 0);
+        let _voice = sound::speak(&desktop, ADAS_VOICE);
+
+        // Ada types the ID, picks her microphone in the green room, and calls
+        ada.write(ID_FIELD, &id.to_string(), &[]);
+        ada.press("Video call");
+        ada.choose("Microphone", MICROPHONE_NAME);
+        ada.press(START_CALL);
+        bea.reads("Ada");
+        bea.press("Accept");
+
+        // they see each other
+        ada.shows("Bea's colour bars in Ada's window", |picture, area| {
+            BARS.iter().all(|colour| picture.share(area, *colour, 40) > 0.02)
+        });
+        bea.shows("Ada's grey scene in Bea's window", |picture, area| picture.greys(area) > 0.2);
+
+        // they hear each other: the speaker plays both voices
+        let heard = sound::listen(&desktop, Duration::from_secs(2));
+        for voice in [ADAS_VOICE, BEAS_VOICE] {
+            let level = sound::level(&heard, voice);
+            assert!(level > -40.0, "{voice} Hz is heard at {level} dBFS only");
+        }
+
+        // they write to each other
+        ada.press("Chat…");
+        ada.write(MESSAGE_FIELD, "Good morning from the left", &["Return"]);
+        bea.press("Chat…");
+        bea.reads("Good morning from the left");
+        bea.write(MESSAGE_FIELD, "and back from the right", &["Return"]);
+        ada.reads("and back from the right");
+
+        ada.press("Leave");
+        bea.reads(ENDED);
+    });
+}
+
+/// The desktop itself is tried first, so that a failure below is the program's.
+#[test]
+fn the_desktop_shows_and_sounds() {
+    if let Some(reason) = Desktop::missing() {
+        println!("skipped: {reason}");
+        return;
+    }
+    common::with_limit(Duration::from_secs(60), || {
+        let desktop = Desktop::start(640, 480);
+        let accessibility = Accessibility::join(&desktop);
+        assert!(accessibility.controls(std::process::id()).is_empty(), "this process has no window");
+        assert_eq!(Picture::take(&desktop).width, 640);
+
+        let voice = sound::speak(&desktop, 440.0);
+        let quiet = sound::listen(&desktop, Duration::from_millis(300));
+        assert!(sound::level(&quiet, 440.0) < -60.0, "the microphone is not the speaker");
+        let mut loud = desktop
+            .launch(Command::new("pactl").args(["load-module", "module-sine", "frequency=880"]).stdout(Stdio::null()));
+        common::wait_for("the tone to be loaded", Duration::from_secs(10), || loud.ended());
+        let heard = sound::listen(&desktop, Duration::from_millis(500));
+        assert!(sound::level(&heard, 880.0) > -20.0, "{} dBFS", sound::level(&heard, 880.0));
+        drop(voice);
+    });
+}

@@ -1,0 +1,390 @@
+//! Two and three whole applications and the real server in one process: calls by ID, on decoded pictures and sound.
+
+mod common;
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+use visavis::client::config::{AnswerPolicy, Overrides, ServerChoice};
+use visavis::client::{ClientConfig, Handle, Running, start};
+use visavis::codec::timecode;
+use visavis::model::chat::Delivery;
+use visavis::model::command::Command;
+use visavis::model::id::{Callee, PeerId};
+use visavis::model::notice::Notice;
+use visavis::model::outcome::{Direction, Outcome};
+use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
+use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
+use visavis::server::{Server, ServerConfig};
+use visavis::session::VideoRequest;
+
+/// More than any step takes on a busy machine.
+const STEP: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
+
+struct Person {
+    home: TempDir,
+    handle: Handle,
+    notices: broadcast::Receiver<Notice>,
+    running: Option<Running>,
+    id: PeerId,
+}
+
+impl Person {
+    fn new(server: &str, name: &str) -> Self {
+        Self::with(server, name, |_| {})
+    }
+
+    fn with(server: &str, name: &str, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = ClientConfig::new(home.path().join("profile"));
+        config.server = ServerChoice::Url(server.to_owned());
+        config.overrides = Overrides {
+            name: Some(name.to_owned()),
+            camera: Some(VideoSpec::Scene),
+            microphone: Some(AudioSpec::Tone(440)),
+            speaker: Some(SinkSpec::File(home.path().join("heard.wav"))),
+            video: Some(VideoRequest { width: 320, height: 180, fps: 30 }),
+        };
+        change(&mut config);
+        let (handle, mut running) = start(config).unwrap();
+        let id = handle.snapshot().id.unwrap();
+        Self { home, notices: running.first_notices(), handle, running: Some(running), id }
+    }
+
+    fn heard(&self) -> PathBuf {
+        self.home.path().join("heard.wav")
+    }
+
+    fn ask(&self, command: Command) {
+        self.handle.command(command).unwrap();
+    }
+
+    fn call(&self, other: &Self) {
+        self.ask(Command::Call { to: Callee::Peer(other.id), video: true });
+    }
+
+    /// Waits for a state.
+    async fn sees<T>(&self, what: &str, mut condition: impl FnMut(&Snapshot) -> Option<T>) -> T {
+        let mut snapshots = self.handle.snapshots();
+        let waiting = async {
+            loop {
+                let now = snapshots.borrow_and_update().clone();
+                if let Some(found) = condition(&now) {
+                    return found;
+                }
+                snapshots.changed().await.expect("the application lives");
+            }
+        };
+        match timeout(STEP, waiting).await {
+            Ok(found) => found,
+            Err(_) => panic!("waited in vain for {what}; it is {:?}", self.handle.snapshot()),
+        }
+    }
+
+    async fn online(&self) {
+        use visavis::model::snapshot::ServerState::Online;
+        self.sees("online", |s| matches!(s.server, Online { .. }).then_some(())).await;
+    }
+
+    async fn stage(&self, stage: Stage) {
+        self.sees(stage.word(), |s| s.call.as_ref().filter(|call| call.stage == stage).map(|_| ())).await;
+    }
+
+    async fn ended(&mut self) -> (Direction, Outcome) {
+        let waiting = async {
+            loop {
+                if let Notice::Ended { direction, outcome, .. } = self.notices.recv().await.expect("notices in time") {
+                    return (direction, outcome);
+                }
+            }
+        };
+        timeout(STEP, waiting).await.expect("an end")
+    }
+
+    async fn accept(&self, video: bool) {
+        let call = self.sees("an incoming call", |s| s.incoming.as_ref().map(|i| i.call)).await;
+        self.ask(Command::Accept { call, video });
+    }
+
+    /// Waits for so many pictures of the other side, and returns their timecodes and ages, ms.
+    async fn looks(&self, pictures: usize) -> Vec<(u32, u32)> {
+        let player = self
+            .sees("the other side's pictures", |s| {
+                let call = s.call.as_ref()?.call;
+                self.handle.player(PlayerKey::Remote(call))
+            })
+            .await;
+        let (mut seen, mut found) = (0, Vec::new());
+        let until = tokio::time::Instant::now() + STEP;
+        while found.len() < pictures {
+            assert!(tokio::time::Instant::now() < until, "only {} pictures came", found.len());
+            if let Some((sequence, frame)) = player.newer_than(seen) {
+                seen = sequence;
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+                let code = timecode::read(&frame).expect("the scene's timecode survives the codec");
+                assert_eq!((frame.width(), frame.height()), (320, 180));
+                found.push((code, timecode::age(code, now).expect("captured in the past")));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        found
+    }
+
+    fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn server() -> (Server, String) {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::bind(ServerConfig { listen, ..ServerConfig::default() }).await.unwrap();
+    let url = format!("ws://{}", server.local_addr());
+    (server, url)
+}
+
+async fn two(url: &str) -> (Person, Person) {
+    let (a, b) = (Person::new(url, "Amara"), Person::new(url, "Noor"));
+    a.online().await;
+    b.online().await;
+    (a, b)
+}
+
+async fn connected(a: &Person, b: &Person) {
+    a.call(b);
+    b.accept(true).await;
+    a.stage(Stage::Connected).await;
+    b.stage(Stage::Connected).await;
+}
+
+#[test]
+fn pictures_sound_and_chat_go_both_ways() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+        connected(&a, &b).await;
+        for (one, other) in [(&a, "Noor"), (&b, "Amara")] {
+            let name = one.sees("a name", |s| Some(s.call.as_ref()?.name.clone())).await;
+            assert_eq!(name, other);
+            let pictures = one.looks(20).await;
+            let in_order = pictures.windows(2).all(|two| two[1].0.wrapping_sub(two[0].0) & 0xff_ffff < 0x80_0000);
+            assert!(in_order, "{pictures:?}");
+            assert!(pictures.iter().all(|(_, age)| *age < 5000), "{pictures:?}");
+        }
+
+        for (from, to, text) in [(&a, &b, "hello 👋 https://example.org"), (&b, &a, "hi\nthere")] {
+            from.ask(Command::Chat(text.into()));
+            to.sees("the text", |s| s.call.as_ref()?.chat.iter().find(|l| !l.mine && l.text == text).map(|_| ())).await;
+            from.sees("both ticks", |s| {
+                let chat = &s.call.as_ref()?.chat;
+                chat.iter().find(|l| l.mine && l.delivery == Delivery::Received).map(|_| ())
+            })
+            .await;
+        }
+        assert_eq!(b.handle.snapshot().call.as_ref().unwrap().unread, 1);
+        b.ask(Command::ChatOpen(true));
+        b.sees("read", |s| (s.call.as_ref()?.unread == 0).then_some(())).await;
+
+        a.ask(Command::Mute(true));
+        a.ask(Command::RaiseHand(true));
+        b.sees("muted with a hand up", |s| {
+            let remote = s.call.as_ref()?.remote;
+            (remote.muted && remote.hand && remote.camera_on).then_some(())
+        })
+        .await;
+        a.ask(Command::Camera(false));
+        b.sees("no camera", |s| (!s.call.as_ref()?.remote.camera_on).then_some(())).await;
+
+        a.ask(Command::HangUp);
+        assert_eq!(a.ended().await, (Direction::Outgoing, Outcome::Accepted));
+        assert_eq!(b.ended().await, (Direction::Incoming, Outcome::Accepted));
+        let recents = a.sees("a recent call", |s| Some(s.recents.clone()).filter(|r| !r.is_empty())).await;
+        assert_eq!((recents[0].id, recents[0].name.as_str()), (b.id, "Noor"));
+
+        // the conversation is shown again in the next call
+        connected(&b, &a).await;
+        let shown = b.sees("the old texts", |s| Some(s.call.as_ref()?.chat.len())).await;
+        assert_eq!(shown, 2);
+        b.ask(Command::HangUp);
+        b.ended().await;
+
+        a.stop();
+        b.stop();
+        for person in [&a, &b] {
+            let file = std::fs::read(person.heard()).unwrap();
+            let (rate, samples) = visavis::dsp::wav::read_all(Cursor::new(file)).unwrap();
+            assert_eq!(rate, 48_000);
+            let loud = samples.chunks(4800).filter_map(|part| visavis::dsp::tone::tone_level(part, 440.0));
+            let best = loud.fold(f64::NEG_INFINITY, f64::max);
+            assert!(best > -30.0, "440 Hz at {best} dBFS in {} samples", samples.len());
+        }
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn each_outcome_is_told_on_both_sides() {
+    use Direction::{Incoming, Outgoing};
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+
+        a.call(&b);
+        let call = b.sees("ringing here", |s| s.incoming.as_ref().map(|i| (i.call, i.name.clone()))).await;
+        assert_eq!(call.1, "Amara");
+        a.stage(Stage::Ringing).await;
+        b.ask(Command::Decline { call: call.0 });
+        assert_eq!(a.ended().await, (Outgoing, Outcome::Declined));
+        assert_eq!(b.ended().await, (Incoming, Outcome::Declined));
+
+        a.call(&b);
+        a.stage(Stage::Ringing).await;
+        a.ask(Command::HangUp);
+        assert_eq!(a.ended().await, (Outgoing, Outcome::Cancelled));
+        assert_eq!(b.ended().await, (Incoming, Outcome::Cancelled));
+
+        a.call(&b);
+        b.accept(false).await;
+        a.stage(Stage::Connected).await;
+        assert!(!b.handle.snapshot().media.camera_on);
+
+        let mut c = Person::new(&url, "Chen");
+        c.online().await;
+        c.call(&b);
+        assert_eq!(c.ended().await, (Outgoing, Outcome::Busy));
+        assert_eq!(b.ended().await, (Incoming, Outcome::Busy));
+
+        b.ask(Command::HangUp);
+        assert_eq!(a.ended().await, (Outgoing, Outcome::AcceptedWithoutVideo));
+        assert_eq!(b.ended().await, (Incoming, Outcome::AcceptedWithoutVideo));
+
+        c.stop();
+        a.call(&c);
+        assert_eq!(a.ended().await, (Outgoing, Outcome::Unreachable));
+
+        // gone while it rings: told by the server at once
+        a.call(&b);
+        a.stage(Stage::Ringing).await;
+        b.stop();
+        let (direction, outcome) = a.ended().await;
+        assert_eq!(direction, Outgoing);
+        assert!(matches!(outcome, Outcome::Declined | Outcome::Unreachable), "{outcome:?}");
+        a.stop();
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn two_who_call_each_other_get_one_call() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+        a.call(&b);
+        b.call(&a);
+        a.stage(Stage::Connected).await;
+        b.stage(Stage::Connected).await;
+        let of = |person: &Person| person.handle.snapshot().call.as_ref().map(|call| call.call);
+        assert_eq!(of(&a), of(&b));
+        a.looks(2).await;
+        b.looks(2).await;
+        a.ask(Command::HangUp);
+        assert_eq!(a.ended().await.1, Outcome::Accepted);
+        assert_eq!(b.ended().await.1, Outcome::Accepted);
+        a.stop();
+        b.stop();
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn a_call_outlives_its_server() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+        connected(&a, &b).await;
+        server.shutdown().await;
+        a.sees("the server gone", |s| {
+            matches!(s.server, visavis::model::snapshot::ServerState::Reconnecting { .. }).then_some(())
+        })
+        .await;
+        a.looks(10).await;
+        b.looks(10).await;
+        a.ask(Command::Chat("still here".into()));
+        b.sees("the text", |s| s.call.as_ref()?.chat.iter().find(|l| l.text == "still here").map(|_| ())).await;
+        assert_eq!(a.handle.snapshot().call.as_ref().unwrap().stage, Stage::Connected);
+        b.ask(Command::HangUp);
+        assert_eq!(a.ended().await.1, Outcome::Accepted, "the bye comes over the data channel");
+        a.stop();
+        b.stop();
+    });
+}
+
+#[test]
+fn calls_can_be_answered_by_rule() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let mut a = Person::new(&url, "Amara");
+        let mut robot = Person::with(&url, "Robot", |config| config.answer = AnswerPolicy::Video);
+        let mut gruff = Person::with(&url, "Gruff", |config| config.answer = AnswerPolicy::Decline);
+        for person in [&a, &robot, &gruff] {
+            person.online().await;
+        }
+        a.call(&robot);
+        a.stage(Stage::Connected).await;
+        a.ask(Command::HangUp);
+        assert_eq!(a.ended().await.1, Outcome::Accepted);
+        a.call(&gruff);
+        assert_eq!(a.ended().await.1, Outcome::Declined);
+        for person in [&mut a, &mut robot, &mut gruff] {
+            person.stop();
+        }
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn the_echo_answers_and_reports() {
+    common::run(LIMIT, async {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = ClientConfig::new(home.path().join("profile"));
+        config.server = ServerChoice::None;
+        config.overrides = Overrides {
+            name: None,
+            camera: Some(VideoSpec::Scene),
+            microphone: Some(AudioSpec::Tone(440)),
+            speaker: Some(SinkSpec::None),
+            video: Some(VideoRequest { width: 320, height: 180, fps: 30 }),
+        };
+        let (handle, mut running) = start(config).unwrap();
+        let notices = running.first_notices();
+        let id = handle.snapshot().id.unwrap();
+        let mut a = Person { home, handle, notices, running: Some(running), id };
+        a.ask(Command::CallText { text: "Echo".into(), video: true });
+        a.stage(Stage::Connected).await;
+        a.ask(Command::Chat("is anybody there?".into()));
+        a.sees("an answer", |s| {
+            let chat = &s.call.as_ref()?.chat;
+            chat.iter().find(|l| !l.mine && l.text == "You said: is anybody there?").map(|_| ())
+        })
+        .await;
+        let report = a.sees("a report", |s| s.call.as_ref()?.report.clone()).await;
+        assert!(report.fps > 0.0 && report.width == 320 && report.latency_ms.is_some(), "{report:?}");
+        assert!(report.level_dbfs.is_some_and(|level| level > -40.0), "{report:?}");
+        a.ask(Command::HangUp);
+        assert_eq!(a.ended().await.1, Outcome::Accepted);
+        a.stop();
+    });
+}
