@@ -1,5 +1,6 @@
 //! The window without a window system: fixed state in, controls found by role and name, commands out.
 #![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, reason = "fixed values")]
 
 mod gui_world;
 
@@ -165,7 +166,13 @@ fn every_control_of_a_call_sends_its_command() {
     window.click("Chat, 1 unread");
     assert_eq!(
         window.commands(),
-        [Command::Mute(true), Command::Camera(false), Command::RaiseHand(true), Command::HangUp, Command::ChatOpen(true)]
+        [
+            Command::Mute(true),
+            Command::Camera(false),
+            Command::RaiseHand(true),
+            Command::HangUp,
+            Command::ChatOpen(true)
+        ]
     );
     assert!(window.sees("12:47") && window.sees("Direct, 38 ms") && window.sees("Amara Osei"));
 }
@@ -247,11 +254,8 @@ fn an_incoming_call_is_answered_by_button_and_by_key() {
     for name in ["Silence", "Decline", "Accept without video", "Accept"] {
         window.click(name);
     }
-    let answers = [
-        Command::Decline { call },
-        Command::Accept { call, video: false },
-        Command::Accept { call, video: true },
-    ];
+    let answers =
+        [Command::Decline { call }, Command::Accept { call, video: false }, Command::Accept { call, video: true }];
     let mut expected = vec![Command::SilenceRing];
     expected.extend(answers.clone());
     assert_eq!(window.commands(), expected);
@@ -348,7 +352,8 @@ fn every_place_stands_in_a_narrow_window() {
 fn long_device_names_are_cut_and_keep_their_name() {
     let mut snapshot = gui_world::home();
     let mut devices = (*snapshot.devices).clone();
-    devices.microphones[0].name = "A microphone whose maker thought that names cannot be long enough to be told apart".to_owned();
+    devices.microphones[0].name =
+        "A microphone whose maker thought that names cannot be long enough to be told apart".to_owned();
     snapshot.devices = Arc::new(devices);
     snapshot.media.microphone = visavis::model::device::DeviceState::Closed;
     let mut window = Window::sized(snapshot, 1000.0, 700.0);
