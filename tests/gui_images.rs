@@ -6,7 +6,7 @@ mod gui_world;
 
 use std::sync::Arc;
 
-use eframe::egui::{Key, accesskit::Role, vec2};
+use eframe::egui::{Key, accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
 use visavis::client::handle;
@@ -19,7 +19,7 @@ use visavis::ui::app::App;
 fn can_paint() -> bool {
     let setup = egui_kittest::wgpu::default_wgpu_setup();
     let there = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(egui_kittest::wgpu::create_render_state(setup));
+        drop(egui_kittest::wgpu::create_render_state(setup, Default::default()));
     }));
     if there.is_err() {
         println!("skipped: no Vulkan driver; install mesa-vulkan-drivers to compare pictures");
@@ -85,7 +85,7 @@ fn green_room() {
 
 #[test]
 fn call() {
-    look("call", gui_world::call(Stage::Connected), USUAL, |_| {});
+    look("call", gui_world::call(Stage::Connected), USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn call_muted_narrow() {
     let mut snapshot = gui_world::call(Stage::Connected);
     snapshot.media.muted = true;
     snapshot.media.camera_on = false;
-    look("call-muted-narrow", snapshot, (700.0, 600.0), |_| {});
+    look("call-muted-narrow", snapshot, (700.0, 600.0), |harness| harness.hover_at(pos2(350.0, 300.0)));
 }
 
 #[test]
