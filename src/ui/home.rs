@@ -418,7 +418,7 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
     avatar(ui.painter(), pos2(r.left() + 32.0, y), 20.0, &recent.name);
     let right = r.right() - 12.0;
     let when = words::when(recent.time, today);
-    let room = r.width() - 66.0 - 200.0;
+    let room = r.width() - 66.0 - 228.0;
     let name = if recent.name.is_empty() { recent.id.short() } else { recent.name.clone() };
     label(ui, pos2(r.left() + 66.0, y - 10.0), LEFT, &name, medium(14.5), t.text, room);
     let (sub, missed) = words::recent(recent);
@@ -451,7 +451,7 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
             .ink(t.text3);
         audio =
             Button::new(("row-audio", recent.id), at(0.0), Kind::Ghost).icon(icons::PHONE).icon_size(18.0).ink(t.text3);
-        label(ui, pos2(right - 88.0, y), RIGHT, &when, regular(12.5), t.text3, 116.0);
+        label(ui, pos2(right - 88.0, y), RIGHT, &when, regular(12.5), t.text3, 130.0);
     }
     let to = Callee::Peer(recent.id);
     if video.name(&video_name).tip("Video call").show(ui, &t).clicked() {
