@@ -1,6 +1,6 @@
 //! A few screens as pictures, beside those kept in `tests/snapshots`. Needs a Vulkan driver (a software one will do).
 #![cfg(feature = "gui")]
-#![allow(clippy::unwrap_used, reason = "fixed values")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "fixed values; a skipped test says why")]
 
 mod gui_world;
 
