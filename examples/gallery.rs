@@ -1,7 +1,9 @@
 //! Shows one screen of the window with fixed state and a moving picture:
 //! `cargo run --example gallery -- home|empty|first-run|green-room|call|chat|calling|ended|report|incoming|settings [light]`.
 //!
-//! Prints when the first picture was painted. With a number as last argument it ends after as many seconds.
+//! Prints what the window asks for, and when. With a number as last argument it ends after as many seconds.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever started it")]
 
 #[path = "../tests/gui_world/mod.rs"]
 mod world;

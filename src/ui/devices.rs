@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eframe::egui::{Align2, Color32, Rect, Ui, pos2};
+use eframe::egui::{Color32, Rect, Ui, pos2};
 
 use super::app::Scene;
 use super::icons;
@@ -218,11 +218,10 @@ impl Place<'_> {
 }
 
 /// The choices of a split button's list: what it shows, and what a choice does.
-pub fn menu(ui: &mut Ui, s: &mut Scene<'_>, which: Which, popup: eframe::egui::Popup<'_>, t: &Tokens) {
+pub fn menu(s: &mut Scene<'_>, which: Which, popup: eframe::egui::Popup<'_>, t: &Tokens) {
     let settings = s.snap.settings.clone();
     let state = which.state(s.snap);
-    let id = eframe::egui::Id::new(("menu", which.name()));
-    let _ = ui;
+    let id = eframe::egui::Id::unique(("menu", which.name()));
     match which {
         Which::Camera => {
             let all = choices(&settings.camera, DeviceKind::Camera, &state, s.snap);
@@ -322,6 +321,3 @@ pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
-
-/// The anchor of text within a field's row.
-pub const CAPTION: Align2 = LEFT;

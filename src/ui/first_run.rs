@@ -71,7 +71,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         let name = s.state.first_run.name.trim().to_owned();
         if name.is_empty() {
             s.state.first_run.insisted = true;
-            ui.memory_mut(|memory| memory.request_focus(eframe::egui::Id::new(("field", "first-name"))));
+            ui.memory_mut(|memory| memory.request_focus(eframe::egui::Id::unique(("field", "first-name"))));
         } else {
             s.change(|settings| settings.name = name);
             s.state.first_run.done = true;
@@ -122,7 +122,7 @@ fn id_card(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) {
         let galley = ui.painter().layout_job(eframe::egui::text::LayoutJob::single_section(group.to_owned(), format));
         ui.painter().galley(CENTER.anchor_size(at, galley.size()).min, galley, t.text);
     }
-    let response = ui.interact(b, eframe::egui::Id::new("first-id"), eframe::egui::Sense::hover());
+    let response = ui.interact(b, eframe::egui::Id::unique("first-id"), eframe::egui::Sense::hover());
     let spoken = format!("Your ID: {id}");
     response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &spoken));
     let half = (k.width() - 44.0) / 2.0;

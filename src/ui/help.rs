@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let t = s.t;
     let pitch = 32.0_f32.min((all.height() - 120.0) / MAP.len() as f32);
     let size = vec2((all.width() - 32.0).min(520.0), 84.0 + pitch * MAP.len() as f32);
-    let modal = Modal::new(Id::new("help")).frame(Frame::NONE).backdrop_color(Color32::from_black_alpha(150));
+    let modal = Modal::new(Id::unique("help")).frame(Frame::NONE).backdrop_color(Color32::from_black_alpha(150));
     let response = modal.show(ui.ctx(), |ui| {
         let (k, _) = ui.allocate_exact_size(size, Sense::hover());
         shadow(ui.painter(), k, 20.0, 48, 16, Color32::from_black_alpha(if t.dark { 190 } else { 60 }));

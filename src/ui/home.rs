@@ -255,7 +255,7 @@ pub fn start(s: &mut Scene<'_>, to: Callee, video: bool) {
 /// A card that is one large button.
 fn card_button(ui: &mut Ui, s: &Scene<'_>, id: &str, k: Rect, name: &str) -> bool {
     let t = &s.t;
-    let response = ui.interact(k, Id::new(("card", id)), Sense::click());
+    let response = ui.interact(k, Id::unique(("card", id)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     card(ui.painter(), t, k, 18.0);
     if response.hovered() {
@@ -405,12 +405,12 @@ fn nobody_yet(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) {
 fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::NaiveDate) {
     let t = s.t;
     let y = r.center().y;
-    let id = Id::new(("recent", recent.id));
+    let id = Id::unique(("recent", recent.id));
     let ground = ui.interact(r, id, Sense::hover());
     let inside = |i: &eframe::egui::InputState| i.pointer.hover_pos().is_some_and(|p| r.contains(p));
     let focused = [("row-video", recent.id), ("row-audio", recent.id), ("row-forget", recent.id)]
         .iter()
-        .any(|id| ui.memory(|m| m.has_focus(Id::new(("button", id)))));
+        .any(|id| ui.memory(|m| m.has_focus(Id::unique(("button", id)))));
     let hot = (ground.contains_pointer() && ui.input(inside)) || focused;
     if hot {
         ui.painter().rect_filled(r, corner(12.0), t.surface2);
@@ -418,7 +418,7 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
     avatar(ui.painter(), pos2(r.left() + 32.0, y), 20.0, &recent.name);
     let right = r.right() - 12.0;
     let when = words::when(recent.time, today);
-    let room = r.width() - 66.0 - if hot { 190.0 } else { 190.0 };
+    let room = r.width() - 66.0 - 228.0;
     let name = if recent.name.is_empty() { recent.id.short() } else { recent.name.clone() };
     label(ui, pos2(r.left() + 66.0, y - 10.0), LEFT, &name, medium(14.5), t.text, room);
     let (sub, missed) = words::recent(recent);
@@ -451,7 +451,7 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, recent: &Recent, today: chrono::
             .ink(t.text3);
         audio =
             Button::new(("row-audio", recent.id), at(0.0), Kind::Ghost).icon(icons::PHONE).icon_size(18.0).ink(t.text3);
-        label(ui, pos2(right - 88.0, y), RIGHT, &when, regular(12.5), t.text3, 90.0);
+        label(ui, pos2(right - 88.0, y), RIGHT, &when, regular(12.5), t.text3, 130.0);
     }
     let to = Callee::Peer(recent.id);
     if video.name(&video_name).tip("Video call").show(ui, &t).clicked() {

@@ -1,7 +1,5 @@
 //! Somebody calls: a small window of its own, on top of all others; a card where windows cannot be opened.
 
-use std::time::Duration;
-
 use eframe::egui::{
     Area, CentralPanel, Frame, Id, Key, Modifiers, Order, Rect, Sense, Stroke, StrokeKind, Ui, ViewportBuilder,
     ViewportCommand, ViewportId, WindowLevel, accesskit, pos2, vec2,
@@ -40,7 +38,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         let t = super::theme::tokens(ui.ctx());
         CentralPanel::default().frame(Frame::NONE.fill(t.surface)).show(ui, |ui| {
             let r = ui.max_rect();
-            let ground = ui.interact(r, Id::new("incoming-ground"), Sense::drag().difference(Sense::FOCUSABLE));
+            let ground = ui.interact(r, Id::unique("incoming-ground"), Sense::drag().difference(Sense::FOCUSABLE));
             if ground.drag_started() {
                 ui.ctx().send_viewport_cmd(ViewportCommand::StartDrag);
             }
@@ -56,7 +54,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
 fn card(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, incoming: &IncomingView) {
     let size = vec2(SIZE.x.min(all.width() - 16.0), SIZE.y);
     let at = pos2(all.right() - size.x - 16.0, all.top() + 16.0);
-    Area::new(Id::new("incoming")).order(Order::Foreground).fixed_pos(at).show(ui.ctx(), |ui| {
+    Area::new(Id::unique("incoming")).order(Order::Foreground).fixed_pos(at).show(ui.ctx(), |ui| {
         let (_, r) = ui.allocate_space(size);
         let t = s.t;
         shadow(ui.painter(), r, 18.0, 44, 14, t.shadow);
@@ -101,7 +99,7 @@ fn content(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, incoming: &IncomingView) {
     let who = if incoming.known { String::new() } else { format!(" · unknown, {}…", incoming.from.short()) };
     let words = format!("{kind}{who}");
     let sub = label(ui, pos2(r.left() + 74.0, y + 11.0), LEFT, &words, regular(13.0), t.text2, room);
-    let live = ui.interact(sub, Id::new("incoming-live"), Sense::hover());
+    let live = ui.interact(sub, Id::unique("incoming-live"), Sense::hover());
     let spoken = format!("{name} is calling, {}", kind.to_lowercase());
     ui.ctx().accesskit_node_builder(live.id, |node| {
         node.set_role(accesskit::Role::Alert);
@@ -136,6 +134,4 @@ fn content(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, incoming: &IncomingView) {
     let line = rect(line.left() + inset, line.top(), line.width() - 2.0 * inset, 2.0);
     ui.painter().rect_filled(line, 0.0, t.surface3);
     ui.painter().rect_filled(rect(line.left(), line.top(), line.width() * share, 2.0), 0.0, t.accent);
-    // The seconds come with the snapshot; nothing moves between them.
-    let _ = Duration::ZERO;
 }

@@ -45,6 +45,7 @@ pub fn label(ui: &mut Ui, at: Pos2, align: Align2, text: &str, font: FontId, col
 }
 
 /// A wrapped paragraph from its top left.
+#[allow(clippy::too_many_arguments, reason = "what a paragraph is")]
 pub fn paragraph(
     ui: &mut Ui,
     at: Pos2,

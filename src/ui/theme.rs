@@ -1,4 +1,5 @@
 //! Colours, type and fonts: the one home of every token. Contrast of small text was measured at 4.5 or more (WCAG).
+#![allow(clippy::disallowed_methods, reason = "colours are made here and nowhere else")]
 
 use std::sync::Arc;
 
@@ -127,6 +128,12 @@ pub const LIGHT: Tokens = Tokens {
 
 /// What lies on video: the dark ground at 66 %.
 pub const GLASS: Color32 = Color32::from_rgba_premultiplied(9, 10, 13, 168);
+
+/// What lies on video and carries words of its own.
+pub const GLASS_DENSE: Color32 = Color32::from_rgba_premultiplied(10, 12, 16, 205);
+
+/// Shade over a light place while a panel is open.
+pub const LIGHT_SHADE: Color32 = Color32::from_rgba_premultiplied(9, 11, 17, 110);
 
 /// Corner radii are whole points.
 pub fn corner(radius: f32) -> CornerRadius {

@@ -54,7 +54,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let lines = layout(ui, &text, (all.width() - 160.0).min(560.0), t.text);
     let size = vec2(lines.size().x + 54.0 + 48.0, lines.size().y + 24.0);
     let mut closed = false;
-    Area::new(Id::new("toast"))
+    Area::new(Id::unique("toast"))
         .order(Order::Tooltip)
         .anchor(Align2::CENTER_TOP, vec2(0.0, 16.0))
         .constrain_to(all)
@@ -87,7 +87,7 @@ fn layout(ui: &Ui, text: &str, width: f32, ink: Color32) -> std::sync::Arc<efram
 
 /// Spoken by a screen reader at once.
 fn said(ui: &Ui, area: Rect, text: &str) {
-    let response = ui.interact(area, Id::new("toast-text"), Sense::hover());
+    let response = ui.interact(area, Id::unique("toast-text"), Sense::hover());
     let text = text.to_owned();
     response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::accesskit::Role::Label, true, &text));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(eframe::egui::accesskit::Live::Polite));

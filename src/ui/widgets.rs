@@ -56,7 +56,7 @@ impl<'a> Button<'a> {
     /// At `area`; `id` is unique in the window and stays the same whatever the label says.
     pub fn new(id: impl std::hash::Hash + std::fmt::Debug, area: Rect, kind: Kind) -> Self {
         Self {
-            id: Id::new(("button", id)),
+            id: Id::unique(("button", id)),
             area,
             kind,
             icon: "",
@@ -251,7 +251,7 @@ pub fn tooltip(response: Response, t: &Tokens, tip: Option<&str>, key: Option<&s
 /// A switch, its right edge at `right`. Returns the new value once it was flipped.
 pub fn switch(ui: &mut Ui, t: &Tokens, id: &str, right: f32, y: f32, on: bool, name: &str) -> Option<bool> {
     let r = rect(right - 44.0, y - 12.0, 44.0, 24.0);
-    let response = ui.interact(r.expand(4.0), Id::new(("switch", id)), Sense::click());
+    let response = ui.interact(r.expand(4.0), Id::unique(("switch", id)), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Switch, true, on, name));
     let flip = ui.ctx().animate_bool(response.id, on);
     let ground = t.switch_off.lerp_to_gamma(t.fill, flip);
@@ -288,7 +288,7 @@ pub fn select<V: Clone + PartialEq>(
     current: &V,
     choices: &[Choice<V>],
 ) -> Option<V> {
-    let id = Id::new(("select", id));
+    let id = Id::unique(("select", id));
     let response = ui.interact(area, id, Sense::click());
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::ComboBox, true, name);
@@ -437,7 +437,7 @@ pub fn field(
     limit: usize,
     right: f32,
 ) -> Response {
-    let id = Id::new(("field", id));
+    let id = Id::unique(("field", id));
     let focused = ui.memory(|m| m.has_focus(id));
     let (line, width) = if focused { (t.accent, 1.5) } else { (t.edge, 1.0) };
     if focused {
@@ -467,7 +467,7 @@ pub fn field(
         .text_color(t.text)
         .desired_width(room)
         .char_limit(limit)
-        .vertical_align(eframe::egui::Align::Center);
+        .align(eframe::egui::Align2::LEFT_CENTER);
     let response = ui.put(rect(left, area.center().y - 12.0, room, 24.0), edit);
     named(ui, id, name);
     response

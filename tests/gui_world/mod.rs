@@ -1,5 +1,5 @@
 //! Fixed states and pictures for whoever looks at the window without a call: tests and the gallery.
-#![allow(dead_code, reason = "each user needs a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each user needs a part; fixed values cannot fail")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,15 @@ pub fn settings() -> Settings {
     Settings { name: "Noor Haddad".to_owned(), theme: Theme::Dark, ..Settings::default() }
 }
 
-pub fn recent(n: u8, name: &str, video: bool, direction: Direction, outcome: &Outcome, ago_h: i64, seconds: u32) -> Recent {
+pub fn recent(
+    n: u8,
+    name: &str,
+    video: bool,
+    direction: Direction,
+    outcome: &Outcome,
+    ago_h: i64,
+    seconds: u32,
+) -> Recent {
     let outcome = outcome.word().to_owned();
     Recent { id: peer(n), name: name.to_owned(), direction, video, outcome, time: NOON - ago_h * 3600, seconds }
 }

@@ -79,9 +79,9 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     let (ground, ink) = if off { (t.danger_soft, t.danger_ink) } else { (t.surface2, t.text) };
     let body = Rect::from_min_max(q.min, pos2(q.right() - 32.0, q.bottom()));
     let tail = Rect::from_min_max(pos2(q.right() - 32.0, q.top()), q.max);
-    let pressed = ui.interact(body, Id::new(("split", name)), Sense::click());
+    let pressed = ui.interact(body, Id::unique(("split", name)), Sense::click());
     pressed.widget_info(|| WidgetInfo::selected(Role::Button, true, !off, name));
-    let list = ui.interact(tail, Id::new(("split-list", name)), Sense::click());
+    let list = ui.interact(tail, Id::unique(("split-list", name)), Sense::click());
     let list_name = format!("Choose {}", name.to_lowercase());
     list.widget_info(|| WidgetInfo::labeled(Role::Button, true, &list_name));
     let p = ui.painter();
@@ -108,8 +108,8 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     if off {
         tag(ui, pos2(q.center().x, q.top() - 10.0), word);
     }
-    let popup = Popup::menu(&list).id(Id::new(("devices", name))).align(RectAlign::TOP_START);
-    menu(ui, s, which, popup, &t);
+    let popup = Popup::menu(&list).id(Id::unique(("devices", name))).align(RectAlign::TOP_START);
+    menu(s, which, popup, &t);
     let tip = match (name, off) {
         ("Microphone", false) => "Mute",
         ("Microphone", true) => "Unmute",
@@ -150,7 +150,7 @@ fn more(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
     let t = DARK;
     let button = Button::new("call-more", q, Kind::Ghost).icon(icons::DOTS_THREE).icon_size(22.0).radius(24.0);
     let response = button.ink(t.text).name("More").show(ui, &t);
-    let popup = Popup::menu(&response).id(Id::new("more-list")).align(RectAlign::TOP_END).width(260.0).gap(14.0);
+    let popup = Popup::menu(&response).id(Id::unique("more-list")).align(RectAlign::TOP_END).width(260.0).gap(14.0);
     let close = eframe::egui::PopupCloseBehavior::CloseOnClickOutside;
     popup.close_behavior(close).frame(popup_frame(&t)).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
@@ -178,7 +178,7 @@ fn more(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
 fn row(ui: &mut Ui, id: &str, glyph: &str, words: &str, key: &str) -> bool {
     let t = DARK;
     let (_, r) = ui.allocate_space(vec2(248.0, 40.0));
-    let response = ui.interact(r, Id::new(id), Sense::click());
+    let response = ui.interact(r, Id::unique(id), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::MenuItem, true, words));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(r, corner(9.0), t.surface3);

@@ -4,8 +4,8 @@ use chrono::{Local, NaiveDate};
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    Align, Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense,
-    Stroke, StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense, Stroke,
+    StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::State;
@@ -35,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, p
     if pushes {
         return panel(ui, s, k, view);
     }
-    Area::new(Id::new("chat-panel")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
+    Area::new(Id::unique("chat-panel")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
         ui.allocate_rect(k, Sense::click().difference(Sense::FOCUSABLE));
         panel(ui, s, k, view);
     });
@@ -111,7 +111,7 @@ fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
     let round = CornerRadius { nw: 16, ne: 16, sw: tail(!line.mine), se: tail(line.mine) };
     ui.painter().rect_filled(r, round, ground);
     let origin = r.min + vec2(13.0, 9.0);
-    let response = ui.interact(r, Id::new(("chat-line", line.number)), Sense::click());
+    let response = ui.interact(r, Id::unique(("chat-line", line.number)), Sense::click());
     let ticks = ticks(line);
     let spoken = if ticks.2.is_empty() { line.text.clone() } else { format!("{} ({})", line.text, ticks.2) };
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
@@ -194,7 +194,7 @@ fn text(words: &str, ink: Color32, link_ink: Color32, width: f32) -> (LayoutJob,
 /// The field at the bottom; returns where it is.
 fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     let t = DARK;
-    let id = Id::new(("field", "chat"));
+    let id = Id::unique(("field", "chat"));
     let mut text = std::mem::take(&mut s.state.call.chat.text);
     let too_long = text.len() > MAX_TEXT;
     let lines = ui.painter().layout(text.clone(), regular(14.0), t.text, k.width() - 100.0).rows.len().clamp(1, 6);
@@ -219,7 +219,6 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
             .margin(0)
             .desired_rows(1)
             .desired_width(area.width())
-            .horizontal_align(Align::LEFT)
             .font(regular(14.0));
         ui.add(edit);
     });

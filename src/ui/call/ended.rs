@@ -9,7 +9,7 @@ use crate::model::outcome::Outcome;
 use crate::model::snapshot::{CallView, EchoReport, Stage};
 use crate::ui::app::Scene;
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, LEFT, RIGHT, avatar, label, paragraph, rect, shadow, tile_icon};
+use crate::ui::paint::{CENTER, LEFT, avatar, label, paragraph, rect, shadow, tile_icon};
 use crate::ui::theme::{DARK, corner, medium, regular, semibold};
 use crate::ui::widgets::{Button, Kind};
 use crate::ui::words;
@@ -122,5 +122,4 @@ fn report_body(ui: &mut Ui, k: Rect, report: &EchoReport) {
         label(ui, pos2(x, y), LEFT, name, regular(13.0), t.text2, 150.0);
         label(ui, pos2(right, y), Align2::RIGHT_CENTER, &value, medium(13.0), t.text, right - x - 150.0);
     }
-    let _ = RIGHT;
 }

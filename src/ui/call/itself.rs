@@ -40,7 +40,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     let home = place(stage, s.state.call.itself.corner);
     let response = ui.interact(
         home.translate(s.state.call.itself.dragged),
-        Id::new("self-view"),
+        Id::unique("self-view"),
         Sense::drag().difference(Sense::FOCUSABLE),
     );
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Your own picture"));
@@ -87,5 +87,5 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
 }
 
 fn response_is_dragged(ui: &Ui) -> bool {
-    ui.ctx().is_being_dragged(Id::new("self-view"))
+    ui.ctx().is_being_dragged(Id::unique("self-view"))
 }

@@ -67,7 +67,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let picture = remote::show(ui, s, stage, view);
     let shown = visibility(ui, s, view, picture);
     remote::scrims(ui, stage, shown, picture);
-    remote::plate(ui, s, stage, view);
+    remote::plate(ui, stage, view);
     itself::show(ui, s, stage);
     if shown > 0.01 {
         let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
@@ -105,7 +105,7 @@ fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32
     if !visible {
         ctx.set_cursor_icon(CursorIcon::None);
     }
-    ctx.animate_bool_with_time(Id::new("call-controls"), visible, 0.25)
+    ctx.animate_bool_with_time(Id::unique("call-controls"), visible, 0.25)
 }
 
 /// The state in words.

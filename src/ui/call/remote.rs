@@ -13,7 +13,6 @@ use crate::ui::video::{Look, fit};
 
 /// Shows them; says whether there is a picture.
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) -> bool {
-    let t = DARK;
     ui.painter().rect_filled(stage, 0.0, rgb(0x0A0C10));
     let key = PlayerKey::Remote(view.call);
     let connected = matches!(view.stage, Stage::Connecting | Stage::Connected | Stage::Reconnecting);
@@ -76,7 +75,7 @@ fn person(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
 fn reconnecting(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
     let t = DARK;
     let pill = Rect::from_center_size(stage.center(), vec2(248.0, 58.0));
-    ui.painter().rect_filled(pill, corner(16.0), Color32::from_rgba_unmultiplied(13, 15, 20, 205));
+    ui.painter().rect_filled(pill, corner(16.0), crate::ui::theme::GLASS_DENSE);
     spinner(ui.painter(), pos2(pill.left() + 30.0, pill.center().y), 12.0, t.amber, s.time);
     ui.ctx().request_repaint_after(std::time::Duration::from_millis(40));
     let x = pill.left() + 56.0;
@@ -100,11 +99,10 @@ pub(super) fn scrims(ui: &Ui, stage: Rect, shown: f32, picture: bool) {
 }
 
 /// Their name and microphone, and their hand.
-pub(super) fn plate(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
+pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView) {
     if !matches!(view.stage, Stage::Connected | Stage::Reconnecting) {
         return;
     }
-    let _ = s;
     let name = name(view);
     let (glyph, ink, state) = if view.remote.muted {
         (icons::MICROPHONE_SLASH, rgb(0xFF9EA0), ", muted")

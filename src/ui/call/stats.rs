@@ -71,7 +71,7 @@ fn push(list: &mut VecDeque<f32>, value: f32) {
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
     let w = 412.0_f32.min(stage.width() - 32.0);
     let k = rect(stage.right() - 16.0 - w, stage.top() + 64.0, w, 500.0_f32.min(stage.height() - 64.0 - 96.0));
-    Area::new(Id::new("statistics")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
+    Area::new(Id::unique("statistics")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
         ui.set_clip_rect(stage);
         ui.allocate_rect(k, eframe::egui::Sense::click().difference(eframe::egui::Sense::FOCUSABLE));
         panel(ui, s, k, view);

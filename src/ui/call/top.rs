@@ -59,7 +59,7 @@ fn strip(ui: &mut Ui, stage: Rect, view: &CallView) {
         x = ui.painter().text(pos2(x, y), LEFT, *words, medium(13.0), Color32::WHITE).right() + 24.0;
     }
     let spoken = parts.iter().map(|(_, words)| *words).collect::<Vec<_>>().join(", ");
-    let response = ui.interact(r, Id::new("call-strip"), Sense::hover());
+    let response = ui.interact(r, Id::unique("call-strip"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     response.on_hover_text("What you say and show can be read by the two of you only");
 }

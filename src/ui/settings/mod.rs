@@ -76,8 +76,8 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let Some(page) = s.state.settings.page else { return };
     let t = s.t;
     let size = vec2((all.width() - 32.0).min(920.0), (all.height() - 32.0).min(610.0));
-    let shade = if t.dark { Color32::from_black_alpha(165) } else { Color32::from_rgba_unmultiplied(20, 25, 40, 110) };
-    let modal = Modal::new(Id::new("settings")).frame(Frame::NONE).backdrop_color(shade);
+    let shade = if t.dark { Color32::from_black_alpha(165) } else { super::theme::LIGHT_SHADE };
+    let modal = Modal::new(Id::unique("settings")).frame(Frame::NONE).backdrop_color(shade);
     let response = modal.show(ui.ctx(), |ui| {
         let (k, _) = ui.allocate_exact_size(size, Sense::hover());
         shadow(ui.painter(), k, 20.0, 48, 16, Color32::from_black_alpha(if t.dark { 190 } else { 60 }));
@@ -125,7 +125,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, page: Page) -> bool {
 
 fn tab(ui: &mut Ui, s: &Scene<'_>, q: Rect, glyph: &str, name: &str, on: bool, narrow: bool) -> bool {
     let t = &s.t;
-    let response = ui.interact(q, Id::new(("settings-tab", name)), Sense::click());
+    let response = ui.interact(q, Id::unique(("settings-tab", name)), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, on, name));
     let p = ui.painter();
     if on {

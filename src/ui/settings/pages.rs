@@ -10,7 +10,7 @@ use crate::ui::app::Scene;
 use crate::ui::devices::{Which, caption, drop_down, meter_block, preview};
 use crate::ui::home::{invitation, status};
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, LEFT, RIGHT, label, paragraph, rect};
+use crate::ui::paint::{LEFT, RIGHT, label, paragraph, rect};
 use crate::ui::theme::{corner, medium, mono, regular, semibold};
 use crate::ui::widgets::{Button, Choice, Kind, field, select, switch};
 use crate::ui::{help, keys};
@@ -282,5 +282,4 @@ fn about(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         label(ui, pos2(a.right(), y), RIGHT, licence, regular(13.5), t.text2, a.width() / 2.0);
         y += 26.0;
     }
-    let _ = CENTER;
 }

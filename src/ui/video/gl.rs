@@ -136,9 +136,9 @@ impl Store {
         if self.planes.get(&key).is_some_and(|planes| planes.size != frame_size) {
             self.free(gl, &key);
         }
-        if !self.planes.contains_key(&key) {
+        if let std::collections::hash_map::Entry::Vacant(place) = self.planes.entry(key) {
             match Planes::new(gl, frame) {
-                Ok(planes) => drop(self.planes.insert(key, planes)),
+                Ok(planes) => drop(place.insert(planes)),
                 Err(reason) => {
                     tracing::error!("no texture for a picture: {reason}");
                     self.failed = true;

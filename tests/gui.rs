@@ -1,0 +1,371 @@
+//! The window without a window system: fixed state in, controls found by role and name, commands out.
+#![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, reason = "fixed values")]
+
+mod gui_world;
+
+use std::sync::Arc;
+
+use eframe::egui::{Key, Modifiers, accesskit::Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use visavis::client::Desk;
+use visavis::client::handle;
+use visavis::model::command::Command;
+use visavis::model::id::Callee;
+use visavis::model::outcome::{Direction, Outcome};
+use visavis::model::settings::Settings;
+use visavis::model::snapshot::{ServerState, Snapshot, Stage};
+use visavis::ui::app::App;
+
+struct Window {
+    harness: Harness<'static, App>,
+    desk: Desk,
+}
+
+impl Window {
+    fn sized(snapshot: Snapshot, w: f32, h: f32) -> Self {
+        let (handle, desk) = handle::pair(snapshot);
+        let mut harness = Harness::builder().with_size(vec2(w, h)).build_eframe(move |cc| App::new(cc, handle));
+        harness.run_steps(3);
+        Self { harness, desk }
+    }
+
+    fn new(snapshot: Snapshot) -> Self {
+        Self::sized(snapshot, 1280.0, 800.0)
+    }
+
+    fn click(&mut self, name: &str) {
+        self.harness.get_by_role_and_label(Role::Button, name).click();
+        self.harness.run_steps(3);
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run_steps(2);
+    }
+
+    fn write(&mut self, field: &str, text: &str) {
+        self.harness.get_by_label(field).focus();
+        self.harness.run_steps(2);
+        self.harness.get_by_label(field).type_text(text);
+        self.harness.run_steps(3);
+    }
+
+    fn sees(&self, words: &str) -> bool {
+        self.harness.query_all_by_label_contains(words).next().is_some()
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.desk.commands.try_recv().ok()).collect()
+    }
+
+    fn publish(&mut self, snapshot: Snapshot) {
+        self.desk.publish(snapshot);
+        self.harness.run_steps(3);
+    }
+}
+
+fn connected() -> Snapshot {
+    gui_world::call(Stage::Connected)
+}
+
+const NONE: Modifiers = Modifiers::NONE;
+
+#[test]
+fn a_mistyped_id_is_told_before_anything_is_sent() {
+    let mut window = Window::new(gui_world::home());
+    let good = gui_world::peer(9).to_string();
+    let last = if good.ends_with('0') { '1' } else { '0' };
+    let wrong = format!("{}{last}", &good[..good.len() - 1]);
+    window.write("Whom to call: ID, name or invitation", &wrong);
+    assert!(window.sees("typing mistake"));
+    window.click("Video call");
+    assert_eq!(window.commands(), []);
+    assert!(window.sees("typing mistake"));
+}
+
+#[test]
+fn an_id_leads_through_the_green_room_to_a_call() {
+    let mut window = Window::new(gui_world::home());
+    let id = gui_world::peer(9).to_string();
+    window.write("Whom to call: ID, name or invitation", &id);
+    assert!(window.sees("A complete ID"));
+    window.click("Video call");
+    assert_eq!(window.commands(), [Command::Preview(true)]);
+    window.click("Play sound");
+    window.click("Start test call");
+    window.click("Microphone");
+    window.click("Camera");
+    let first = gui_world::peer(9).short();
+    window.click(&format!("Call {first}"));
+    assert_eq!(
+        window.commands(),
+        [
+            Command::PlayTestSound,
+            Command::Call { to: Callee::Echo, video: true },
+            Command::Mute(true),
+            Command::Camera(false),
+            Command::CallText { text: id, video: true },
+            Command::Preview(false),
+        ]
+    );
+}
+
+#[test]
+fn without_the_green_room_a_call_begins_at_once() {
+    let mut snapshot = gui_world::home();
+    snapshot.settings = Arc::new(Settings { green_room: false, ..gui_world::settings() });
+    let mut window = Window::new(snapshot);
+    window.click("Audio call with Lena Fischer");
+    window.click("Test call");
+    window.click("Try the server again");
+    assert_eq!(
+        window.commands(),
+        [
+            Command::Call { to: Callee::Peer(gui_world::peer(4)), video: false },
+            Command::Call { to: Callee::Echo, video: true },
+            Command::Reconnect,
+        ]
+    );
+}
+
+#[test]
+fn the_server_is_told_in_words() {
+    let mut window = Window::new(gui_world::home());
+    assert!(window.sees("Online") && window.sees("Network is fine"));
+    let reason = "the server does not answer".to_owned();
+    window.publish(Snapshot { server: ServerState::Reconnecting { reason, in_s: 4 }, ..gui_world::home() });
+    assert!(window.sees("Reconnecting in 4 s") && window.sees("The server does not answer"));
+    window.publish(Snapshot { problems: vec!["no microphone was found".to_owned()], ..gui_world::home() });
+    assert!(window.sees("no microphone was found"));
+}
+
+#[test]
+fn the_first_run_asks_for_a_name_and_nothing_else() {
+    let mut window = Window::new(gui_world::first_run());
+    assert!(window.sees("Welcome, face to face"));
+    window.click("Done, go to Home");
+    assert!(window.sees("Write a name first"));
+    window.write("Your name", "Noor");
+    window.click("Copy ID");
+    window.click("Done, go to Home");
+    let named = Settings { name: "Noor".to_owned(), ..(*gui_world::first_run().settings).clone() };
+    assert_eq!(
+        window.commands(),
+        [Command::Preview(true), Command::Settings(Box::new(named)), Command::Preview(false)]
+    );
+}
+
+#[test]
+fn every_control_of_a_call_sends_its_command() {
+    let mut window = Window::new(connected());
+    for name in ["Microphone", "Camera", "Hand", "Leave"] {
+        window.click(name);
+    }
+    window.click("Chat, 1 unread");
+    assert_eq!(
+        window.commands(),
+        [
+            Command::Mute(true),
+            Command::Camera(false),
+            Command::RaiseHand(true),
+            Command::HangUp,
+            Command::ChatOpen(true)
+        ]
+    );
+    assert!(window.sees("12:47") && window.sees("Direct, 38 ms") && window.sees("Amara Osei"));
+}
+
+#[test]
+fn keys_act_in_a_call() {
+    let mut window = Window::new(connected());
+    let both = Modifiers::CTRL | Modifiers::SHIFT;
+    for (modifiers, key) in [
+        (NONE, Key::M),
+        (Modifiers::CTRL, Key::D),
+        (NONE, Key::V),
+        (Modifiers::CTRL, Key::E),
+        (NONE, Key::H),
+        (both, Key::H),
+    ] {
+        window.key(modifiers, key);
+    }
+    assert_eq!(
+        window.commands(),
+        [
+            Command::Mute(true),
+            Command::Mute(true),
+            Command::Camera(false),
+            Command::Camera(false),
+            Command::RaiseHand(true),
+            Command::HangUp,
+        ]
+    );
+    window.key(NONE, Key::F1);
+    assert!(window.sees("Keys"));
+}
+
+#[test]
+fn single_keys_are_silent_while_writing_and_when_turned_off() {
+    let mut window = Window::new(connected());
+    window.key(NONE, Key::C);
+    window.harness.run_steps(3);
+    window.key(NONE, Key::M);
+    assert_eq!(window.commands(), [Command::ChatOpen(true)]);
+    let mut snapshot = connected();
+    snapshot.settings = Arc::new(Settings { single_keys: false, ..gui_world::settings() });
+    let mut window = Window::new(snapshot);
+    window.key(NONE, Key::M);
+    window.key(NONE, Key::C);
+    assert_eq!(window.commands(), []);
+}
+
+#[test]
+fn push_to_talk_closes_when_the_key_or_the_focus_goes() {
+    let mut window = Window::new(connected());
+    window.harness.key_down(Key::Space);
+    window.harness.run_steps(2);
+    window.harness.key_up(Key::Space);
+    window.harness.run_steps(2);
+    assert_eq!(window.commands(), [Command::HoldToTalk(true), Command::HoldToTalk(false)]);
+    window.harness.key_down(Key::Space);
+    window.harness.run_steps(2);
+    window.harness.input_mut().focused = false;
+    window.harness.run_steps(2);
+    assert_eq!(window.commands(), [Command::HoldToTalk(true), Command::HoldToTalk(false)]);
+}
+
+#[test]
+fn a_message_is_sent_by_enter_and_its_ticks_are_named() {
+    let mut window = Window::new(connected());
+    window.key(NONE, Key::C);
+    window.write("Message", "Hello");
+    window.key(NONE, Key::Enter);
+    assert_eq!(window.commands(), [Command::ChatOpen(true), Command::Chat("Hello".to_owned())]);
+    assert!(window.sees("(received)") && window.sees("(sent)") && window.sees("https://example.org"));
+}
+
+#[test]
+fn an_incoming_call_is_answered_by_button_and_by_key() {
+    let ringing = Snapshot { incoming: Some(gui_world::incoming()), ..gui_world::home() };
+    let call = gui_world::call_id();
+    let mut window = Window::new(ringing);
+    for name in ["Silence", "Decline", "Accept without video", "Accept"] {
+        window.click(name);
+    }
+    let answers =
+        [Command::Decline { call }, Command::Accept { call, video: false }, Command::Accept { call, video: true }];
+    let mut expected = vec![Command::SilenceRing];
+    expected.extend(answers.clone());
+    assert_eq!(window.commands(), expected);
+    for key in [Key::D, Key::A, Key::V] {
+        window.key(Modifiers::CTRL | Modifiers::SHIFT, key);
+    }
+    assert_eq!(window.commands(), answers);
+}
+
+#[test]
+fn all_outcomes_are_said_to_both_sides() {
+    let all = [
+        Outcome::Accepted,
+        Outcome::AcceptedWithoutVideo,
+        Outcome::Declined,
+        Outcome::Cancelled,
+        Outcome::Busy,
+        Outcome::NoAnswer,
+        Outcome::Unreachable,
+        Outcome::Failed("no path was found; try another network".to_owned()),
+    ];
+    for outcome in all {
+        for direction in [Direction::Outgoing, Direction::Incoming] {
+            let mut snapshot = gui_world::call(Stage::Ended(outcome.clone()));
+            if let Some(call) = &mut snapshot.call {
+                call.direction = direction;
+            }
+            let mut window = Window::new(snapshot);
+            let words = outcome.sentence(direction, "Amara Osei");
+            assert!(window.sees(&words), "{words}");
+            window.click("Close");
+            assert_eq!(window.commands(), [Command::DismissEnded]);
+        }
+    }
+}
+
+#[test]
+fn stages_are_words() {
+    for (stage, words) in [
+        (Stage::Calling, "Calling…"),
+        (Stage::Ringing, "Ringing…"),
+        (Stage::Connecting, "Connecting…"),
+        (Stage::Reconnecting, "Reconnecting… 767 s"),
+    ] {
+        assert!(Window::new(gui_world::call(stage)).sees(words), "{words}");
+    }
+}
+
+#[test]
+fn a_device_is_chosen_from_its_list() {
+    let mut window = Window::new(connected());
+    window.click("Choose microphone");
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "Built-in audio").click();
+    window.harness.run_steps(3);
+    let chosen = Settings { microphone: "mic2".parse().unwrap(), ..gui_world::settings() };
+    assert_eq!(window.commands(), [Command::Settings(Box::new(chosen))]);
+}
+
+#[test]
+fn settings_change_one_thing_at_once() {
+    let mut window = Window::new(gui_world::home());
+    window.click("Settings");
+    for tab in ["Audio", "Video", "Network", "Keyboard", "About", "Appearance"] {
+        window.harness.get_by_role_and_label(Role::Tab, tab).click();
+        window.harness.run_steps(3);
+    }
+    window.click("Light");
+    window.harness.get_by_role_and_label(Role::Tab, "Keyboard").click();
+    window.harness.run_steps(3);
+    window.harness.get_by_role_and_label(Role::Switch, "Single keys").click();
+    window.harness.run_steps(3);
+    let commands = window.commands();
+    let light = Settings { theme: visavis::model::settings::Theme::Light, ..gui_world::settings() };
+    let keys = Settings { single_keys: false, ..gui_world::settings() };
+    assert!(commands.contains(&Command::Settings(Box::new(light))), "{commands:?}");
+    assert!(commands.contains(&Command::Settings(Box::new(keys))), "{commands:?}");
+}
+
+#[test]
+fn every_place_stands_in_a_narrow_window() {
+    let chat = connected();
+    for snapshot in [gui_world::home(), gui_world::first_run(), chat] {
+        let mut window = Window::sized(snapshot.clone(), 700.0, 600.0);
+        if snapshot.call.is_some() {
+            let leave = window.harness.get_by_role_and_label(Role::Button, "Leave").rect();
+            assert!(leave.right() <= 700.0 && leave.bottom() <= 600.0, "{leave:?}");
+            window.click("Leave");
+            assert_eq!(window.commands(), [Command::HangUp]);
+        }
+    }
+}
+
+#[test]
+fn long_device_names_are_cut_and_keep_their_name() {
+    let mut snapshot = gui_world::home();
+    let mut devices = (*snapshot.devices).clone();
+    devices.microphones[0].name =
+        "A microphone whose maker thought that names cannot be long enough to be told apart".to_owned();
+    snapshot.devices = Arc::new(devices);
+    snapshot.media.microphone = visavis::model::device::DeviceState::Closed;
+    let mut window = Window::sized(snapshot, 1000.0, 700.0);
+    window.click("Video call with Amara Osei");
+    let field = window.harness.get_by_role_and_label(Role::ComboBox, "Microphone");
+    assert!(field.rect().right() <= 1000.0);
+    assert!(field.value().unwrap_or_default().contains("cannot be long enough"));
+}
+
+#[test]
+fn a_closing_program_closes_its_window() {
+    let mut window = Window::new(gui_world::home());
+    window.publish(Snapshot { quitting: true, ..gui_world::home() });
+    assert_eq!(window.commands(), []);
+}
