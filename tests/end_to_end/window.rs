@@ -53,6 +53,11 @@ pub struct Control {
     pub name: String,
 }
 
+fn listed(controls: &[Control]) -> String {
+    let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
+    seen.join(", ")
+}
+
 impl Accessibility {
     /// Joins the bus of this desktop.
     pub fn join(desktop: &Desktop) -> Self {
@@ -79,6 +84,11 @@ impl Accessibility {
         self.runtime.block_on(self.walk(process)).unwrap_or_default()
     }
 
+    /// The same in words, for people.
+    pub fn all(&self, process: u32) -> String {
+        listed(&self.controls(process))
+    }
+
     /// Waits until the process shows a control that fits.
     ///
     /// # Panics
@@ -91,8 +101,7 @@ impl Accessibility {
                 return control.clone();
             }
             if start.elapsed() > PATIENCE {
-                let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
-                panic!("no {what} in {PATIENCE:?}; there are: {}", seen.join(", "));
+                panic!("no {what} in {PATIENCE:?}; there are: {}", listed(&controls));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
