@@ -94,6 +94,18 @@ impl<'a> Copy<'a> {
         self.accessibility.press(&control);
     }
 
+    /// Presses a control of the call; they hide from a mouse that rests, so it is moved until they are there.
+    fn press_in_call(&self, name: &str) {
+        let mut step = 0;
+        let control = common::wait_for(&format!("“{name}” in {}'s call", self.name), PATIENCE, || {
+            step = (step + 8) % 160;
+            let across = (WIDTH / 3 + step).to_string();
+            self.desktop.run("xdotool", &["mousemove", "--window", &self.window, &across, "300"])?;
+            self.accessibility.look(self.running.id(), Role::Active, name)
+        });
+        self.accessibility.press(&control);
+    }
+
     /// Opens a drop-down and takes an entry.
     fn choose(&self, list: &str, entry: &str) {
         let control = self.accessibility.control(self.running.id(), Role::List, list);
@@ -200,21 +212,22 @@ fn two_windows_call_each_other() {
         bea.shows("Ada's grey scene in Bea's window", |picture, area| picture.greys(area) > 0.2);
 
         // they hear each other: the speaker plays both voices
-        let heard = sound::listen(&desktop, Duration::from_secs(2));
-        for voice in [ADAS_VOICE, BEAS_VOICE] {
-            let level = sound::level(&heard, voice);
-            assert!(level > -40.0, "{voice} Hz is heard at {level} dBFS only");
-        }
+        common::wait_for("both voices from the speaker", PATIENCE, || {
+            let heard = sound::listen(&desktop, Duration::from_secs(1));
+            let levels = [ADAS_VOICE, BEAS_VOICE].map(|voice| sound::level(&heard, voice));
+            println!("{ADAS_VOICE} Hz and {BEAS_VOICE} Hz are heard at {levels:.1?} dBFS");
+            levels.iter().all(|level| *level > -40.0).then_some(())
+        });
 
         // they write to each other
-        ada.press("Chat…");
+        ada.press_in_call("Chat…");
         ada.write(MESSAGE_FIELD, "Good morning from the left", &["Return"]);
-        bea.press("Chat…");
+        bea.press_in_call("Chat…");
         bea.reads("Good morning from the left");
         bea.write(MESSAGE_FIELD, "and back from the right", &["Return"]);
         ada.reads("and back from the right");
 
-        ada.press("Leave");
+        ada.press_in_call("Leave");
         bea.reads(ENDED);
     });
 }

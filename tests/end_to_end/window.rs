@@ -53,6 +53,13 @@ pub struct Control {
     pub name: String,
 }
 
+impl Control {
+    fn is(&self, role: Role, name: &str) -> bool {
+        let named = name.strip_suffix('…').map_or(self.name == name, |start| self.name.starts_with(start));
+        self.role == role && named
+    }
+}
+
 fn listed(controls: &[Control]) -> String {
     let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
     seen.join(", ")
@@ -107,10 +114,14 @@ impl Accessibility {
         }
     }
 
-    /// The control of this kind and name; a name that ends in `…` stands for all that begin so.
+    /// Waits for the control of this kind and name; a name that ends in `…` stands for all that begin so.
     pub fn control(&self, process: u32, role: Role, name: &str) -> Control {
-        let named = |c: &Control| name.strip_suffix('…').map_or(c.name == name, |start| c.name.starts_with(start));
-        self.find(process, &format!("{role:?} “{name}”"), |c| c.role == role && named(c))
+        self.find(process, &format!("{role:?} “{name}”"), |c| c.is(role, name))
+    }
+
+    /// The same where it is there now.
+    pub fn look(&self, process: u32, role: Role, name: &str) -> Option<Control> {
+        self.controls(process).into_iter().find(|c| c.is(role, name))
     }
 
     /// Waits until some control's name or text holds these words.
