@@ -21,8 +21,8 @@ use screen::{Area, Picture};
 use visavis::model::id::PeerId;
 use window::{Accessibility, Role};
 
-const LIMIT: Duration = Duration::from_secs(180);
-const PATIENCE: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Size of each window; they stand side by side.
 const WIDTH: i32 = 1200;
 const HEIGHT: i32 = 800;
@@ -226,6 +226,7 @@ fn two_windows_call_each_other() {
         bea.reads("Good morning from the left");
         bea.write(MESSAGE_FIELD, "and back from the right", &["Return"]);
         ada.reads("and back from the right");
+        Picture::take(&desktop).save(&kept("chat"));
 
         ada.press_in_call("Leave");
         bea.reads(ENDED);

@@ -23,6 +23,7 @@ pub fn speak(desktop: &Desktop, hertz: f32) -> Running {
 /// What the speaker plays for so long, as samples.
 pub fn listen(desktop: &Desktop, length: Duration) -> Vec<f32> {
     let file = desktop.folder("sound").join("heard.raw");
+    let _ = std::fs::remove_file(&file); // what was recorded before must not count again
     let mut recorder = Command::new("parec");
     recorder.arg(format!("--device={SPEAKER}.monitor")).args(FORMAT).arg("--latency-msec=50").arg(&file);
     let recording = desktop.launch(recorder.stderr(Stdio::null()));

@@ -8,7 +8,7 @@ use zbus::{Connection, Error};
 use super::common::wait_for;
 use super::desktop::Desktop;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
 
 /// The accessibility bus, and the runtime that speaks on it.
@@ -99,7 +99,7 @@ impl Accessibility {
     /// Waits until the process shows a control that fits.
     ///
     /// # Panics
-    /// After twenty seconds, naming all that is there.
+    /// After thirty seconds, naming all that is there.
     pub fn find(&self, process: u32, what: &str, fits: impl Fn(&Control) -> bool) -> Control {
         let start = std::time::Instant::now();
         loop {

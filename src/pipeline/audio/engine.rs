@@ -147,7 +147,8 @@ impl Engine {
         self.ring.close();
         self.publish();
         // The other thread ends when the last port, with its end of the queue, is gone and all is closed.
-        let Self { devices, .. } = self;
+        let devices = self.devices.take();
+        drop(self);
         let deadline = Instant::now() + CLOSE_LIMIT;
         while let Some(thread) = &devices {
             if thread.is_finished() {
