@@ -172,6 +172,7 @@ impl<'a> Copy<'a> {
 
 /// What a failed test left on the screen, for people.
 impl Drop for Copy<'_> {
+    #[allow(clippy::print_stdout, reason = "shown by the test harness where a test failed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("{}'s window shows: {}", self.name, self.accessibility.all(self.running.id()));
