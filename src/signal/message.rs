@@ -86,7 +86,8 @@
 //! [`Guard`](super::envelope::Guard) for what happens beyond).
 //!
 //! The server checks only that `from` is the one who logged in, and that `to`, `call` and `seq` (any number it can
-//! repeat) are well-formed (`malformed`); it does not look at the rest, not even at `v` and `sig`. It keeps nothing: if `to` is not connected, the sender is told at once
+//! repeat) are well-formed (`malformed`); it does not look at the rest, not even at `v` and `sig`. It keeps nothing: if
+//! `to` is not connected, the sender is told at once
 //! ```json
 //! {"type":"unreachable","to":"…","call":"…","seq":1}
 //! ```
