@@ -1,6 +1,7 @@
 //! The application as eframe sees it: state in, commands out, one place shown.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, vec2};
 use tokio::sync::broadcast;
@@ -105,6 +106,13 @@ pub struct App {
     videos: Videos,
     wake: Arc<Waker>,
     state: State,
+    opening: Option<Opening>,
+}
+
+/// From the wish for a window to its first picture, for the log.
+struct Opening {
+    began: Instant,
+    painted: bool,
 }
 
 impl App {
@@ -117,7 +125,29 @@ impl App {
         let (state, pictures) = (Arc::clone(&wake), Arc::clone(&wake));
         handle.on_change(move || state.state());
         let videos = Videos::new(cc.gl.clone(), Arc::new(move || pictures.picture()));
-        Self { notices: handle.notices(), handle, videos, wake, state: State::default() }
+        Self { notices: handle.notices(), handle, videos, wake, state: State::default(), opening: None }
+    }
+
+    /// Logs how long the first picture took, counted from `began`.
+    #[must_use]
+    pub fn since(mut self, began: Instant) -> Self {
+        self.opening = Some(Opening { began, painted: false });
+        self
+    }
+
+    /// The first picture is on the screen when the second begins.
+    fn log_opening(&mut self, ctx: &Context) {
+        match &mut self.opening {
+            Some(opening) if opening.painted => {
+                tracing::info!(elapsed_ms = opening.began.elapsed().as_millis(), "first frame drawn");
+                self.opening = None;
+            }
+            Some(opening) => {
+                opening.painted = true;
+                ctx.request_repaint();
+            }
+            None => {}
+        }
     }
 
     fn hear(&mut self, time: f64) {
@@ -175,6 +205,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let snap = self.handle.snapshot();
         let time = ctx.input(|i| i.time);
+        self.log_opening(&ctx);
         self.hear(time);
         ctx.set_theme(theme::preference(snap.settings.theme));
         self.videos.begin(&self.handle);

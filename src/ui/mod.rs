@@ -36,7 +36,7 @@ use crate::client::Handle;
 /// The window could not be opened, or broke.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the window cannot be shown: {0}; check that a display and OpenGL are there, or start without a window by --headless"
+    "the window cannot be shown: {0}; check that a display and OpenGL are there, or run without a window: visavis headless"
 )]
 pub struct UiError(#[from] eframe::Error);
 
@@ -48,6 +48,7 @@ pub struct UiError(#[from] eframe::Error);
 /// # Errors
 /// [`UiError`] where there is no display or no OpenGL.
 pub fn run(handle: Handle) -> Result<(), UiError> {
+    let began = std::time::Instant::now();
     let viewport = ViewportBuilder::default()
         .with_title("Visavis")
         .with_app_id("Visavis")
@@ -60,7 +61,7 @@ pub fn run(handle: Handle) -> Result<(), UiError> {
         persist_window: false,
         ..Default::default()
     };
-    eframe::run_native("Visavis", options, Box::new(move |cc| Ok(Box::new(app::App::new(cc, handle)))))?;
+    eframe::run_native("Visavis", options, Box::new(move |cc| Ok(Box::new(app::App::new(cc, handle).since(began)))))?;
     Ok(())
 }
 
