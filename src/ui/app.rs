@@ -173,6 +173,11 @@ impl App {
     }
 }
 
+/// Whether nobody can see the window: minimised, or wholly covered.
+pub(super) fn is_hidden(ctx: &Context) -> bool {
+    ctx.input(|i| i.viewport().minimized.unwrap_or(false) || i.viewport().occluded.unwrap_or(false))
+}
+
 /// Whether the call takes the window.
 fn shows_call(snap: &Snapshot) -> bool {
     snap.call.is_some()
@@ -181,10 +186,7 @@ fn shows_call(snap: &Snapshot) -> bool {
 impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.wake.begin();
-        let (hidden, asked) = ctx.input(|i| {
-            let v = i.viewport();
-            (v.minimized.unwrap_or(false) || v.occluded.unwrap_or(false), v.close_requested())
-        });
+        let (hidden, asked) = (is_hidden(ctx), ctx.input(|i| i.viewport().close_requested()));
         self.wake.set_hidden(hidden);
         let snap = self.handle.snapshot();
         self.release_talk(ctx, hidden, shows_call(&snap));
