@@ -136,6 +136,7 @@ impl App {
     }
 
     /// The first picture is on the screen when the second begins.
+    #[allow(clippy::disallowed_methods, reason = "a figure for the log; nothing shown depends on it")]
     fn log_opening(&mut self, ctx: &Context) {
         match &mut self.opening {
             Some(opening) if opening.painted => {

@@ -48,6 +48,7 @@ pub struct UiError(#[from] eframe::Error);
 /// # Errors
 /// [`UiError`] where there is no display or no OpenGL.
 pub fn run(handle: Handle) -> Result<(), UiError> {
+    #[allow(clippy::disallowed_methods, reason = "a figure for the log; nothing shown depends on it")]
     let began = std::time::Instant::now();
     let viewport = ViewportBuilder::default()
         .with_title("Visavis")

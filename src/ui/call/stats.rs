@@ -108,7 +108,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     let figures = &s.state.call.figures;
     let y = k.top() + 92.0;
     // In a low window the curves give way, not the figures.
-    let pitch = if k.height() < 500.0 { 34.0 } else { 52.0 };
+    let pitch = if k.height() < 500.0 { 37.0 } else { 52.0 };
     let line = Stroke::new(1.0, t.line);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, y + 0.5, line);
     label(ui, pos2(x, y + 21.0), LEFT, "What you receive, last two minutes", semibold(13.0), t.text2, w);
