@@ -1,5 +1,6 @@
 //! Shows one screen of the window with fixed state and a moving picture:
-//! `cargo run --example gallery -- home|empty|first-run|green-room|call|chat|calling|ended|report|incoming|settings [light]`.
+//! `cargo run --example gallery -- SCREEN [light] [SECONDS]`, where SCREEN is one of home, empty, first-run, call, bare,
+//! calling, reconnecting, ended, testing, report, bare-report, incoming, stranger.
 //!
 //! Prints what the window asks for, and when. With a number as last argument it ends after as many seconds.
 
@@ -20,27 +21,25 @@ use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
 
 fn state(screen: &str) -> Option<Snapshot> {
     Some(match screen {
-        "home" | "green-room" | "settings" => world::home(),
+        "home" => world::home(),
         "empty" => Snapshot { recents: Arc::default(), ..world::home() },
         "first-run" => world::first_run(),
-        "call" | "chat" => world::call(Stage::Connected),
+        "call" => world::call(Stage::Connected),
         "calling" => world::call(Stage::Ringing),
         "reconnecting" => world::call(Stage::Reconnecting),
         "ended" => world::call(Stage::Ended(Outcome::NoAnswer)),
-        "report" => {
-            let mut snapshot = world::call(Stage::Ended(Outcome::Accepted));
-            if let Some(call) = &mut snapshot.call {
-                call.report = Some(Arc::new(world::report()));
-                call.peer = visavis::model::id::Callee::Echo;
-            }
-            snapshot
-        }
+        "report" => world::test_call(Stage::Ended(Outcome::Accepted), 12, Some(world::report())),
+        "testing" => world::test_call(Stage::Connected, 3, None),
+        "bare-report" => world::without_devices(world::test_call(Stage::Connected, 12, Some(world::bare_report()))),
+        "bare" => world::without_devices(world::call(Stage::Connected)),
+        "stranger" => Snapshot { incoming: Some(world::stranger()), ..world::home() },
         "incoming" => Snapshot { incoming: Some(world::incoming()), ..world::home() },
         _ => return None,
     })
 }
 
 fn main() {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).init();
     let began = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let screen = arguments.first().map_or("home", String::as_str);

@@ -6,7 +6,7 @@ mod gui_world;
 
 use std::sync::Arc;
 
-use eframe::egui::{Key, Modifiers, accesskit::Role, vec2};
+use eframe::egui::{Event, Key, Modifiers, accesskit::Role, pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use visavis::client::Desk;
@@ -15,7 +15,9 @@ use visavis::model::command::Command;
 use visavis::model::id::Callee;
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::settings::Settings;
-use visavis::model::snapshot::{ServerState, Snapshot, Stage};
+use visavis::model::slot::Player;
+use visavis::model::snapshot::{PlayerKey, ServerState, Snapshot, Stage};
+use visavis::model::source::VideoSpec;
 use visavis::ui::app::App;
 
 struct Window {
@@ -26,7 +28,8 @@ struct Window {
 impl Window {
     fn sized(snapshot: Snapshot, w: f32, h: f32) -> Self {
         let (handle, desk) = handle::pair(snapshot);
-        let mut harness = Harness::builder().with_size(vec2(w, h)).build_eframe(move |cc| App::new(cc, handle));
+        let mut harness =
+            Harness::builder().with_size(vec2(w, h)).with_step_dt(STEP).build_eframe(move |cc| App::new(cc, handle));
         harness.run_steps(3);
         Self { harness, desk }
     }
@@ -138,7 +141,7 @@ fn the_server_is_told_in_words() {
     window.publish(Snapshot { server: ServerState::Reconnecting { reason, in_s: 4 }, ..gui_world::home() });
     assert!(window.sees("Reconnecting in 4 s") && window.sees("The server does not answer"));
     window.publish(Snapshot { problems: vec!["no microphone was found".to_owned()], ..gui_world::home() });
-    assert!(window.sees("no microphone was found"));
+    assert!(window.sees("No microphone was found"));
 }
 
 #[test]
@@ -368,4 +371,172 @@ fn a_closing_program_closes_its_window() {
     let mut window = Window::new(gui_world::home());
     window.publish(Snapshot { quitting: true, ..gui_world::home() });
     assert_eq!(window.commands(), []);
+}
+
+/// Seconds of the window's clock in one step.
+const STEP: f32 = 0.25;
+
+/// Somebody to look at, and oneself.
+fn with_pictures(snapshot: Snapshot) -> Window {
+    let mut window = Window::new(snapshot);
+    for (key, wall) in [(PlayerKey::Preview, (118, 118)), (PlayerKey::Remote(gui_world::call_id()), (150, 112))] {
+        let player = Player::new();
+        player.put(gui_world::person(64, 36, wall, 0.0));
+        window.desk.set_player(key, Some(player));
+    }
+    window.harness.run_steps(2);
+    window
+}
+
+impl Window {
+    fn has(&self, button: &str) -> bool {
+        self.harness.query_by_role_and_label(Role::Button, button).is_some()
+    }
+
+    /// So long nobody touches anything, on the window's own clock.
+    fn rest(&mut self, seconds: f32) {
+        let steps = (seconds / STEP).ceil() as usize;
+        self.harness.run_steps(steps);
+    }
+
+    /// Without devices, and everything wanted.
+    fn bare(stage: Stage) -> Self {
+        Self::new(gui_world::without_devices(gui_world::call(stage)))
+    }
+}
+
+#[test]
+fn controls_rest_only_while_there_is_a_picture_and_come_back_with_the_mouse() {
+    let mut window = with_pictures(connected());
+    window.harness.hover_at(pos2(600.0, 300.0));
+    window.rest(1.0);
+    assert!(window.has("Leave"));
+    window.rest(4.0);
+    assert!(!window.has("Leave"));
+    window.harness.hover_at(pos2(640.0, 320.0));
+    window.rest(1.0);
+    assert!(window.has("Leave"));
+
+    for mut window in [Window::new(connected()), with_pictures(gui_world::call(Stage::Reconnecting))] {
+        window.harness.hover_at(pos2(600.0, 300.0));
+        window.rest(6.0);
+        assert!(window.has("Leave"));
+    }
+}
+
+#[test]
+fn the_self_view_is_dragged_to_another_corner() {
+    let mut window = with_pictures(connected());
+    let place = |window: &Window| window.harness.get_by_label("Your own picture").rect();
+    let from = place(&window);
+    assert!(from.left() > 640.0 && from.top() > 400.0, "{from:?}");
+    window.harness.drag_at(from.center());
+    window.harness.run_steps(2);
+    for at in [pos2(700.0, 400.0), pos2(200.0, 150.0)] {
+        window.harness.hover_at(at);
+        window.harness.run_steps(2);
+    }
+    window.harness.drop_at(pos2(200.0, 150.0));
+    window.harness.run_steps(4);
+    let to = place(&window);
+    assert_eq!((to.left(), to.top(), to.size()), (16.0, 68.0, from.size()));
+}
+
+#[test]
+fn the_other_side_is_made_louder_or_softer() {
+    let mut window = Window::new(connected());
+    window.click("More");
+    let slider = window.harness.get_by_role_and_label(Role::Slider, "Volume of the other side");
+    slider.focus();
+    window.harness.run_steps(2);
+    window.key(NONE, Key::ArrowRight);
+    let volumes: Vec<_> = window.commands();
+    assert!(matches!(volumes.first(), Some(Command::Volume(percent)) if *percent > 100), "{volumes:?}");
+}
+
+#[test]
+fn the_connection_is_told_in_figures() {
+    let mut window = Window::new(connected());
+    window.click("Connection");
+    assert!(window.sees("The connection is good") && window.sees("1280 × 720, 30 fps"));
+    window.click("Close connection figures");
+    assert!(!window.sees("The connection is good"));
+    window.click("More");
+    window.harness.get_by_role_and_label(Role::MenuItem, "Connection figures").click();
+    window.harness.run_steps(3);
+    assert!(window.sees("The connection is good"));
+}
+
+#[test]
+fn push_to_talk_closes_when_the_window_is_minimised() {
+    let mut window = Window::new(connected());
+    window.harness.key_down(Key::Space);
+    window.harness.run_steps(2);
+    let root = window.harness.input().viewport_id;
+    window.harness.input_mut().viewports.entry(root).or_default().minimized = Some(true);
+    window.harness.run_steps(2);
+    assert_eq!(window.commands(), [Command::HoldToTalk(true), Command::HoldToTalk(false)]);
+}
+
+#[test]
+fn a_machine_without_a_camera_can_show_the_test_picture() {
+    let mut window = Window::bare(Stage::Connected);
+    window.click("Choose camera");
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "Test picture").click();
+    window.harness.run_steps(3);
+    let chosen = Settings { camera: VideoSpec::Bars, ..gui_world::settings() };
+    assert_eq!(window.commands(), [Command::Settings(Box::new(chosen))]);
+}
+
+#[test]
+fn missing_devices_are_said_in_a_word() {
+    let window = Window::bare(Stage::Connected);
+    assert!(window.sees("No camera") && window.sees("You, no microphone"));
+    let mut first = Window::new(gui_world::without_devices(gui_world::first_run()));
+    assert!(first.sees("No microphone") && first.sees("This machine has no camera"));
+    assert!(!first.sees("this machine"));
+    assert_eq!(first.commands(), [Command::Preview(true)]);
+}
+
+#[test]
+fn a_report_says_no_more_than_is_known() {
+    for stage in [Stage::Connected, Stage::Ended(Outcome::Accepted)] {
+        let window = Window::new(gui_world::test_call(stage.clone(), 12, Some(gui_world::bare_report())));
+        assert!(window.sees("The connection works") && window.sees("No microphone: the others"));
+        assert!(window.sees("no picture came") && window.sees("silence"));
+        assert!(!window.sees("Everything works") && !window.sees("One way") && !window.sees("0 × 0"));
+        let words = window.harness.get_by_label_contains("No microphone: the others").rect();
+        let figures = window.harness.get_by_label("Connected after").rect();
+        assert!(words.bottom() < figures.top(), "{words:?} {figures:?}");
+
+        let window = Window::new(gui_world::test_call(stage, 12, Some(gui_world::report())));
+        assert!(window.sees("Everything works") && window.sees("One way") && window.sees("−18 dBFS"));
+    }
+}
+
+#[test]
+fn a_test_call_says_when_its_report_comes() {
+    for (seconds, words) in
+        [(0, "The report comes after 10 seconds"), (3, "The report comes in 7 s"), (11, "The report comes in a moment")]
+    {
+        let window = Window::new(gui_world::test_call(Stage::Connected, seconds, None));
+        assert!(window.sees(words), "{words}");
+    }
+    assert!(!Window::new(connected()).sees("The report comes"));
+}
+
+#[test]
+fn a_stranger_is_known_by_the_start_of_their_id() {
+    let window = Window::new(Snapshot { incoming: Some(gui_world::stranger()), ..gui_world::home() });
+    let id = gui_world::peer(9).to_string();
+    assert!(window.sees(&format!("Video call · unknown, {}…", &id[..9])));
+}
+
+#[test]
+fn what_was_copied_is_pasted() {
+    let mut window = Window::new(gui_world::home());
+    window.click("Paste");
+    window.harness.event(Event::Paste(format!(" {}\n", gui_world::peer(9))));
+    window.harness.run_steps(3);
+    assert!(window.sees("A complete ID"));
 }

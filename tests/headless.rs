@@ -39,9 +39,9 @@ impl Copy {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().unwrap());
+        let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
         let (sender, lines) = sync_channel(10_000);
         let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
@@ -55,9 +55,9 @@ impl Copy {
     }
 
     fn tell(&mut self, line: &str) {
-        let input = self.input.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
-        input.flush().unwrap();
+        let input = self.input.as_mut().expect("its input is still open");
+        writeln!(input, "{line}").expect("it reads its input");
+        input.flush().expect("it reads its input");
     }
 
     /// The next line of this event; what comes before it is kept in `seen`.
@@ -74,12 +74,13 @@ impl Copy {
     }
 
     fn id(&mut self) -> String {
-        self.event("online")["id"].as_str().unwrap().to_owned()
+        self.event("online")["id"].as_str().expect("an ID is a text").to_owned()
     }
 
     /// Waits for the program's own end.
     fn code(&mut self) -> i32 {
-        let status = common::wait_for("the program's end", STEP, || self.child.try_wait().unwrap());
+        let status =
+            common::wait_for("the program's end", STEP, || self.child.try_wait().expect("the child can be asked"));
         self.join();
         status.code().unwrap_or(-1)
     }
@@ -108,10 +109,16 @@ struct Served {
 
 impl Served {
     fn start() -> Self {
-        let mut copy = program().args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut copy = program()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
         let mut line = String::new();
-        BufReader::new(copy.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        BufReader::new(copy.stdout.take().expect("its output is a pipe"))
+            .read_line(&mut line)
+            .expect("its address in one line");
+        let url = line.trim().rsplit(' ').next().expect("a line has a last word").to_owned();
         assert!(url.starts_with("ws://127.0.0.1:"), "{line}");
         Self { copy, url }
     }
@@ -125,13 +132,13 @@ impl Drop for Served {
 }
 
 fn profiles() -> (TempDir, PathBuf, PathBuf) {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().expect("a temporary directory");
     let (a, b) = (home.path().join("a"), home.path().join("b"));
     (home, a, b)
 }
 
 fn run(arguments: &[&str]) -> Output {
-    program().args(arguments).stdin(Stdio::null()).output().unwrap()
+    program().args(arguments).stdin(Stdio::null()).output().expect("the program runs")
 }
 
 fn words(output: &Output) -> String {

@@ -41,7 +41,7 @@ impl Person {
     }
 
     fn with(server: &str, name: &str, change: impl FnOnce(&mut ClientConfig)) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().expect("a temporary directory");
         let mut config = ClientConfig::new(home.path().join("profile"));
         config.server = ServerChoice::Url(server.to_owned());
         config.overrides = Overrides {
@@ -52,8 +52,8 @@ impl Person {
             video: Some(VideoRequest { width: 320, height: 180, fps: 30 }),
         };
         change(&mut config);
-        let (handle, mut running) = start(config).unwrap();
-        let id = handle.snapshot().id.unwrap();
+        let (handle, mut running) = start(config).expect("the application starts");
+        let id = handle.snapshot().id.expect("an ID from the start");
         Self { home, notices: running.first_notices(), handle, running: Some(running), id }
     }
 
@@ -62,7 +62,7 @@ impl Person {
     }
 
     fn ask(&self, command: Command) {
-        self.handle.command(command).unwrap();
+        self.handle.command(command).expect("the application takes commands");
     }
 
     fn call(&self, other: &Self) {
@@ -126,7 +126,7 @@ impl Person {
             assert!(tokio::time::Instant::now() < until, "only {} pictures came", found.len());
             if let Some((sequence, frame)) = player.newer_than(seen) {
                 seen = sequence;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
                 let code = timecode::read(&frame).expect("the scene's timecode survives the codec");
                 assert_eq!((frame.width(), frame.height()), (320, 180));
                 found.push((code, timecode::age(code, now).expect("captured in the past")));
@@ -151,7 +151,7 @@ impl Drop for Person {
 
 async fn server() -> (Server, String) {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::bind(ServerConfig { listen, ..ServerConfig::default() }).await.unwrap();
+    let server = Server::bind(ServerConfig { listen, ..ServerConfig::default() }).await.expect("a free port");
     let url = format!("ws://{}", server.local_addr());
     (server, url)
 }

@@ -1,6 +1,7 @@
 //! The application as eframe sees it: state in, commands out, one place shown.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, vec2};
 use tokio::sync::broadcast;
@@ -105,6 +106,13 @@ pub struct App {
     videos: Videos,
     wake: Arc<Waker>,
     state: State,
+    opening: Option<Opening>,
+}
+
+/// From the wish for a window to its first picture, for the log.
+struct Opening {
+    began: Instant,
+    painted: bool,
 }
 
 impl App {
@@ -117,7 +125,30 @@ impl App {
         let (state, pictures) = (Arc::clone(&wake), Arc::clone(&wake));
         handle.on_change(move || state.state());
         let videos = Videos::new(cc.gl.clone(), Arc::new(move || pictures.picture()));
-        Self { notices: handle.notices(), handle, videos, wake, state: State::default() }
+        Self { notices: handle.notices(), handle, videos, wake, state: State::default(), opening: None }
+    }
+
+    /// Logs how long the first picture took, counted from `began`.
+    #[must_use]
+    pub fn since(mut self, began: Instant) -> Self {
+        self.opening = Some(Opening { began, painted: false });
+        self
+    }
+
+    /// The first picture is on the screen when the second begins.
+    #[allow(clippy::disallowed_methods, reason = "a figure for the log; nothing shown depends on it")]
+    fn log_opening(&mut self, ctx: &Context) {
+        match &mut self.opening {
+            Some(opening) if opening.painted => {
+                tracing::info!(elapsed_ms = opening.began.elapsed().as_millis(), "first frame drawn");
+                self.opening = None;
+            }
+            Some(opening) => {
+                opening.painted = true;
+                ctx.request_repaint();
+            }
+            None => {}
+        }
     }
 
     fn hear(&mut self, time: f64) {
@@ -143,6 +174,11 @@ impl App {
     }
 }
 
+/// Whether nobody can see the window: minimised, or wholly covered.
+pub(super) fn is_hidden(ctx: &Context) -> bool {
+    ctx.input(|i| i.viewport().minimized.unwrap_or(false) || i.viewport().occluded.unwrap_or(false))
+}
+
 /// Whether the call takes the window.
 fn shows_call(snap: &Snapshot) -> bool {
     snap.call.is_some()
@@ -151,10 +187,7 @@ fn shows_call(snap: &Snapshot) -> bool {
 impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.wake.begin();
-        let (hidden, asked) = ctx.input(|i| {
-            let v = i.viewport();
-            (v.minimized.unwrap_or(false) || v.occluded.unwrap_or(false), v.close_requested())
-        });
+        let (hidden, asked) = (is_hidden(ctx), ctx.input(|i| i.viewport().close_requested()));
         self.wake.set_hidden(hidden);
         let snap = self.handle.snapshot();
         self.release_talk(ctx, hidden, shows_call(&snap));
@@ -175,6 +208,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let snap = self.handle.snapshot();
         let time = ctx.input(|i| i.time);
+        self.log_opening(&ctx);
         self.hear(time);
         ctx.set_theme(theme::preference(snap.settings.theme));
         self.videos.begin(&self.handle);

@@ -10,7 +10,7 @@ use super::paint::{CENTER, LEFT, RIGHT, chip, label, paragraph, rect};
 use super::theme::{Tokens, corner, icon, medium, regular, semibold};
 use super::video::{Look, fit};
 use super::widgets::{Choice, meter, select, verdict};
-use crate::model::device::{DeviceKind, DeviceState};
+use crate::model::device::{DeviceError, DeviceKind, DeviceState};
 use crate::model::settings::Settings;
 use crate::model::snapshot::{PlayerKey, Snapshot};
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
@@ -27,6 +27,8 @@ pub trait Spec: Clone + PartialEq {
     fn id(&self) -> Option<&str>;
     /// What it is called where it is neither a device nor the default nor nothing.
     fn special(&self) -> Option<String>;
+    /// What is offered after “None”.
+    fn extras() -> Vec<Self>;
 }
 
 fn file_name(path: &Path) -> String {
@@ -34,7 +36,7 @@ fn file_name(path: &Path) -> String {
 }
 
 macro_rules! spec {
-    ($name:ident, $special:expr) => {
+    ($name:ident, $special:expr $(, $extra:expr)*) => {
         impl Spec for $name {
             fn system() -> Self {
                 Self::Default
@@ -52,15 +54,22 @@ macro_rules! spec {
                 let special: fn(&Self) -> Option<String> = $special;
                 special(self)
             }
+            fn extras() -> Vec<Self> {
+                vec![$($extra),*]
+            }
         }
     };
 }
-spec!(VideoSpec, |spec| match spec {
-    VideoSpec::Scene => Some("Test picture (moving scene)".to_owned()),
-    VideoSpec::Bars => Some("Test picture (colour bars)".to_owned()),
-    VideoSpec::File(path) => Some(format!("File {}", file_name(path))),
-    _ => None,
-});
+spec!(
+    VideoSpec,
+    |spec| match spec {
+        VideoSpec::Scene => Some("Test picture (moving scene)".to_owned()),
+        VideoSpec::Bars => Some("Test picture".to_owned()),
+        VideoSpec::File(path) => Some(format!("File {}", file_name(path))),
+        _ => None,
+    },
+    VideoSpec::Bars
+);
 spec!(AudioSpec, |spec| match spec {
     AudioSpec::Tone(hertz) => Some(format!("Tone of {hertz} Hz")),
     AudioSpec::File(path) => Some(format!("File {}", file_name(path))),
@@ -151,7 +160,8 @@ fn choices<S: Spec>(spec: &S, kind: DeviceKind, state: &DeviceState, snap: &Snap
         }
         all.push(choice);
     }
-    if !all.iter().any(|choice| choice.value == *spec) && *spec != S::nothing() {
+    let extras = S::extras();
+    if !all.iter().any(|choice| choice.value == *spec) && *spec != S::nothing() && !extras.contains(spec) {
         let mut choice = plain(spec.clone(), shown(spec, kind, state, snap));
         if spec.id().is_some() {
             choice.note = "not there".to_owned();
@@ -159,6 +169,10 @@ fn choices<S: Spec>(spec: &S, kind: DeviceKind, state: &DeviceState, snap: &Snap
         all.push(choice);
     }
     all.push(Choice { value: S::nothing(), label: "None".to_owned(), note: String::new(), apart: true });
+    for extra in extras {
+        let label = extra.special().unwrap_or_default();
+        all.push(plain(extra, label));
+    }
     all
 }
 
@@ -242,8 +256,8 @@ pub fn caption(ui: &mut Ui, s: &Scene<'_>, which: Which, field: Rect, right: f32
     let y = field.top() - 14.0;
     let name = label(ui, pos2(field.left(), y), LEFT, which.name(), semibold(13.0), t.text2, 200.0);
     let (words, ink) = match which.state(s.snap) {
-        DeviceState::Failed(e) => (e.to_string(), t.amber),
-        DeviceState::Opening => ("opening…".to_owned(), t.text3),
+        DeviceState::Failed(e) => (sentence(&e.to_string()), t.amber),
+        DeviceState::Opening => ("Opening…".to_owned(), t.text3),
         DeviceState::Open { format, .. } => (format, t.text3),
         DeviceState::Closed => return,
     };
@@ -261,10 +275,10 @@ pub fn meter_block(ui: &mut Ui, s: &Scene<'_>, x: f32, y: f32, w: f32) {
     p.text(pos2(x, y + 23.0), LEFT, "−60", regular(11.5), t.text3);
     p.text(pos2(x + w, y + 23.0), RIGHT, "0 dBFS", regular(11.5), t.text3);
     let (words, bad) = match &media.microphone {
-        DeviceState::Failed(e) => (e.to_string(), true),
+        DeviceState::Failed(e) => (failure(Which::Microphone, e), true),
         DeviceState::Opening => ("Opening the microphone…".to_owned(), false),
         DeviceState::Closed if s.snap.settings.microphone == AudioSpec::None => {
-            ("No microphone chosen: nobody will hear you".to_owned(), true)
+            ("No microphone chosen".to_owned(), true)
         }
         _ if media.muted => ("You are muted".to_owned(), true),
         DeviceState::Closed => ("The microphone is closed".to_owned(), false),
@@ -293,7 +307,7 @@ pub fn preview(ui: &mut Ui, s: &mut Scene<'_>, area: Rect, radius: f32) {
         s.videos.paint(ui.painter(), PlayerKey::Preview, shown, cover, look);
         let words = "Mirrored for you only";
         let at = pos2(area.left() + 12.0, area.top() + 12.0);
-        chip(ui, at, 28.0, &[(words, medium(12.5), Color32::WHITE)], words, 300.0);
+        chip(ui, at, true, &[(words, medium(12.5), Color32::WHITE)], words, 300.0);
         return;
     }
     let (words, bad) = no_picture(s.snap);
@@ -313,6 +327,27 @@ pub fn no_picture(snap: &Snapshot) -> (String, bool) {
         DeviceState::Opening => ("Opening the camera…".to_owned(), false),
         DeviceState::Open { .. } if snap.media.camera_on => ("Waiting for the first picture…".to_owned(), false),
         _ => ("Your camera is off".to_owned(), false),
+    }
+}
+
+/// What is wrong with a device, in a word or three: where there is no room for [`DeviceError`]'s sentence.
+pub fn failure(which: Which, error: &DeviceError) -> String {
+    let name = which.name();
+    match error {
+        DeviceError::None(_) | DeviceError::NotBuilt => format!("No {}", name.to_lowercase()),
+        DeviceError::Missing(_) => format!("{name} not there"),
+        DeviceError::Busy(_) => format!("{name} in use elsewhere"),
+        DeviceError::Denied(_) => format!("{name} not allowed"),
+        DeviceError::Format(..) | DeviceError::File(..) => format!("{name} cannot be used"),
+        DeviceError::Gone(..) => format!("{name} stopped"),
+    }
+}
+
+/// What is wrong with a device that is wanted now: in short, and the sentence that says what to do.
+pub fn trouble(snap: &Snapshot, which: Which) -> Option<(String, String)> {
+    match which.state(snap) {
+        DeviceState::Failed(e) => Some((failure(which, &e), sentence(&e.to_string()))),
+        _ => None,
     }
 }
 

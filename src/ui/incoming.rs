@@ -9,7 +9,7 @@ use super::app::Scene;
 use super::icons;
 use super::paint::{LEFT, avatar, label, rect, shadow};
 use super::theme::{corner, regular, semibold};
-use super::widgets::{Button, Kind};
+use super::widgets::{Button, Kind, tooltip};
 use crate::model::command::Command;
 use crate::model::snapshot::{IncomingView, RING_SECONDS};
 
@@ -67,6 +67,11 @@ fn name(incoming: &IncomingView) -> String {
     if incoming.name.is_empty() { incoming.from.short() } else { incoming.name.clone() }
 }
 
+/// The first two groups of an ID: enough to recognise, not enough to mistake for the whole.
+fn start_of_id(incoming: &IncomingView) -> String {
+    incoming.from.to_string().splitn(3, '-').take(2).collect::<Vec<_>>().join("-")
+}
+
 /// The keys work in this window too.
 pub(super) fn keys(ui: &Ui, s: &mut Scene<'_>, incoming: &IncomingView) {
     act(ui.ctx(), s, incoming);
@@ -94,19 +99,27 @@ fn content(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, incoming: &IncomingView) {
     let name = name(incoming);
     avatar(ui.painter(), pos2(r.left() + 38.0, y), 21.0, &name);
     let room = r.width() - 74.0 - 104.0;
+    let lowered = if incoming.known { 0.0 } else { 2.0 };
     label(ui, pos2(r.left() + 74.0, y - 11.0), LEFT, &name, semibold(16.0), t.text, room);
     let kind = if incoming.video { "Video call" } else { "Audio call" };
-    let who = if incoming.known { String::new() } else { format!(" · unknown, {}…", incoming.from.short()) };
+    // Of somebody unknown the start of the ID is shown; then the words reach below the button beside them.
+    let who = if incoming.known { String::new() } else { format!(" · unknown, {}…", start_of_id(incoming)) };
     let words = format!("{kind}{who}");
-    let sub = label(ui, pos2(r.left() + 74.0, y + 11.0), LEFT, &words, regular(13.0), t.text2, room);
+    let lower = if incoming.known { room } else { r.width() - 74.0 - 12.0 };
+    let at = pos2(r.left() + 74.0, y + 11.0 + lowered);
+    let sub = label(ui, at, LEFT, &words, regular(13.0), t.text2, lower);
     let live = ui.interact(sub, Id::unique("incoming-live"), Sense::hover());
     let spoken = format!("{name} is calling, {}", kind.to_lowercase());
+    if !incoming.known {
+        tooltip(live.clone(), &t, Some(&incoming.from.to_string()), None);
+    }
     ui.ctx().accesskit_node_builder(live.id, |node| {
         node.set_role(accesskit::Role::Alert);
         node.set_label(spoken);
     });
     let silenced = incoming.silenced;
-    let at = rect(r.right() - 96.0, y - 16.0, 84.0, 32.0);
+    let (top, high) = if incoming.known { (y - 16.0, 32.0) } else { (r.top() + 9.0, 28.0) };
+    let at = rect(r.right() - 96.0, top, 84.0, high);
     let words = if silenced { "Silent" } else { "Silence" };
     let button = Button::new("incoming-silence", at, Kind::Second).icon(icons::BELL_SLASH).label(words).size(12.5);
     if button.enabled(!silenced).tip("Stop ringing here").show(ui, &t).clicked() {

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Popup, ViewportCommand};
 
-use super::app::{Place, Scene};
+use super::app::{Place, Scene, is_hidden};
 use super::call::State;
 use super::{incoming, settings};
 use crate::model::command::Command;
@@ -81,7 +81,8 @@ fn talk(ctx: &Context, s: &mut Scene<'_>, over: bool) {
     let free =
         ctx.memory(|m| m.focused().is_none()) && !over && (s.snap.settings.single_keys || s.snap.settings.push_to_talk);
     let held = ctx.input(|i| i.key_down(Key::Space) && i.focused && i.modifiers.is_none());
-    if free && held && s.state.talk() {
+    // A hidden window may still be asked to paint: that must not open what hiding closed.
+    if free && held && !is_hidden(ctx) && s.state.talk() {
         s.send(Command::HoldToTalk(true));
     }
 }

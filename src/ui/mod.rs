@@ -48,6 +48,8 @@ pub struct UiError(#[from] eframe::Error);
 /// # Errors
 /// [`UiError`] where there is no display or no OpenGL.
 pub fn run(handle: Handle) -> Result<(), UiError> {
+    #[allow(clippy::disallowed_methods, reason = "a figure for the log; nothing shown depends on it")]
+    let began = std::time::Instant::now();
     let viewport = ViewportBuilder::default()
         .with_title("Visavis")
         .with_app_id("Visavis")
@@ -60,7 +62,7 @@ pub fn run(handle: Handle) -> Result<(), UiError> {
         persist_window: false,
         ..Default::default()
     };
-    eframe::run_native("Visavis", options, Box::new(move |cc| Ok(Box::new(app::App::new(cc, handle)))))?;
+    eframe::run_native("Visavis", options, Box::new(move |cc| Ok(Box::new(app::App::new(cc, handle).since(began)))))?;
     Ok(())
 }
 

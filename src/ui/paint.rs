@@ -44,6 +44,20 @@ pub fn label(ui: &mut Ui, at: Pos2, align: Align2, text: &str, font: FontId, col
     area
 }
 
+/// How high a [`paragraph`] of this width is.
+pub fn paragraph_height(p: &Painter, width: f32, text: &str, font: FontId, line: f32) -> f32 {
+    p.layout_job(wrapped(width, text, font, line, Color32::WHITE)).size().y
+}
+
+fn wrapped(width: f32, text: &str, font: FontId, line: f32, colour: Color32) -> LayoutJob {
+    let mut job = LayoutJob::single_section(
+        text.into(),
+        TextFormat { font_id: font, color: colour, line_height: Some(line), ..Default::default() },
+    );
+    job.wrap.max_width = width;
+    job
+}
+
 /// A wrapped paragraph from its top left.
 #[allow(clippy::too_many_arguments, reason = "what a paragraph is")]
 pub fn paragraph(
@@ -56,11 +70,7 @@ pub fn paragraph(
     colour: Color32,
     centred: bool,
 ) -> Rect {
-    let mut job = LayoutJob::single_section(
-        text.into(),
-        TextFormat { font_id: font, color: colour, line_height: Some(line), ..Default::default() },
-    );
-    job.wrap.max_width = width;
+    let mut job = wrapped(width, text, font, line, colour);
     if centred {
         job.halign = eframe::egui::Align::Center;
     }
@@ -168,8 +178,25 @@ pub fn spinner(p: &Painter, centre: Pos2, radius: f32, colour: Color32, time: f6
     p.add(Shape::line(points, Stroke::new(3.0, colour)));
 }
 
-/// A chip of glass on video, from its left top corner; returns where it is.
-pub fn chip(ui: &mut Ui, at: Pos2, height: f32, parts: &[(&str, FontId, Color32)], spoken: &str, max: f32) -> Rect {
+/// The ground of what lies on a picture: glass; a surface where there is no picture, on which glass would vanish.
+pub fn glass(p: &Painter, r: Rect, radius: f32, on_picture: bool) {
+    let t = super::theme::DARK;
+    if on_picture {
+        p.rect_filled(r, corner(radius), super::theme::GLASS);
+    } else {
+        p.rect(r, corner(radius), t.surface, Stroke::new(1.0, t.surface3), StrokeKind::Inside);
+    }
+}
+
+/// A chip on a picture or on the bare stage, from its left top corner; returns where it is.
+pub fn chip(
+    ui: &mut Ui,
+    at: Pos2,
+    on_picture: bool,
+    parts: &[(&str, FontId, Color32)],
+    spoken: &str,
+    max: f32,
+) -> Rect {
     let mut galleys = Vec::new();
     let mut w = 20.0 + 6.0 * (parts.len() as f32 - 1.0);
     for (text, font, colour) in parts {
@@ -177,8 +204,8 @@ pub fn chip(ui: &mut Ui, at: Pos2, height: f32, parts: &[(&str, FontId, Color32)
         w += galley.size().x;
         galleys.push((galley, *colour));
     }
-    let r = rect(at.x, at.y, w, height);
-    ui.painter().rect_filled(r, corner(10.0), super::theme::GLASS);
+    let r = rect(at.x, at.y, w, 28.0);
+    glass(ui.painter(), r, 10.0, on_picture);
     let mut x = r.left() + 10.0;
     for (galley, colour) in galleys {
         let size = galley.size();

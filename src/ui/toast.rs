@@ -5,6 +5,7 @@ use std::time::Duration;
 use eframe::egui::{Align2, Area, Color32, Id, Order, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::app::Scene;
+use super::devices::sentence;
 use super::icons;
 use super::paint::{CENTER, label, rect, shadow};
 use super::theme::{corner, icon, icon_fill, medium};
@@ -31,13 +32,13 @@ impl Toasts {
     pub fn tell(&mut self, text: String, now: f64) {
         // A problem on the screen is not pushed away by good news.
         if !self.shown.as_ref().is_some_and(|toast| toast.problem && now < toast.until) {
-            self.shown = Some(Toast { text, problem: false, until: now + SECONDS });
+            self.shown = Some(Toast { text: sentence(&text), problem: false, until: now + SECONDS });
         }
     }
 
     /// Something did not work.
     pub fn problem(&mut self, text: String, now: f64) {
-        self.shown = Some(Toast { text, problem: true, until: now + PROBLEM_SECONDS });
+        self.shown = Some(Toast { text: sentence(&text), problem: true, until: now + PROBLEM_SECONDS });
     }
 }
 
@@ -97,6 +98,7 @@ fn said(ui: &Ui, area: Rect, text: &str) {
 pub fn problems(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let Some(text) = s.snap.problems.first().cloned() else { return };
     let more = s.snap.problems.len() - 1;
+    let text = sentence(&text);
     let text = if more > 0 { format!("{text} (and {more} more)") } else { text };
     let t = s.t;
     let width = (super::paint::width(ui.painter(), &text, medium(13.0)) + 64.0).min(all.width() - 32.0);

@@ -25,6 +25,16 @@ pub fn bitrate(bps: u64) -> String {
     if bps >= 1_000_000 { format!("{:.1} Mbit/s", bps as f64 / 1e6) } else { format!("{} kbit/s", bps / 1000) }
 }
 
+/// Whether somebody could hear this: what is below is the noise of an empty line.
+pub fn is_sound(dbfs: f64) -> bool {
+    dbfs > -90.0
+}
+
+/// `−18 dBFS`, with the minus sign proper.
+pub fn level(dbfs: f64) -> String {
+    format!("{dbfs:.0} dBFS").replace('-', "−")
+}
+
 fn local(time: i64) -> DateTime<Local> {
     DateTime::from_timestamp(time, 0).unwrap_or_default().with_timezone(&Local)
 }
@@ -89,6 +99,7 @@ mod tests {
             ("48 s".into(), "24 min".into(), "1 h 5 min".into())
         );
         assert_eq!((bitrate(780_000), bitrate(2_400_000)), ("780 kbit/s".into(), "2.4 Mbit/s".into()));
+        assert_eq!((level(-18.4).as_str(), is_sound(-18.4), is_sound(-99.0)), ("−18 dBFS", true, false));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use visavis::model::chat::{ChatLine, Delivery};
-use visavis::model::device::{Device, DeviceKind, DeviceState, Devices};
+use visavis::model::device::{Device, DeviceError, DeviceKind, DeviceState, Devices};
 use visavis::model::frame::VideoFrame;
 use visavis::model::id::{CallId, Callee, PeerId};
 use visavis::model::outcome::{Direction, Outcome};
@@ -174,6 +174,53 @@ pub fn report() -> EchoReport {
         height: 720,
         level_dbfs: Some(-18.0),
     }
+}
+
+/// What a test call finds on a machine without camera, microphone and speaker.
+pub fn bare_report() -> EchoReport {
+    EchoReport {
+        verdict: "The connection works. No camera: the others will hear you, not see you. No microphone: the others \
+                  will not hear you. No speaker: you will not hear the others."
+            .to_owned(),
+        first_frame_ms: None,
+        latency_ms: None,
+        video_bitrate_bps: 0,
+        fps: 0.0,
+        width: 0,
+        height: 0,
+        level_dbfs: Some(-99.0),
+        ..report()
+    }
+}
+
+/// The same, on a machine that has no device at all.
+pub fn without_devices(mut snapshot: Snapshot) -> Snapshot {
+    let none = |what| DeviceState::Failed(DeviceError::None(what));
+    snapshot.devices = Arc::default();
+    snapshot.media.camera = none("camera");
+    snapshot.media.microphone = none("microphone");
+    snapshot.media.speaker = none("speaker");
+    snapshot.media.level = Level::default();
+    snapshot
+}
+
+/// A test call in this stage.
+pub fn test_call(stage: Stage, seconds: u32, report: Option<EchoReport>) -> Snapshot {
+    let mut snapshot = call(stage);
+    if let Some(call) = &mut snapshot.call {
+        call.peer = Callee::Echo;
+        call.name = String::new();
+        call.seconds = seconds;
+        call.report = report.map(Arc::new);
+        call.chat = Arc::default();
+        call.unread = 0;
+    }
+    snapshot
+}
+
+/// Somebody who never called before.
+pub fn stranger() -> IncomingView {
+    IncomingView { from: peer(9), name: String::new(), known: false, ..incoming() }
 }
 
 /// A person in front of a wall, roughly; `turn` moves them. `wall` is the wall's U and V.

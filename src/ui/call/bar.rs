@@ -11,7 +11,7 @@ use super::State;
 use crate::model::command::Command;
 use crate::model::snapshot::{CallView, Stage};
 use crate::ui::app::Scene;
-use crate::ui::devices::{Which, menu};
+use crate::ui::devices::{Which, menu, trouble};
 use crate::ui::icons;
 use crate::ui::paint::{CENTER, LEFT, rect, shadow, width};
 use crate::ui::settings::Page;
@@ -76,6 +76,7 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     let t = DARK;
     let ((glyph, word), (name, key)) = (look, name);
     let off = !word.is_empty();
+    let trouble = trouble(s.snap, which).filter(|_| !off);
     let (ground, ink) = if off { (t.danger_soft, t.danger_ink) } else { (t.surface2, t.text) };
     let body = Rect::from_min_max(q.min, pos2(q.right() - 32.0, q.bottom()));
     let tail = Rect::from_min_max(pos2(q.right() - 32.0, q.top()), q.max);
@@ -101,6 +102,11 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     let font = if off { icon_fill(22.0) } else { icon(22.0) };
     p.text(pos2(q.left() + 24.0, q.center().y), CENTER, glyph, font, ink);
     p.vline(q.right() - 32.5, q.center().y - 10.0..=q.center().y + 10.0, Stroke::new(1.0, ink.gamma_multiply(0.22)));
+    if trouble.is_some() {
+        let at = pos2(q.left() + 36.0, q.top() + 14.0);
+        p.circle_filled(at, 8.5, ground);
+        p.text(at, CENTER, icons::WARNING_CIRCLE, icon_fill(16.0), t.amber);
+    }
     let caret = ink.gamma_multiply(0.85);
     p.text(pos2(q.right() - 17.0, q.center().y), CENTER, icons::CARET_UP, icon(13.0), caret);
     focus_ring(ui, &t, &pressed.clone().with_new_rect(q), 24.0);
@@ -110,14 +116,19 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     }
     let popup = Popup::menu(&list).id(Id::unique(("devices", name))).align(RectAlign::TOP_START);
     menu(s, which, popup, &t);
-    let tip = match (name, off) {
-        ("Microphone", false) => "Mute",
-        ("Microphone", true) => "Unmute",
-        (_, false) => "Turn the camera off",
-        (_, true) => "Turn the camera on",
+    if let Some((_, whole)) = &trouble {
+        let whole = whole.clone();
+        ui.ctx().accesskit_node_builder(pressed.id, |node| node.set_description(whole));
+    }
+    let (tip, key) = match (&trouble, name, off) {
+        (Some((short, whole)), ..) => (format!("{short}. {whole}"), None),
+        (_, "Microphone", false) => ("Mute".to_owned(), Some(key)),
+        (_, "Microphone", true) => ("Unmute".to_owned(), Some(key)),
+        (_, _, false) => ("Turn the camera off".to_owned(), Some(key)),
+        (_, _, true) => ("Turn the camera on".to_owned(), Some(key)),
     };
     tooltip(list.on_hover_cursor(CursorIcon::PointingHand), &t, Some(&list_name), None);
-    tooltip(pressed.on_hover_cursor(CursorIcon::PointingHand), &t, Some(tip), Some(key)).clicked()
+    tooltip(pressed.on_hover_cursor(CursorIcon::PointingHand), &t, Some(&tip), key).clicked()
 }
 
 /// The state in a word, on the bar's upper edge.

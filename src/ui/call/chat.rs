@@ -13,6 +13,7 @@ use crate::model::chat::{ChatLine, Delivery, MAX_TEXT};
 use crate::model::command::Command;
 use crate::model::snapshot::CallView;
 use crate::ui::app::Scene;
+use crate::ui::devices::sentence;
 use crate::ui::icons;
 use crate::ui::paint::{CENTER, LEFT, label, paragraph, rect};
 use crate::ui::theme::{DARK, corner, icon, medium, regular, semibold};
@@ -140,7 +141,7 @@ fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
                 ui,
                 pos2(x - 12.0, r.center().y - 1.0),
                 eframe::egui::Align2::RIGHT_CENTER,
-                said,
+                &sentence(said),
                 regular(11.5),
                 ink,
                 width - 40.0,

@@ -3,10 +3,13 @@
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Color32, CursorIcon, Id, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
 
-use crate::model::snapshot::PlayerKey;
+use crate::model::device::DeviceState;
+use crate::model::snapshot::{PlayerKey, Snapshot};
+use crate::model::source::VideoSpec;
 use crate::ui::app::Scene;
+use crate::ui::devices::{Which, failure, trouble};
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, chip, shadow};
+use crate::ui::paint::{CENTER, chip, label, shadow};
 use crate::ui::theme::{DARK, corner, icon, icon_fill, medium, rgb};
 use crate::ui::video::{Look, fit};
 
@@ -73,17 +76,42 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
             );
         }
         None => {
-            let glyph = icons::VIDEO_CAMERA_SLASH;
-            ui.painter().text(r.center() - vec2(0.0, 8.0), CENTER, glyph, icon(28.0), t.text3);
+            let why = no_picture(s.snap, on);
+            let ink = if why.1 { t.amber } else { t.text3 };
+            let at = r.center() - vec2(0.0, 22.0);
+            ui.painter().text(at, CENTER, icons::VIDEO_CAMERA_SLASH, icon(26.0), ink);
+            label(ui, at + vec2(0.0, 28.0), CENTER, &why.0, medium(12.5), t.text2, r.width() - 16.0);
         }
     }
     let edge = Stroke::new(1.5, Color32::WHITE.gamma_multiply(0.22));
     ui.painter().rect_stroke(r, corner(14.0), edge, StrokeKind::Inside);
-    let (glyph, ink) =
-        if muted { (icons::MICROPHONE_SLASH, rgb(0xFF9EA0)) } else { (icons::MICROPHONE, Color32::WHITE) };
+    let trouble = trouble(s.snap, Which::Microphone);
+    let (glyph, ink) = if trouble.is_some() {
+        (icons::MICROPHONE_SLASH, t.amber)
+    } else if muted {
+        (icons::MICROPHONE_SLASH, rgb(0xFF9EA0))
+    } else {
+        (icons::MICROPHONE, Color32::WHITE)
+    };
     let parts = [(glyph, icon_fill(15.0), ink), ("You", medium(13.0), Color32::WHITE)];
-    let spoken = if muted { "You, muted" } else { "You" };
-    chip(ui, pos2(r.left() + 8.0, r.bottom() - 36.0), 28.0, &parts, spoken, r.width() - 16.0);
+    let spoken = match &trouble {
+        Some((short, _)) => format!("You, {}", short.to_lowercase()),
+        None if muted => "You, muted".to_owned(),
+        None => "You".to_owned(),
+    };
+    let on_picture = on && size.is_some();
+    chip(ui, pos2(r.left() + 8.0, r.bottom() - 36.0), on_picture, &parts, &spoken, r.width() - 16.0);
+}
+
+/// Why one does not see oneself, in a word or three, and whether that is wrong.
+fn no_picture(snap: &Snapshot, on: bool) -> (String, bool) {
+    let words = match &snap.media.camera {
+        _ if !on => "Camera is off",
+        _ if snap.settings.camera == VideoSpec::None => "No camera chosen",
+        DeviceState::Failed(e) => return (failure(Which::Camera, e), true),
+        _ => "Opening the camera…",
+    };
+    (words.to_owned(), false)
 }
 
 fn response_is_dragged(ui: &Ui) -> bool {

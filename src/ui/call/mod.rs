@@ -65,14 +65,14 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let pushes = open && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
     let picture = remote::show(ui, s, stage, view);
-    let shown = visibility(ui, s, view, picture);
-    remote::scrims(ui, stage, shown, picture);
-    remote::plate(ui, stage, view);
+    let shown = visibility(ui, s, view, picture.is_some());
+    remote::scrims(ui, stage, shown, picture.is_some());
+    remote::plate(ui, stage, view, picture);
     itself::show(ui, s, stage);
     if shown > 0.01 {
         let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
         child.set_opacity(shown);
-        top::show(&mut child, s, stage, view);
+        top::show(&mut child, s, stage, view, picture);
         bar::show(&mut child, s, stage, view);
     }
     if s.state.call.statistics {
@@ -80,6 +80,8 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     }
     if let Some(report) = view.report.clone().filter(|_| !s.state.call.report_closed) {
         ended::report_card(ui, s, stage, &report);
+    } else if view.peer == Callee::Echo && view.report.is_none() && view.stage == Stage::Connected {
+        ended::report_note(ui, stage, view, picture);
     }
     if open {
         chat::show(ui, s, all, view, pushes);

@@ -11,8 +11,8 @@ use crate::ui::paint::{CENTER, LEFT, avatar, chip, gradient, label, paragraph, s
 use crate::ui::theme::{DARK, corner, icon_fill, medium, regular, rgb, semibold};
 use crate::ui::video::{Look, fit};
 
-/// Shows them; says whether there is a picture.
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) -> bool {
+/// Shows them; says where their picture is, if there is one.
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) -> Option<Rect> {
     ui.painter().rect_filled(stage, 0.0, rgb(0x0A0C10));
     let key = PlayerKey::Remote(view.call);
     let connected = matches!(view.stage, Stage::Connecting | Stage::Connected | Stage::Reconnecting);
@@ -25,10 +25,10 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
         if again {
             reconnecting(ui, s, stage, view);
         }
-        return true;
+        return Some(shown.intersect(stage));
     }
     person(ui, s, stage, view);
-    false
+    None
 }
 
 /// Who it is, large, and the state in words.
@@ -99,7 +99,7 @@ pub(super) fn scrims(ui: &Ui, stage: Rect, shown: f32, picture: bool) {
 }
 
 /// Their name and microphone, and their hand.
-pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView) {
+pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<Rect>) {
     if !matches!(view.stage, Stage::Connected | Stage::Reconnecting) {
         return;
     }
@@ -115,11 +115,12 @@ pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView) {
     let low = stage.width() >= 860.0;
     let y = stage.bottom() - 16.0 - 28.0 - if low { 0.0 } else { 80.0 };
     let at = pos2(stage.left() + 16.0, y);
+    let on_picture = picture.is_some_and(|picture| picture.contains(at));
     let parts = [(glyph, icon_fill(15.0), ink), (name.as_str(), medium(13.0), Color32::WHITE)];
     let room = if low { (stage.width() - 520.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
-    chip(ui, at, 28.0, &parts, &format!("{name}{state}"), room);
+    chip(ui, at, on_picture, &parts, &format!("{name}{state}"), room);
     if view.remote.hand {
         let parts = [(icons::HAND, icon_fill(15.0), DARK.amber), ("Hand raised", medium(12.5), Color32::WHITE)];
-        chip(ui, pos2(at.x, at.y - 36.0), 28.0, &parts, &format!("{name} raised a hand"), 200.0);
+        chip(ui, pos2(at.x, at.y - 36.0), on_picture, &parts, &format!("{name} raised a hand"), 200.0);
     }
 }

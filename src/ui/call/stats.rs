@@ -107,6 +107,8 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     }
     let figures = &s.state.call.figures;
     let y = k.top() + 92.0;
+    // In a low window the curves give way, not the figures.
+    let pitch = if k.height() < 500.0 { 37.0 } else { 52.0 };
     let line = Stroke::new(1.0, t.line);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, y + 0.5, line);
     label(ui, pos2(x, y + 21.0), LEFT, "What you receive, last two minutes", semibold(13.0), t.text2, w);
@@ -117,14 +119,14 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
         ("Bitrate", words::bitrate(rate), &figures.rate, 1_000_000.0, f32::INFINITY),
     ];
     for (n, (name, value, values, least, warn)) in charts.into_iter().enumerate() {
-        let q = rect(x + 92.0, y + 42.0 + 52.0 * n as f32, w - 92.0, 40.0);
-        label(ui, pos2(x, q.center().y - 10.0), LEFT, name, regular(12.5), t.text2, 90.0);
+        let q = rect(x + 92.0, y + 42.0 + pitch * n as f32, w - 92.0, pitch - 12.0);
+        label(ui, pos2(x, q.center().y - 9.0), LEFT, name, regular(12.5), t.text2, 90.0);
         let last = values.back().copied().unwrap_or(0.0);
         let ink = if last > warn { t.amber } else { t.text };
-        label(ui, pos2(x, q.center().y + 9.0), LEFT, &value, semibold(14.0), ink, 90.0);
+        label(ui, pos2(x, q.center().y + 8.0), LEFT, &value, semibold(13.5), ink, 90.0);
         chart(ui, q, values, least, warn);
     }
-    let y = y + 42.0 + 52.0 * 2.0 + 40.0;
+    let y = y + 42.0 + pitch * 3.0 - 12.0;
     label(ui, pos2(x + 92.0, y + 12.0), LEFT, "−2 min", regular(11.5), t.text3, 80.0);
     label(ui, pos2(right, y + 12.0), RIGHT, "now", regular(11.5), t.text3, 80.0);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, (y + 28.0).round() + 0.5, line);

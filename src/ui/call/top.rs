@@ -1,39 +1,55 @@
 //! The strip at the top: encryption, time, path; and the icons at its right.
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Color32, Id, Rect, Sense, Stroke, Ui, ViewportCommand, WidgetInfo, pos2};
+use eframe::egui::{Color32, Id, Rect, Sense, Stroke, Ui, ViewportCommand, WidgetInfo, pos2, vec2};
 
 use super::stage_words;
 use crate::model::snapshot::{CallView, Stage};
 use crate::ui::app::Scene;
 use crate::ui::icons;
-use crate::ui::paint::{LEFT, rect, width};
-use crate::ui::theme::{DARK, GLASS, corner, icon_fill, medium};
+use crate::ui::paint::{LEFT, glass, rect, width};
+use crate::ui::theme::{DARK, corner, icon_fill, medium};
 use crate::ui::widgets::{Button, Kind};
 use crate::ui::words;
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
-    strip(ui, stage, view);
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView, picture: Option<Rect>) {
+    // The strip and the buttons are equally high up.
+    let on_picture = picture.is_some_and(|picture| picture.contains(stage.min + vec2(16.0, 24.0)));
+    strip(ui, stage, view, on_picture);
+    let kind = if on_picture { Kind::Glass } else { Kind::Second };
     let connected = matches!(view.stage, Stage::Connected | Stage::Reconnecting);
     let at = |n: f32| rect(stage.right() - 16.0 - 36.0 - 44.0 * n, stage.top() + 16.0, 36.0, 36.0);
     let full = ui.ctx().input(|i| i.viewport().fullscreen.unwrap_or(false));
     let (glyph, name) =
         if full { (icons::ARROWS_IN_SIMPLE, "Leave full screen") } else { (icons::ARROWS_OUT_SIMPLE, "Full screen") };
-    let button = Button::new("call-full-screen", at(0.0), Kind::Glass).icon(glyph).icon_size(19.0).radius(11.0);
+    let button = Button::new("call-full-screen", at(0.0), kind).icon(glyph).icon_size(19.0).radius(11.0);
     if button.name(name).tip(name).key("F11").show(ui, &DARK).clicked() {
         ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(!full));
     }
     if connected {
-        let ink = if s.state.call.figures.bad() { DARK.amber } else { Color32::WHITE };
-        let button = Button::new("call-statistics", at(1.0), Kind::Glass).icon(icons::CELL_SIGNAL_FULL);
-        let button = button.icon_size(19.0).radius(11.0).name("Connection").tip("Connection").ink(ink);
+        let button = Button::new("call-statistics", at(1.0), kind).radius(11.0).name("Connection").tip("Connection");
         if button.pressed(s.state.call.statistics).show(ui, &DARK).clicked() {
             s.state.call.statistics = !s.state.call.statistics;
         }
+        bars(ui, at(1.0), s.state.call.figures.bad());
     }
 }
 
-fn strip(ui: &mut Ui, stage: Rect, view: &CallView) {
+/// Four bars; two of them, in amber, while the connection is bad.
+fn bars(ui: &Ui, button: Rect, bad: bool) {
+    let (x, bottom) = (button.center().x - 9.0, button.center().y + 8.0);
+    for n in 0..4_u8 {
+        let high = 4.0 + 4.0 * f32::from(n);
+        let ink = match (bad, n) {
+            (false, _) => Color32::WHITE,
+            (true, 0 | 1) => DARK.amber,
+            (true, _) => DARK.amber.gamma_multiply(0.35),
+        };
+        ui.painter().rect_filled(rect(x + 5.0 * f32::from(n), bottom - high, 3.0, high), corner(1.0), ink);
+    }
+}
+
+fn strip(ui: &mut Ui, stage: Rect, view: &CallView, picture: bool) {
     let time = match view.stage {
         Stage::Connected => words::clock(view.seconds),
         _ => stage_words(view),
@@ -45,7 +61,7 @@ fn strip(ui: &mut Ui, stage: Rect, view: &CallView) {
     };
     let w = parts.iter().map(|(glyph, words)| part(ui, glyph, words)).sum::<f32>();
     let r = rect(stage.left() + 16.0, stage.top() + 16.0, w, 36.0);
-    ui.painter().rect_filled(r, corner(11.0), GLASS);
+    glass(ui.painter(), r, 11.0, picture);
     let (mut x, y) = (r.left() + 12.0, r.center().y);
     for (n, (glyph, words)) in parts.iter().enumerate() {
         if n > 0 {

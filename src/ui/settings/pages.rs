@@ -22,7 +22,7 @@ pub(super) fn height(page: Page) -> f32 {
         Page::Audio => 380.0,
         Page::Video => 520.0,
         Page::Network => 360.0,
-        Page::Keyboard => 120.0 + 30.0 * keys::MAP.len() as f32,
+        Page::Keyboard => 110.0 + 27.0 * keys::MAP.len() as f32,
         Page::Appearance => 160.0,
         Page::About => 470.0,
     }
@@ -229,7 +229,7 @@ fn keyboard(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     if let Some(on) = switch_card(ui, s, at, "single-keys", "Single keys", sub, s.snap.settings.single_keys) {
         s.change(|settings| settings.single_keys = on);
     }
-    help::list(ui, s, rect(a.left() + 16.0, a.top() + 72.0, a.width() - 32.0, 0.0), 30.0);
+    help::list(ui, s, rect(a.left() + 16.0, a.top() + 72.0, a.width() - 32.0, 0.0), 27.0);
 }
 
 fn appearance(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
@@ -271,9 +271,9 @@ fn about(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         ("webrtc-rs", "MIT or Apache 2.0"),
         ("OpenH264, built from source", "BSD 2-Clause"),
         ("Opus", "BSD 3-Clause"),
-        ("SQLite", "public domain"),
+        ("SQLite", "Public domain"),
         ("Inter", "SIL Open Font License 1.1"),
-        ("Noto Color Emoji", "SIL Open Font License 1.1"),
+        ("Noto Emoji, Noto Color Emoji", "SIL Open Font License 1.1"),
         ("Phosphor icons", "MIT"),
     ];
     y += 24.0;
