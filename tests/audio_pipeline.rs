@@ -275,3 +275,32 @@ fn the_programs_own_sounds_play_on_a_speaker_opened_for_them() {
     let rung = heard(&ring);
     assert!(rms(&rung[..48_000]) > 0.01 && rms(&rung[144_000..]) > 0.01, "it rings again after 3 s");
 }
+
+#[test]
+fn nothing_ticks_while_nothing_is_wanted_and_media_time_goes_on() {
+    let _guard = guard(LIMIT);
+    let engine = engine(AudioSpec::Tone(440), SinkSpec::None);
+    let (packets, mut arriving) = mpsc::channel(64);
+    engine.add_output(1, packets);
+    let before = wait_for("a packet", SOON, || arriving.try_recv().ok());
+    wait_for("the tone", SOON, || engine.levels().sent_dbfs.map(drop));
+    engine.remove_output(1);
+    engine.set_wanted(false);
+    // The meters fall when the rest begins.
+    wait_for("the rest", SOON, || engine.levels().sent_dbfs.is_none().then_some(()));
+    assert_eq!(engine.states(), AudioStates::default());
+    let ticks = engine.counts().ticks;
+    // A clock is what is tested.
+    let rest = Duration::from_millis(300);
+    std::thread::sleep(rest);
+    assert_eq!(engine.counts().ticks, ticks);
+    let (packets, mut arriving) = mpsc::channel(64);
+    engine.add_output(2, packets);
+    let after = wait_for("a packet again", SOON, || arriving.try_recv().ok());
+    let passed = (rest.as_millis() as u64 - 10) * 48;
+    assert!(after.sample - before.sample >= passed, "{} then {}", before.sample, after.sample);
+    engine.remove_output(2);
+    engine.play(Sound::Ring);
+    wait_for("the sound", SOON, || (engine.counts().ticks > ticks + 50).then_some(()));
+    engine.stop();
+}

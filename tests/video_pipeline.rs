@@ -176,6 +176,44 @@ fn the_device_is_open_only_while_somebody_wants_pictures() {
     publisher.stop();
 }
 
+/// A source with a single picture.
+struct Still(Option<VideoFrame>);
+
+impl VideoSource for Still {
+    fn format(&self) -> VideoFormat {
+        VideoFormat { name: "still".to_owned(), width: SMALL.width, height: SMALL.height, fps: 30.0 }
+    }
+
+    fn next(&mut self, limit: Duration) -> Result<Option<VideoFrame>, DeviceError> {
+        if self.0.is_none() {
+            std::thread::sleep(limit);
+        }
+        Ok(self.0.take())
+    }
+}
+
+#[test]
+fn the_first_output_does_not_wait_for_the_next_picture() {
+    let _guard = common::guard(LIMIT);
+    let mut publisher = publisher(VideoInput::custom(|| {
+        Ok(Box::new(Still(VideoFrame::black(SMALL.width, SMALL.height, Duration::ZERO).ok())))
+    }));
+    publisher.set_preview(true);
+    let (_, shown) = publisher.preview().wait_newer(0, LIMIT).unwrap().expect("a picture");
+    let (sender, mut units) = mpsc::channel(64);
+    publisher.add_output(1, sender);
+    let unit = receive(&mut units);
+    assert_eq!((unit.keyframe, unit.media_time), (true, shown.media_time));
+    // What is known of a camera that was switched off is sent to nobody.
+    publisher.remove_output(1);
+    publisher.set_enabled(false);
+    let (sender, mut units) = mpsc::channel(64);
+    publisher.add_output(2, sender);
+    until(|| publisher.state() == DeviceState::Closed);
+    publisher.stop();
+    assert!(units.blocking_recv().is_none_or(|unit| unit.keyframe && unit.media_time > shown.media_time));
+}
+
 #[test]
 fn switching_off_closes_the_device_and_leaves_black() {
     let _guard = common::guard(LIMIT);

@@ -12,7 +12,7 @@ use crate::server::{Server, ServerConfig};
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Where to listen (default 127.0.0.1:47100; 0.0.0.0:47100 for everybody; port 0 takes any free one)
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Settings of the server, a TOML file; config/server.toml shows every key
     #[arg(long, value_name = "FILE")]
@@ -35,6 +35,10 @@ pub fn run(serve: &Serve) -> anyhow::Result<u8> {
         server.shutdown().await;
         Ok(exit::OK)
     })
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address is an IP address and a port, such as 127.0.0.1:47100 or [::]:47100".to_owned())
 }
 
 fn read(path: &PathBuf) -> Result<ServerConfig, exit::Exit> {

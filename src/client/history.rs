@@ -39,9 +39,34 @@ pub enum HistoryError {
     /// The database's own words.
     #[error("the history cannot be kept: {0}; free some space or check the permissions of the profile directory")]
     Database(#[from] rusqlite::Error),
+    /// What is in the file is not what was written.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
     /// Written by a later version of the program.
     #[error("the history was written by a newer version of Visavis (format {0})")]
     Newer(i64),
+}
+
+impl HistoryError {
+    /// Whether the system is what is wrong (a full disk, permissions) and not the file, which then stays in its place.
+    fn passes(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Self::Database(error) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(
+                Code::DiskFull
+                    | Code::SystemIoFailure
+                    | Code::CannotOpen
+                    | Code::PermissionDenied
+                    | Code::ReadOnly
+                    | Code::DatabaseBusy
+                    | Code::DatabaseLocked
+                    | Code::FileLockingProtocolFailed
+                    | Code::OutOfMemory
+            )
+        )
+    }
 }
 
 /// The open database.
@@ -51,8 +76,8 @@ pub struct History {
 }
 
 impl History {
-    /// Opens the profile's history. One that cannot be used is kept aside and a new one made; where even that does
-    /// not work, this run's history lives in memory. A sentence says so.
+    /// Opens the profile's history. One that is damaged is kept aside and a new one made; where even that does not
+    /// work, or the disk is full, this run's history lives in memory. A sentence says so.
     ///
     /// # Errors
     /// [`HistoryError`] where not even memory can be had.
@@ -62,7 +87,13 @@ impl History {
             Ok(history) => return Ok((history, None)),
             Err(why) => why,
         };
-        let again = set_aside(&path).ok().and_then(|aside| {
+        let (why, aside) = match why {
+            why if why.passes() => (why, None),
+            // Neither space nor permissions would help.
+            HistoryError::Database(error) => (HistoryError::Damaged(error.to_string()), set_aside(&path).ok()),
+            why => (why, set_aside(&path).ok()),
+        };
+        let again = aside.and_then(|aside| {
             // A write-ahead log left behind would be played into the new database.
             for rest in ["history.sqlite-wal", "history.sqlite-shm"] {
                 let rest = profile.path(rest);
@@ -105,7 +136,7 @@ impl History {
             VERSION => {
                 let sound: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
                 if sound != "ok" {
-                    return Err(HistoryError::Database(rusqlite::Error::InvalidQuery));
+                    return Err(HistoryError::Damaged(sound));
                 }
             }
             newer => return Err(HistoryError::Newer(newer)),
@@ -280,5 +311,24 @@ mod tests {
         assert!(problem.unwrap().contains("history.sqlite.bad-1"));
         assert!(profile.path("history.sqlite.bad-1").exists());
         history.keep_line(peer(1), &line(1, "one", Delivery::Received)).unwrap();
+    }
+
+    #[test]
+    fn a_sound_history_stays_in_its_place_when_the_system_fails() {
+        let home = tempfile::tempdir().unwrap();
+        let profile = Profile::open(home.path()).unwrap();
+        let (history, _) = History::open(&profile).unwrap();
+        history.keep_line(peer(1), &line(1, "one", Delivery::Received)).unwrap();
+        drop(history);
+        let obstacle = profile.path("history.sqlite-wal");
+        std::fs::create_dir(&obstacle).unwrap();
+        let (history, problem) = History::open(&profile).unwrap();
+        assert!(problem.unwrap().contains("will not be kept"));
+        history.keep_line(peer(2), &line(1, "for now", Delivery::Received)).unwrap();
+        drop(history);
+        std::fs::remove_dir(&obstacle).unwrap();
+        let (history, problem) = History::open(&profile).unwrap();
+        assert_eq!(problem, None);
+        assert_eq!(history.chat(peer(1), 10).unwrap().len(), 1);
     }
 }

@@ -332,6 +332,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_picture_waits_for_no_other() {
+        let mut scene = Scene::open(request(1280, 722, 30)).unwrap();
+        assert_eq!(scene.pictures.luma.iter().filter(|luma| luma.get().is_some()).count(), 0);
+        assert!(scene.next(Duration::from_secs(1)).unwrap().is_some());
+        assert_eq!(scene.pictures.luma.iter().filter(|luma| luma.get().is_some()).count(), 1);
+    }
+
+    #[test]
     fn sources_of_one_size_share_their_pictures() {
         let (a, b) = (Pictures::shared(70, 40), Pictures::shared(70, 40));
         assert!(Arc::ptr_eq(&a, &b));

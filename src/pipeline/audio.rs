@@ -1,4 +1,4 @@
-//! All sound of the program, on one thread with a tick of 10 ms.
+//! All sound of the program, on one thread with a tick of 10 ms, which rests while there is nothing to do.
 //!
 //! Microphone → mute → meter (of what is *sent*) → Opus, 20 ms → every output. Every input → jitter buffer → volume →
 //! mix, with the program's own sounds → speaker. Devices are open only while somebody wants them; they are opened and
@@ -401,7 +401,7 @@ impl AudioEngine {
     }
 
     fn tell(&self, command: Command) {
-        // overflow: await; the thread empties the queue every 10 ms. A thread that is gone needs no commands.
+        // overflow: await; the thread empties the queue every 10 ms, or at once where it rests. A thread that is gone needs no commands.
         let _ = self.commands.send(command);
     }
 }

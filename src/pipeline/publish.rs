@@ -141,6 +141,10 @@ struct Wishes {
     outputs: Vec<Output>,
     bitrate_bps: u32,
     keyframe: bool,
+    /// The newest picture while there is no output, for the one that comes.
+    unsent: Option<Captured>,
+    /// Size of the newest picture an output was given, to be followed by a black one.
+    sent: Option<(u32, u32)>,
     stop: bool,
     state: DeviceState,
     on_state: Option<OnState>,
@@ -182,6 +186,13 @@ impl Shared {
         result
     }
 
+    /// Gives a picture to the encoder. Under the lock, so that none overtakes another.
+    fn to_encode(&self, wishes: &mut Wishes, captured: Captured) {
+        wishes.sent = Some((captured.frame.width(), captured.frame.height()));
+        // overflow: newest wins, the encoder counts what it missed
+        self.to_encoder.put(captured);
+    }
+
     fn set_state(&self, state: DeviceState) {
         let told = {
             let mut wishes = self.lock();
@@ -217,6 +228,8 @@ impl VideoPublisher {
             outputs: Vec::new(),
             bitrate_bps: config.bitrate_bps,
             keyframe: false,
+            unsent: None,
+            sent: None,
             stop: false,
             state: DeviceState::Closed,
             on_state: None,
@@ -272,13 +285,18 @@ impl VideoPublisher {
         self.shared.preview.clone()
     }
 
-    /// Sends the encoded pictures there too, beginning with a keyframe. An output whose receiver is gone is removed by
-    /// itself. One with the same `id` is replaced.
+    /// Sends the encoded pictures there too, beginning with a keyframe: for the first output it is made at once, of the
+    /// picture that is there already. An output whose receiver is gone is removed by itself. One with the same `id` is
+    /// replaced.
     pub fn add_output(&self, id: u64, sender: Sender<EncodedVideo>) {
         self.shared.wish(|w| {
             w.outputs.retain(|output| output.id != id);
             w.outputs.push(Output { id, sender, waiting: true });
             w.keyframe = true;
+            // Not once the camera is switched off, although its thread may not have closed it yet.
+            if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {
+                self.shared.to_encode(w, captured);
+            }
         });
     }
 

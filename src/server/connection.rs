@@ -167,5 +167,7 @@ async fn close(socket: &mut Socket<'_>, code: ErrorCode) {
         }
     };
     let _ = timeout(FAREWELL, goodbye).await;
+    // It is for the server to end the TCP connection first (RFC 6455 section 7.1.1): clients wait for that.
+    let _ = socket.get_mut().shutdown().await;
     drain(socket.get_mut()).await;
 }

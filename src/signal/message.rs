@@ -15,6 +15,8 @@
 //! | time | whole seconds since 1970-01-01T00:00:00Z |
 //! | number in signed text | decimal ASCII, no sign, no leading zero |
 //!
+//! Send these spellings and no others: they are what is signed. An ID whose checksum is wrong is not well-formed.
+//!
 //! An **ID** is made of an ed25519 public key `K` (32 bytes): take the first 12.5 bytes (100 bits) of `SHA-256(K)`.
 //! Let `P` be those as 13 bytes with the low 4 bits zero, and `S` the first 20 bits of
 //! `SHA-256("visavis id checksum" ‖ P)`. The 120 bits (100 of hash, then 20 of checksum) are written in Crockford's
@@ -24,7 +26,8 @@
 //! (0x0A), with **no** LF at the end. No signed field can hold an LF.
 //!
 //! # Registration
-//! The server speaks first:
+//! The server speaks first, and where it has no room for the connection, it says the error (`too_many_connections`,
+//! `full`) in place of this:
 //! ```json
 //! {"type":"hello","v":1,"server":"example.org","nonce":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","time":1790000000,"idle_s":60,"max_bytes":65536}
 //! ```
@@ -82,8 +85,9 @@
 //! check needs a memory only as long as an envelope can still be valid (here: 4096 calls; see
 //! [`Guard`](super::envelope::Guard) for what happens beyond).
 //!
-//! The server checks only that `from` is the one who logged in, and that `to` and `call` are well-formed; it does not
-//! look at the rest. It keeps nothing: if `to` is not connected, the sender is told at once
+//! The server checks only that `from` is the one who logged in, and that `to`, `call` and `seq` (any number it can
+//! repeat) are well-formed (`malformed`); it does not look at the rest, not even at `v` and `sig`. It keeps nothing: if
+//! `to` is not connected, the sender is told at once
 //! ```json
 //! {"type":"unreachable","to":"…","call":"…","seq":1}
 //! ```
@@ -107,14 +111,20 @@
 //! | `busy` | callee | – | in another call |
 //! | `bye` | both | `reason`: `hangup` (default), `failed` | over |
 //!
-//! `sdp` has at most 32 768 bytes, a `candidate` 2 048, a `name` 60 characters. Unknown reasons are read as the default,
-//! unknown kinds are ignored. A usual call:
+//! `sdp` has at most 32 768 bytes, each text of a `candidate` 2 048. A body that is larger, lacks a member or has one of
+//! another type is dropped like a forgery; only `name`, `reason` and a candidate's last three may be missing (those
+//! three also `null`). Of a `name` the first 60 characters are shown, without control and invisible ones. Unknown
+//! reasons are read as the default, unknown kinds are ignored. A callee may answer a `ring` with `accept`, `decline` or
+//! `busy` without having said `ringing`. An `sdp` that cannot be used ends the call with `bye`, `failed`, which may
+//! come at any time, also before an `accept`. A usual call:
 //! ```text
 //! caller → ring                     callee → ringing
 //! caller → candidate …              callee → accept, candidate …
 //!        media and data flow directly; signaling may go away
 //! either → bye                      (or the same word over the data channel)
 //! ```
+//! The offer holds one audio (Opus) and one video (H.264 Constrained Baseline) section and a data channel; what is said
+//! over the channels is written down at [`control`](mod@crate::call::control) and [`chat`](mod@crate::call::chat).
 //! *Time.* The caller waits 10 s for `ringing`, then sends `cancel` with `unreachable`; it rings 45 s from `ring`, then
 //! `cancel` with `no_answer`. The callee gives up by itself 2 s after that, with `decline`, `no_answer`.
 //! *Crossing.* `cancel` beats an `accept` it crosses: the callee ends the call it has just taken.
@@ -139,12 +149,13 @@
 //! {"type":"error","code":"too_fast","text":"more than 20 messages a second"}
 //! ```
 //! `text` is for people. All codes but `unknown_type` are followed by the end of the connection, with the WebSocket
-//! close code of the table.
+//! close code of the table; what else the client sends is not looked at. A client whose messages did not all leave
+//! before that may see the connection break without the error.
 //!
 //! | code | close | meaning | come back? |
 //! |---|---|---|---|
 //! | `malformed` | 1008 | not a JSON object as described here, or a binary message | after a pause |
-//! | `too_big` | 1009 | larger than `max_bytes`; sent as a close code only | after a pause |
+//! | `too_big` | 1009 | larger than `max_bytes` | after a pause |
 //! | `too_fast` | 1008 | above the rate | after a pause |
 //! | `bad_version` | 1008 | `v` of the login is not known | no: update |
 //! | `bad_login` | 1008 | key and ID do not match, or the signature is wrong | no |

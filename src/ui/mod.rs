@@ -36,7 +36,7 @@ use crate::client::Handle;
 /// The window could not be opened, or broke.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the window cannot be shown: {0}; check that a display and OpenGL are there, or run without a window: visavis headless"
+    "the window cannot be shown: {0}; check that a display and OpenGL are there, or start without a window: visavis headless"
 )]
 pub struct UiError(#[from] eframe::Error);
 

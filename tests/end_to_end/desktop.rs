@@ -92,10 +92,10 @@ impl Desktop {
     pub fn start(width: u32, height: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("visavis-desktop-").tempdir().expect("a temporary folder");
         let path = folder.path().to_str().expect("a plain path").to_owned();
-        let mut environment: Vec<(String, String)> = ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]
-            .iter()
-            .map(|name| ((*name).to_owned(), path.clone()))
-            .collect();
+        // The sound server's cookie is looked for below HOME by some and below XDG_CONFIG_HOME by others: one place.
+        let places = [("HOME", ""), ("XDG_RUNTIME_DIR", ""), ("XDG_CONFIG_HOME", "/.config"), ("XDG_DATA_HOME", "")];
+        let mut environment: Vec<(String, String)> =
+            places.iter().map(|(name, below)| ((*name).to_owned(), format!("{path}{below}"))).collect();
         environment.push(("LIBGL_ALWAYS_SOFTWARE".into(), "1".into()));
         let mut desktop = Self { folder, environment, running: Vec::new() };
 

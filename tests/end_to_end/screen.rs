@@ -27,8 +27,12 @@ pub struct Area {
 impl Picture {
     /// Looks at the screen now.
     pub fn take(desktop: &Desktop) -> Self {
-        let ppm = desktop.run("import", &["-silent", "-window", "root", "-depth", "8", "ppm:-"]).expect("a screenshot");
-        Self::from_ppm(&ppm).expect("a picture in PPM")
+        Self::of(desktop, "root").expect("a screenshot")
+    }
+
+    /// Looks at one window now; `None` where it is not there any more.
+    pub fn of(desktop: &Desktop, window: &str) -> Option<Self> {
+        Self::from_ppm(&desktop.run("import", &["-silent", "-window", window, "-depth", "8", "ppm:-"])?)
     }
 
     fn from_ppm(bytes: &[u8]) -> Option<Self> {

@@ -23,6 +23,7 @@ pub fn speak(desktop: &Desktop, hertz: f32) -> Running {
 /// What the speaker plays for so long, as samples.
 pub fn listen(desktop: &Desktop, length: Duration) -> Vec<f32> {
     let file = desktop.folder("sound").join("heard.raw");
+    let _ = std::fs::remove_file(&file); // what was recorded before must not count again
     let mut recorder = Command::new("parec");
     recorder.arg(format!("--device={SPEAKER}.monitor")).args(FORMAT).arg("--latency-msec=50").arg(&file);
     let recording = desktop.launch(recorder.stderr(Stdio::null()));
@@ -35,8 +36,16 @@ pub fn listen(desktop: &Desktop, length: Duration) -> Vec<f32> {
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-/// Level of one tone in the sound, dBFS of a sine (Goertzel's algorithm over the whole length).
+/// Level of one tone in the sound, dBFS of a sine: the median of its quarters of a second, so that a slip of the clock
+/// or a moment of concealment does not count for the whole.
 pub fn level(sound: &[f32], hertz: f32) -> f32 {
+    let mut levels: Vec<f32> = sound.chunks_exact(RATE / 4).map(|part| goertzel(part, hertz)).collect();
+    levels.sort_by(f32::total_cmp);
+    levels.get(levels.len() / 2).copied().unwrap_or(f32::NEG_INFINITY)
+}
+
+/// Goertzel's algorithm over the whole length.
+fn goertzel(sound: &[f32], hertz: f32) -> f32 {
     let step = 2.0 * (f64::from(TAU) * f64::from(hertz) / RATE as f64).cos();
     let (mut before, mut last) = (0.0f64, 0.0f64);
     for sample in sound {

@@ -8,7 +8,7 @@ use zbus::{Connection, Error};
 use super::common::wait_for;
 use super::desktop::Desktop;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 const ACCESSIBLE: &str = "org.a11y.atspi.Accessible";
 
 /// The accessibility bus, and the runtime that speaks on it.
@@ -53,6 +53,18 @@ pub struct Control {
     pub name: String,
 }
 
+impl Control {
+    fn is(&self, role: Role, name: &str) -> bool {
+        let named = name.strip_suffix('…').map_or(self.name == name, |start| self.name.starts_with(start));
+        self.role == role && named
+    }
+}
+
+fn listed(controls: &[Control]) -> String {
+    let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
+    seen.join(", ")
+}
+
 impl Accessibility {
     /// Joins the bus of this desktop.
     pub fn join(desktop: &Desktop) -> Self {
@@ -79,10 +91,15 @@ impl Accessibility {
         self.runtime.block_on(self.walk(process)).unwrap_or_default()
     }
 
+    /// The same in words, for people.
+    pub fn all(&self, process: u32) -> String {
+        listed(&self.controls(process))
+    }
+
     /// Waits until the process shows a control that fits.
     ///
     /// # Panics
-    /// After twenty seconds, naming all that is there.
+    /// After thirty seconds, naming all that is there.
     pub fn find(&self, process: u32, what: &str, fits: impl Fn(&Control) -> bool) -> Control {
         let start = std::time::Instant::now();
         loop {
@@ -91,17 +108,20 @@ impl Accessibility {
                 return control.clone();
             }
             if start.elapsed() > PATIENCE {
-                let seen: Vec<_> = controls.iter().map(|c| format!("{:?} “{}”", c.role, c.name)).collect();
-                panic!("no {what} in {PATIENCE:?}; there are: {}", seen.join(", "));
+                panic!("no {what} in {PATIENCE:?}; there are: {}", listed(&controls));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// The control of this kind and name; a name that ends in `…` stands for all that begin so.
+    /// Waits for the control of this kind and name; a name that ends in `…` stands for all that begin so.
     pub fn control(&self, process: u32, role: Role, name: &str) -> Control {
-        let named = |c: &Control| name.strip_suffix('…').map_or(c.name == name, |start| c.name.starts_with(start));
-        self.find(process, &format!("{role:?} “{name}”"), |c| c.role == role && named(c))
+        self.find(process, &format!("{role:?} “{name}”"), |c| c.is(role, name))
+    }
+
+    /// The same where it is there now.
+    pub fn look(&self, process: u32, role: Role, name: &str) -> Option<Control> {
+        self.controls(process).into_iter().find(|c| c.is(role, name))
     }
 
     /// Waits until some control's name or text holds these words.

@@ -17,7 +17,7 @@ pub const CONNECT: Duration = Duration::from_secs(20);
 /// How long a broken path is mended.
 pub const RECONNECT: Duration = Duration::from_secs(45);
 /// How long, if the server also says that the other program is gone.
-pub const RECONNECT_GONE: Duration = Duration::from_secs(10);
+pub const RECONNECT_GONE: Duration = Duration::from_secs(3);
 /// How long a path that is being built may still come to stand when the other program is gone from the server.
 pub const CONNECT_GONE: Duration = Duration::from_millis(800);
 /// Pause between two attempts to restart ICE.

@@ -1,3 +1,5 @@
+//! Order, loss, jitter, drifting clocks and restarts, read off numbered packets.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

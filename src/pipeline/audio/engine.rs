@@ -1,4 +1,4 @@
-//! The audio thread: a tick every 10 ms on absolute deadlines.
+//! The audio thread: a tick every 10 ms on absolute deadlines; none while there is nothing to do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -130,7 +130,14 @@ impl Engine {
 
     fn run(mut self, inbox: &Receiver<Command>) {
         let mut due = Instant::now();
-        while self.obey(inbox) {
+        while self.drain(inbox) {
+            if self.idle() {
+                if !self.rest(inbox) {
+                    break;
+                }
+                due = self.resume(due, Instant::now());
+                continue;
+            }
             let now = Instant::now();
             let late = now.saturating_duration_since(due);
             if late > HOPELESS {
@@ -142,62 +149,103 @@ impl Engine {
             due += PERIOD;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+        if !self.end() {
+            tracing::warn!("a sound device does not close and is left to itself");
+        }
+    }
+
+    /// Whether a tick would do nothing: nobody speaks, nobody listens, nothing sounds, and every device is closed.
+    fn idle(&self) -> bool {
+        let closed = self.microphone.is_closed() && self.speaker.is_closed() && self.ring.is_closed();
+        closed && !self.wanted && self.outlet.is_empty() && self.inputs.is_empty() && self.sounds.is_empty()
+    }
+
+    /// Waits for the next command and obeys it; `false` when it is to end.
+    fn rest(&mut self, inbox: &Receiver<Command>) -> bool {
+        (self.outlet.meter, self.played) = (Meter::new(), Meter::new());
+        self.publish();
+        // Without a limit, because whatever ends the rest is a command, and a handle that is gone ends the queue.
+        inbox.recv().is_ok_and(|command| self.obey(command))
+    }
+
+    /// Leaves out the ticks that were due until `now`; the clock of the stream goes on. Gives the tick to go on with.
+    fn resume(&mut self, due: Instant, now: Instant) -> Instant {
+        let missed = now.saturating_duration_since(due).as_millis() / PERIOD.as_millis();
+        let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+        self.outlet.pass(u64::from(missed));
+        due + PERIOD * missed
+    }
+
+    /// Closes everything and waits for it; `false` where a device takes too long.
+    fn end(mut self) -> bool {
         self.microphone.close();
         self.speaker.close();
         self.ring.close();
         self.publish();
+        let Self { devices, microphone, speaker, ring, .. } = self;
         // The other thread ends when the last port, with its end of the queue, is gone and all is closed.
-        let Self { devices, .. } = self;
+        drop((microphone, speaker, ring));
         let deadline = Instant::now() + CLOSE_LIMIT;
-        while let Some(thread) = &devices {
-            if thread.is_finished() {
-                break;
-            }
+        let Some(thread) = devices else { return true };
+        while !thread.is_finished() {
             if Instant::now() > deadline {
-                return tracing::warn!("a sound device does not close and is left to itself");
+                return false;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        devices.map(JoinHandle::join);
+        thread.join().is_ok()
+    }
+
+    /// Obeys what has come; `false` when it is to end.
+    fn drain(&mut self, inbox: &Receiver<Command>) -> bool {
+        loop {
+            match inbox.try_recv() {
+                Ok(command) => {
+                    if !self.obey(command) {
+                        return false;
+                    }
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
     }
 
     /// `false` when it is to end.
-    fn obey(&mut self, inbox: &Receiver<Command>) -> bool {
-        loop {
-            match inbox.try_recv() {
-                Ok(Command::Microphone(input)) => self.microphone.set(input),
-                Ok(Command::Speaker(output)) => self.speaker.set(output),
-                Ok(Command::RingDevice(output)) => self.ring.set(output),
-                Ok(Command::Muted(muted)) => self.outlet.muted = muted,
-                Ok(Command::Wanted(wanted)) => self.wanted = wanted,
-                Ok(Command::Loss(percent)) => {
-                    self.outlet.encoder().map(|e| e.set_loss_percent(percent));
-                }
-                Ok(Command::Bitrate(bps)) => {
-                    self.outlet.encoder().map(|e| e.set_bitrate(bps));
-                }
-                Ok(Command::AddOutput(id, packets)) => self.outlet.add(id, packets),
-                Ok(Command::RemoveOutput(id)) => self.outlet.remove(id),
-                Ok(Command::AddInput(id, queue)) => {
-                    self.inputs.retain(|input| input.id != id);
-                    match Input::new(id, queue) {
-                        Ok(input) => self.inputs.push(input),
-                        Err(error) => tracing::error!(%error, "somebody's sound cannot be decoded"),
-                    }
-                }
-                Ok(Command::RemoveInput(id)) => self.inputs.retain(|input| input.id != id),
-                Ok(Command::Volume(id, percent)) => {
-                    self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.set_volume(percent));
-                }
-                Ok(Command::Play(sound)) => {
-                    self.sounds.retain(|playing| playing.sound != sound);
-                    self.sounds.push(Playing { sound, samples: sound.samples(), at: 0 });
-                }
-                Ok(Command::Silence(sound)) => self.sounds.retain(|playing| playing.sound != sound),
-                Err(TryRecvError::Empty) => return true,
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Microphone(input) => self.microphone.set(input),
+            Command::Speaker(output) => self.speaker.set(output),
+            Command::RingDevice(output) => self.ring.set(output),
+            Command::Muted(muted) => self.outlet.muted = muted,
+            Command::Wanted(wanted) => self.wanted = wanted,
+            Command::Loss(percent) => {
+                self.outlet.encoder().map(|e| e.set_loss_percent(percent));
             }
+            Command::Bitrate(bps) => {
+                self.outlet.encoder().map(|e| e.set_bitrate(bps));
+            }
+            Command::AddOutput(id, packets) => self.outlet.add(id, packets),
+            Command::RemoveOutput(id) => self.outlet.remove(id),
+            Command::AddInput(id, queue) => {
+                self.inputs.retain(|input| input.id != id);
+                match Input::new(id, queue) {
+                    Ok(input) => self.inputs.push(input),
+                    Err(error) => tracing::error!(%error, "somebody's sound cannot be decoded"),
+                }
+            }
+            Command::RemoveInput(id) => self.inputs.retain(|input| input.id != id),
+            Command::Volume(id, percent) => {
+                self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.set_volume(percent));
+            }
+            Command::Play(sound) => {
+                self.sounds.retain(|playing| playing.sound != sound);
+                self.sounds.push(Playing { sound, samples: sound.samples(), at: 0 });
+            }
+            Command::Silence(sound) => self.sounds.retain(|playing| playing.sound != sound),
+            Command::Stop => return false,
         }
+        true
     }
 
     fn tick(&mut self, now: Instant) {
@@ -281,5 +329,52 @@ fn write(port: &mut Port<AudioOutput>, tick: &[f32; TICK], now: Instant, counts:
         Ok(Flow::Full) => {}
         Ok(Flow::Short) => counts.overfull += 1,
         Err(error) => port.fail(now, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::source::{AudioSpec, SinkSpec};
+
+    fn engine(wanted: bool) -> Engine {
+        let config = AudioConfig {
+            microphone: AudioSpec::Tone(440).into(),
+            speaker: SinkSpec::None.into(),
+            ring: SinkSpec::None.into(),
+            wanted,
+            ..AudioConfig::default()
+        };
+        Engine::new(config, Arc::default())
+    }
+
+    #[test]
+    fn the_end_waits_for_no_thread_that_waits_for_the_end() {
+        assert!(engine(false).end(), "with nothing open");
+        let mut open = engine(true);
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !matches!(open.microphone.state(), DeviceState::Open { .. }) {
+            assert!(Instant::now() < limit, "the tone does not open");
+            open.tick(Instant::now());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(open.end(), "with a device open");
+    }
+
+    #[test]
+    fn the_clock_of_the_stream_goes_on_while_nothing_is_done() {
+        let (packets, mut sent) = tokio::sync::mpsc::channel(8);
+        let mut engine = engine(false);
+        assert!(engine.idle());
+        let start = Instant::now();
+        assert_eq!(engine.resume(start, start + Duration::from_millis(9)), start);
+        assert_eq!(engine.resume(start, start + Duration::from_millis(1017)), start + Duration::from_millis(1010));
+        assert!(engine.obey(Command::AddOutput(1, packets)) && !engine.idle());
+        engine.tick(start);
+        engine.tick(start);
+        // 101 ticks were passed over.
+        assert_eq!(sent.try_recv().unwrap().sample, 101 * TICK as u64);
+        assert!(engine.obey(Command::RemoveOutput(1)) && engine.idle());
+        assert!(engine.end());
     }
 }

@@ -7,7 +7,7 @@ use crate::codec::opus::{Encoder, EncoderConfig, FRAME};
 use crate::dsp::level::Meter;
 use crate::dsp::mix;
 use crate::model::encoded::EncodedAudio;
-use crate::model::sound::Tick;
+use crate::model::sound::{TICK, Tick};
 use crate::pipeline::audio::AudioCounts;
 
 /// The sending half of the engine.
@@ -50,6 +50,17 @@ impl Outlet {
         self.outputs.retain(|(other, _)| *other != id);
     }
 
+    /// Nothing is sent anywhere.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// So many ticks were left out; the clock of the stream goes on, so that an output added later sees true media time.
+    pub(super) fn pass(&mut self, ticks: u64) {
+        self.sample += self.frame.len() as u64 + ticks * TICK as u64;
+        self.frame.clear();
+    }
+
     pub(super) fn encoder(&mut self) -> Option<&mut Encoder> {
         self.encoder.as_mut()
     }
@@ -64,10 +75,7 @@ impl Outlet {
         self.meter.hear(tick);
         self.outputs.retain(|(_, packets)| !packets.is_closed());
         if self.outputs.is_empty() {
-            // The clock of the stream goes on, so that an output added later sees true media time.
-            self.sample += (self.frame.len() + tick.len()) as u64;
-            self.frame.clear();
-            return;
+            return self.pass(1);
         }
         self.frame.extend_from_slice(tick);
         if self.frame.len() < FRAME {

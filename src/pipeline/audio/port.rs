@@ -100,6 +100,11 @@ impl<O: Open> Port<O> {
         &self.state
     }
 
+    /// Nothing is open, nor being opened.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == DeviceState::Closed && self.opening.is_none()
+    }
+
     /// The open device.
     pub(super) fn device(&mut self) -> Option<&mut O::Device> {
         self.device.as_deref_mut()

@@ -34,15 +34,13 @@ pub(super) struct Capture<'a> {
     open: Option<Open>,
     /// The opening that failed: not tried again before the next wish.
     failed: u64,
-    /// Size of the newest picture an output was given, to be followed by a black one.
-    sent: Option<(u32, u32)>,
     /// Media time of the newest picture.
     time: Duration,
 }
 
 impl<'a> Capture<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, scaler: Scaler::new(), open: None, failed: 0, sent: None, time: Duration::ZERO }
+        Self { shared, scaler: Scaler::new(), open: None, failed: 0, time: Duration::ZERO }
     }
 
     pub(super) fn run(mut self) {
@@ -68,7 +66,7 @@ impl<'a> Capture<'a> {
     fn wait_for_work(&mut self) -> Option<(bool, u64)> {
         let idle = |wishes: &mut Wishes| {
             let to_open = wishes.wanted() && wishes.opening != self.failed;
-            !wishes.stop && self.open.is_none() && !to_open && self.sent.is_none()
+            !wishes.stop && self.open.is_none() && !to_open && wishes.sent.is_none()
         };
         // Without a limit, because every wish notifies and `stop` is one of them.
         let wishes = self.shared.changed.wait_while(self.shared.lock(), idle).unwrap_or_else(PoisonError::into_inner);
@@ -100,6 +98,7 @@ impl<'a> Capture<'a> {
 
     fn close(&mut self, state: DeviceState) {
         if self.open.take().is_some() {
+            self.shared.lock().unsent = None;
             self.shared.preview.clear();
         }
         self.shared.set_state(state);
@@ -122,17 +121,16 @@ impl<'a> Capture<'a> {
         }
         let fps = open.format.fps.min(open.request.fps as f32);
         self.time = frame.media_time;
-        let size = (frame.width(), frame.height());
         let frame = Arc::new(frame);
-        let encode = {
+        let captured = Captured { frame: Arc::clone(&frame), fps, last: false };
+        {
             let mut wishes = self.shared.lock();
             wishes.stats.captured += 1;
-            !wishes.outputs.is_empty()
-        };
-        if encode {
-            self.sent = Some(size);
-            // overflow: newest wins, the encoder counts what it missed
-            self.shared.to_encoder.put(Captured { frame: Arc::clone(&frame), fps, last: false });
+            if wishes.outputs.is_empty() {
+                wishes.unsent = Some(captured);
+            } else {
+                self.shared.to_encode(&mut wishes, captured);
+            }
         }
         // overflow: newest wins
         self.shared.preview.put(frame);
@@ -140,7 +138,7 @@ impl<'a> Capture<'a> {
 
     /// What the other side sees last is black.
     fn go_black(&mut self) {
-        let Some((width, height)) = self.sent.take() else { return };
+        let Some((width, height)) = self.shared.lock().sent.take() else { return };
         let now = Instant::now();
         self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
         if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
