@@ -128,11 +128,12 @@ fn a_tone_crosses_a_good_network_and_a_bad_one() {
         // A missing phase here and there lowers what a single frequency holds; the sound as a whole stays.
         assert!(tone > if loss > 10 { -32.0 } else { -26.0 }, "loss {loss}: {tone} dBFS");
         assert!((20.0 * f64::from(all).log10() + 20.0).abs() < 3.0, "loss {loss}");
-        // What still is under way or waits when the figures are taken is at most a second's worth.
-        assert!(stats.lost <= lost && stats.lost + 12 + 50 * lost / 300 >= lost, "{lost} lost, {stats:?}");
+        // What still is under way or waits when the figures are taken is at most a second's worth. There may be more
+        // than the network lost: on a busy machine a packet also comes too late.
+        assert!(stats.lost + 12 + 50 * lost / 300 >= lost, "{lost} lost, {stats:?}");
         assert!((stats.concealed_share - stats.concealed as f64 / stats.samples as f64).abs() < 1e-9);
         if loss == 0 {
-            assert_eq!((stats.lost, stats.malformed, stats.overflowed), (0, 0, 0));
+            assert_eq!((stats.malformed, stats.overflowed), (0, 0));
         } else {
             assert!(stats.recovered > 0 && stats.concealed_share < loss as f64 / 100.0, "{stats:?}");
         }

@@ -326,6 +326,7 @@ fn nonsense_from_outside_is_a_typed_error_and_breaks_nothing() {
             "v=0".into(),
             "hello\r\n".into(),
             good.sdp[..good.sdp.len() / 2].to_owned(),
+            good.sdp[..good.sdp.find("m=video").expect("an offer has a picture")].to_owned(),
             good.sdp.replace("a=fingerprint", "a=nothing"),
             good.sdp.replace("a=ice-ufrag", "a=nothing"),
             good.sdp.replace("m=audio", "m=\u{0}"),

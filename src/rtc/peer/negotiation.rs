@@ -158,7 +158,13 @@ fn complete(sdp: &str) -> Result<(), String> {
             return Err(format!("it has no line “{needed}…”"));
         }
     }
-    Ok(())
+    // RFC 9143 §7.1: the group names sections of this description. One that is missing was cut off on the way.
+    let mids: Vec<&str> = sdp.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::trim).collect();
+    let bundled = sdp.lines().filter_map(|line| line.strip_prefix("a=group:BUNDLE")).flat_map(str::split_whitespace);
+    match bundled.into_iter().find(|mid| !mids.contains(mid)) {
+        Some(mid) => Err(format!("it bundles a section “{mid}” that it does not have")),
+        None => Ok(()),
+    }
 }
 
 fn first_mid(sdp: &str) -> String {
