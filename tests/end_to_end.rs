@@ -133,18 +133,31 @@ impl<'a> Copy<'a> {
         self.accessibility.words(self.running.id(), words);
     }
 
-    /// Takes the call of the person of this name, with the mouse: the ring's window is a small one of its own.
+    /// Takes the call of the person of this name: with the mouse in the ring's window, which is a small one of its own
+    /// while nobody looks at the program's; else in the program's, which says in any case who calls.
     fn accept(&self, caller: &str) {
+        self.reads(&format!("{caller} is calling"));
         let title = format!("{caller} is calling");
-        let ring = find_window(self.desktop, &format!("the window “{title}”"), &["--name", &title]);
-        let (x, y) = (ACCEPT[0].to_string(), ACCEPT[1].to_string());
-        common::wait_for("the ring's window to be drawn", PATIENCE, || {
-            let picture = Picture::of(self.desktop, &ring)?;
-            picture.save(&kept("ring"));
-            is_green(picture.at(ACCEPT[0], ACCEPT[1] - 14)).then_some(())
-        });
-        let click = ["mousemove", "--window", &ring, &x, &y, "click", "1"];
-        self.desktop.run("xdotool", &click).expect("the mouse clicks");
+        let search = ["search", "--onlyvisible", "--name", &title];
+        let start = std::time::Instant::now();
+        while start.elapsed() < PATIENCE / 3 {
+            let found = self.desktop.run("xdotool", &search).and_then(|found| String::from_utf8(found).ok());
+            if let Some(ring) = found.as_deref().and_then(|found| found.lines().next())
+                && let Some(picture) = Picture::of(self.desktop, ring)
+            {
+                picture.save(&kept("ring"));
+                if is_green(picture.at(ACCEPT[0], ACCEPT[1] - 14)) {
+                    let [x, y] = ACCEPT.map(|at| at.to_string());
+                    let click = ["mousemove", "--window", ring, &x, &y, "click", "1"];
+                    self.desktop.run("xdotool", &click).expect("the mouse clicks");
+                    println!("accepted by mouse in the ring's own window");
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        println!("accepted in the program's window");
+        self.press("Accept");
     }
 
     /// The ID that the window shows.

@@ -4,9 +4,11 @@
 
 mod gui_world;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use eframe::egui::{Event, Key, Modifiers, accesskit::Role, pos2, vec2};
+use eframe::egui::{Context, Event, Key, Modifiers, PointerButton, RawInput, accesskit::Role, pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use visavis::client::Desk;
@@ -266,6 +268,54 @@ fn an_incoming_call_is_answered_by_button_and_by_key() {
         window.key(Modifiers::CTRL | Modifiers::SHIFT, key);
     }
     assert_eq!(window.commands(), answers);
+}
+
+#[test]
+fn a_ring_is_in_the_window_and_in_one_of_its_own_while_nobody_looks() {
+    let mut window = Window::new(Snapshot { incoming: Some(gui_world::incoming()), ..gui_world::home() });
+    let own = Rc::new(Cell::new(false));
+    let opened = Rc::clone(&own);
+    Context::set_immediate_viewport_renderer(move |ctx, mut viewport| {
+        opened.set(true);
+        let id = viewport.ids.this;
+        let viewports = std::iter::once((id, Default::default())).collect();
+        let input = RawInput { viewport_id: id, viewports, ..RawInput::default() };
+        let _ = ctx.run_ui(input, |ui| (viewport.viewport_ui_cb)(ui));
+    });
+    window.harness.ctx.set_embed_viewports(false);
+    for looks in [true, false] {
+        window.harness.input_mut().focused = looks;
+        own.set(false);
+        window.harness.run_steps(2);
+        assert_eq!(own.get(), !looks);
+        window.harness.get_by_role(Role::Alert);
+        assert!(window.sees("is calling, video call"));
+        window.click("Accept");
+        assert_eq!(window.commands(), [Command::Accept { call: gui_world::call_id(), video: true }]);
+    }
+}
+
+#[test]
+fn controls_that_are_out_of_sight_can_be_found_but_not_hit() {
+    let mut window = Window::new(connected());
+    let them = Player::new();
+    them.put(gui_world::person(320, 180, (150, 112), 0.4));
+    window.desk.set_player(PlayerKey::Remote(gui_world::call_id()), Some(them));
+    let at = window.harness.get_by_role_and_label(Role::Button, "Leave").rect().center();
+    window.harness.hover_at(at);
+    // A step is a quarter of a second: they rest after three.
+    window.harness.run_steps(24);
+    for pressed in [true, false] {
+        let button = PointerButton::Primary;
+        window.harness.event(Event::PointerButton { pos: at, button, pressed, modifiers: NONE });
+        window.harness.run_steps(1);
+    }
+    assert_eq!(window.commands(), [], "a click brings them back");
+    window.harness.run_steps(24);
+    window.harness.get_by_role_and_label(Role::Button, "Microphone").click_accesskit();
+    window.harness.get_by_role_and_label(Role::Button, "Leave").click_accesskit();
+    window.harness.run_steps(2);
+    assert_eq!(window.commands(), [Command::Mute(true), Command::HangUp]);
 }
 
 #[test]

@@ -5,8 +5,13 @@ use tracing_subscriber::EnvFilter;
 /// The environment variable that chooses.
 pub const VARIABLE: &str = "VISAVIS_LOG";
 
-/// Starts logging. Without the variable: warnings of this program and errors of its libraries, or `default`.
+/// Left out unless asked for: the client of the sound server tells of every one of its ends as an error; where that
+/// matters it comes back as an error value too.
+const QUIET: &str = "pulseaudio::client::reactor=off";
+
+/// Starts logging. Without the variable: `default`.
 pub fn start(default: &str) {
+    let default = &format!("{default},{QUIET}");
     let chosen = std::env::var(VARIABLE).unwrap_or_else(|_| default.to_owned());
     let filter = EnvFilter::try_new(&chosen).unwrap_or_else(|_| EnvFilter::new(default));
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());

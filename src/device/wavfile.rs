@@ -16,7 +16,10 @@ fn failed(path: &str, error: &WavError) -> DeviceError {
 }
 
 fn io(path: &str, error: std::io::Error) -> DeviceError {
-    failed(path, &WavError::Io(error))
+    match error.kind() {
+        std::io::ErrorKind::NotFound => DeviceError::File(path.to_owned(), "no such file".to_owned()),
+        _ => failed(path, &WavError::Io(error)),
+    }
 }
 
 /// A file played in a loop.
@@ -143,7 +146,8 @@ mod tests {
     fn a_missing_or_wrong_file_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.wav");
-        assert!(matches!(WavSource::open(&path), Err(DeviceError::File(name, _)) if name.ends_with("x.wav")));
+        let missing = DeviceError::File(path.display().to_string(), "no such file".to_owned());
+        assert_eq!(WavSource::open(&path).err(), Some(missing));
         std::fs::write(&path, b"RIFFnonsense").unwrap();
         assert!(matches!(WavSource::open(&path), Err(DeviceError::File(..))));
         assert!(matches!(WavSink::create(folder.path()), Err(DeviceError::File(..))));

@@ -109,7 +109,7 @@ impl File {
         let shown = path.display().to_string();
         let broken = |why: String| DeviceError::File(shown.clone(), why);
         let file = fs::File::open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => DeviceError::Missing(shown.clone()),
+            io::ErrorKind::NotFound => broken("no such file".to_owned()),
             io::ErrorKind::PermissionDenied => DeviceError::Denied(shown.clone()),
             _ => broken(e.to_string()),
         })?;
@@ -249,7 +249,10 @@ mod tests {
         assert!(why(b"YUV4MPEG2 W4 H2 F30:1\nFRAME\n123").contains("no picture"));
         assert!(why(b"YUV4MPEG2 W4 H2 F30:1\nNOISE\n123456789012").contains("FRAME"));
         let missing = PathBuf::from("/no/such.y4m");
-        assert_eq!(File::open(&missing).err(), Some(DeviceError::Missing("/no/such.y4m".to_owned())));
+        assert_eq!(
+            File::open(&missing).err(),
+            Some(DeviceError::File("/no/such.y4m".to_owned(), "no such file".to_owned()))
+        );
         assert!(matches!(File::open(Path::new("/")), Err(DeviceError::File(..))));
     }
 

@@ -191,6 +191,9 @@ impl eframe::App for App {
         self.wake.set_hidden(hidden);
         let snap = self.handle.snapshot();
         self.release_talk(ctx, hidden, shows_call(&snap));
+        if hidden && snap.incoming.is_some() {
+            incoming::wake_hidden(ctx);
+        }
         if snap.quitting {
             if !asked {
                 ctx.send_viewport_cmd(ViewportCommand::Close);

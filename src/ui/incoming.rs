@@ -1,14 +1,17 @@
-//! Somebody calls: a small window of its own, on top of all others; a card where windows cannot be opened.
+//! Somebody calls: a card in the window, where screen readers find it; and while nobody looks at the window, a small
+//! one of its own on top of all others.
+
+use std::time::Duration;
 
 use eframe::egui::{
-    Area, CentralPanel, Frame, Id, Key, Modifiers, Order, Rect, Sense, Stroke, StrokeKind, Ui, ViewportBuilder,
-    ViewportCommand, ViewportId, WindowLevel, accesskit, pos2, vec2,
+    Area, CentralPanel, Context, Frame, Id, Key, Modifiers, Order, Rect, Sense, Stroke, StrokeKind, Ui,
+    ViewportBuilder, ViewportCommand, ViewportId, WindowLevel, accesskit, pos2, vec2,
 };
 
 use super::app::Scene;
 use super::icons;
 use super::paint::{LEFT, avatar, label, rect, shadow};
-use super::theme::{corner, regular, semibold};
+use super::theme::{Tokens, corner, regular, semibold};
 use super::widgets::{Button, Kind, tooltip};
 use crate::model::command::Command;
 use crate::model::snapshot::{IncomingView, RING_SECONDS};
@@ -18,12 +21,24 @@ const SIZE: eframe::egui::Vec2 = vec2(380.0, 120.0);
 /// Shows it, while it rings.
 pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let Some(incoming) = s.snap.incoming.clone() else { return };
-    if ui.ctx().embed_viewports() {
-        return card(ui, s, all, &incoming);
+    card(ui, s, all, &incoming);
+    let ctx = ui.ctx();
+    let looked_at = ctx.input(|i| i.focused && i.viewport().visible() != Some(false));
+    if !looked_at && !ctx.embed_viewports() {
+        window(ui, s, &incoming);
     }
+}
+
+/// A window that is out of sight runs no part of itself, so none opens from it either: it is asked to.
+pub(super) fn wake_hidden(ctx: &Context) {
+    ctx.send_viewport_cmd(ViewportCommand::RequestPaintWhileHidden);
+    ctx.request_repaint_after(Duration::from_millis(200));
+}
+
+fn window(ui: &Ui, s: &mut Scene<'_>, incoming: &IncomingView) {
     let id = ViewportId::from_hash_of("incoming");
     let mut builder = ViewportBuilder::default()
-        .with_title(format!("{} is calling", name(&incoming)))
+        .with_title(format!("{} is calling", name(incoming)))
         .with_app_id("Visavis")
         .with_inner_size(SIZE)
         .with_resizable(false)
@@ -34,7 +49,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         builder = builder.with_position(pos2((monitor.x - SIZE.x - 24.0).max(0.0), 48.0));
     }
     ui.ctx().show_viewport_immediate(id, builder, |ui, _| {
-        keys(ui, s, &incoming);
+        keys(ui, s, incoming);
         let t = super::theme::tokens(ui.ctx());
         CentralPanel::default().frame(Frame::NONE.fill(t.surface)).show(ui, |ui| {
             let r = ui.max_rect();
@@ -43,7 +58,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
                 ui.ctx().send_viewport_cmd(ViewportCommand::StartDrag);
             }
             ui.painter().rect_stroke(r, 0.0, Stroke::new(1.0, t.surface3), StrokeKind::Inside);
-            content(ui, s, r, &incoming);
+            content(ui, s, t, r, 0.0, incoming);
         });
         if ui.ctx().input(|i| i.viewport().close_requested()) {
             s.send(Command::Decline { call: incoming.call });
@@ -59,7 +74,7 @@ fn card(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, incoming: &IncomingView) {
         let t = s.t;
         shadow(ui.painter(), r, 18.0, 44, 14, t.shadow);
         ui.painter().rect(r, corner(14.0), t.surface, Stroke::new(1.0, t.surface3), StrokeKind::Inside);
-        content(ui, s, r, incoming);
+        content(ui, s, t, r, 13.0, incoming);
     });
 }
 
@@ -90,8 +105,8 @@ pub(super) fn act(ctx: &eframe::egui::Context, s: &mut Scene<'_>, incoming: &Inc
     }
 }
 
-fn content(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, incoming: &IncomingView) {
-    let t = if ui.ctx().embed_viewports() { s.t } else { super::theme::tokens(ui.ctx()) };
+/// What both say. `inset`: of the line at the bottom, where the corners are round.
+fn content(ui: &mut Ui, s: &mut Scene<'_>, t: Tokens, r: Rect, inset: f32, incoming: &IncomingView) {
     let call = incoming.call;
     let y = r.top() + 36.0;
     let ring = Stroke::new(1.5, t.accent.gamma_multiply(0.45));
@@ -143,7 +158,6 @@ fn content(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, incoming: &IncomingView) {
     }
     let line = rect(r.left() + 1.0, r.bottom() - 3.0, r.width() - 2.0, 2.0);
     let share = (incoming.seconds_left as f32 / RING_SECONDS as f32).clamp(0.0, 1.0);
-    let inset = if ui.ctx().embed_viewports() { 13.0 } else { 0.0 };
     let line = rect(line.left() + inset, line.top(), line.width() - 2.0 * inset, 2.0);
     ui.painter().rect_filled(line, 0.0, t.surface3);
     ui.painter().rect_filled(rect(line.left(), line.top(), line.width() * share, 2.0), 0.0, t.accent);

@@ -2,7 +2,7 @@
 //! [`Command`](crate::model::command::Command), and knows nothing between.
 //!
 //! [`run`] opens it; [`app::App`] is the same without a window system, for tests. Places: [`home`], [`first_run`],
-//! [`green_room`], [`call`]; [`settings`] and [`help`] lie over them, [`incoming`] is a window of its own.
+//! [`green_room`], [`call`]; [`settings`] and [`help`] lie over them, [`incoming`] may be a window of its own.
 //! [`theme`], [`paint`], [`widgets`] and [`devices`] are what they are built from; [`video`] shows pictures.
 //!
 //! Invariants: nothing is painted unless state, a shown picture or an animation asks for it; what a place shows of
@@ -27,6 +27,7 @@ pub mod wake;
 pub mod widgets;
 pub mod words;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use eframe::egui::{IconData, ViewportBuilder};
@@ -35,10 +36,19 @@ use crate::client::Handle;
 
 /// The window could not be opened, or broke.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the window cannot be shown: {0}; check that a display and OpenGL are there, or start without a window: visavis headless"
-)]
-pub struct UiError(#[from] eframe::Error);
+pub enum UiError {
+    /// No window system to open it on. The system's own words are in the log: they are for programmers.
+    #[error("there is no display: {NO_DISPLAY}; use “visavis headless” or “visavis test”")]
+    NoDisplay,
+    /// Anything else.
+    #[error(
+        "the window cannot be shown: {0}; check that a display and OpenGL are there, or start without a window: visavis headless"
+    )]
+    Window(eframe::Error),
+}
+
+const NO_DISPLAY: &str =
+    if cfg!(target_os = "linux") { "neither X11 nor Wayland answers" } else { "the window system does not answer" };
 
 /// Shows the window until the program ends. Blocks; must be called on the main thread.
 ///
@@ -62,8 +72,19 @@ pub fn run(handle: Handle) -> Result<(), UiError> {
         persist_window: false,
         ..Default::default()
     };
-    eframe::run_native("Visavis", options, Box::new(move |cc| Ok(Box::new(app::App::new(cc, handle).since(began)))))?;
-    Ok(())
+    let opened = Cell::new(false);
+    let create = |cc: &eframe::CreationContext<'_>| {
+        opened.set(true);
+        Ok(Box::new(app::App::new(cc, handle).since(began)) as Box<dyn eframe::App>)
+    };
+    let shown = eframe::run_native("Visavis", options, Box::new(create));
+    shown.map_err(|error| match error {
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) if !opened.get() => {
+            tracing::info!(%error, "no display");
+            UiError::NoDisplay
+        }
+        error => UiError::Window(error),
+    })
 }
 
 /// The mark, drawn: a camera on a rounded square.

@@ -10,7 +10,7 @@ mod top;
 
 use std::time::Duration;
 
-use eframe::egui::{CursorIcon, Id, Rect, Ui, UiBuilder, pos2};
+use eframe::egui::{CursorIcon, Id, Rect, Sense, Ui, UiBuilder, pos2};
 
 use super::app::Scene;
 use crate::model::command::Command;
@@ -69,11 +69,14 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     remote::scrims(ui, stage, shown, picture.is_some());
     remote::plate(ui, stage, view, picture);
     itself::show(ui, s, stage);
-    if shown > 0.01 {
-        let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
-        child.set_opacity(shown);
-        top::show(&mut child, s, stage, view, picture);
-        bar::show(&mut child, s, stage, view);
+    // Where they are not seen they are there still, for whoever uses the keyboard or a screen reader.
+    let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
+    child.set_opacity(shown);
+    top::show(&mut child, s, stage, view, picture);
+    bar::show(&mut child, s, stage, view);
+    if shown < 0.01 {
+        // A click without a move brings them back, and must not press what nobody sees.
+        ui.interact(stage, Id::unique("call-veil"), Sense::click().difference(Sense::FOCUSABLE));
     }
     if s.state.call.statistics {
         stats::show(ui, s, stage, view);
