@@ -150,13 +150,11 @@ impl<'a> Copy<'a> {
                     let [x, y] = ACCEPT.map(|at| at.to_string());
                     let click = ["mousemove", "--window", ring, &x, &y, "click", "1"];
                     self.desktop.run("xdotool", &click).expect("the mouse clicks");
-                    println!("accepted by mouse in the ring's own window");
                     return;
                 }
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        println!("accepted in the program's window");
         self.press("Accept");
     }
 

@@ -1,0 +1,84 @@
+//! The window without a window system: fixed state in, controls found by role and name, commands out.
+
+use eframe::egui::{Key, Modifiers, accesskit::Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use visavis::client::{Desk, handle};
+use visavis::model::command::Command;
+use visavis::model::snapshot::{Snapshot, Stage};
+use visavis::ui::app::App;
+
+pub struct Window {
+    pub harness: Harness<'static, App>,
+    pub desk: Desk,
+}
+
+impl Window {
+    pub fn sized(snapshot: Snapshot, w: f32, h: f32) -> Self {
+        let (handle, desk) = handle::pair(snapshot);
+        let mut harness =
+            Harness::builder().with_size(vec2(w, h)).with_step_dt(STEP).build_eframe(move |cc| App::new(cc, handle));
+        harness.run_steps(3);
+        Self { harness, desk }
+    }
+
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self::sized(snapshot, 1280.0, 800.0)
+    }
+
+    pub fn click(&mut self, name: &str) {
+        self.harness.get_by_role_and_label(Role::Button, name).click();
+        self.harness.run_steps(3);
+    }
+
+    pub fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run_steps(2);
+    }
+
+    pub fn write(&mut self, field: &str, text: &str) {
+        self.harness.get_by_label(field).focus();
+        self.harness.run_steps(2);
+        self.harness.get_by_label(field).type_text(text);
+        self.harness.run_steps(3);
+    }
+
+    pub fn sees(&self, words: &str) -> bool {
+        self.harness.query_all_by_label_contains(words).next().is_some()
+    }
+
+    pub fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.desk.commands.try_recv().ok()).collect()
+    }
+
+    pub fn publish(&mut self, snapshot: Snapshot) {
+        self.desk.publish(snapshot);
+        self.harness.run_steps(3);
+    }
+}
+
+pub fn connected() -> Snapshot {
+    super::call(Stage::Connected)
+}
+
+pub const NONE: Modifiers = Modifiers::NONE;
+
+/// Seconds of the window's clock in one step.
+pub const STEP: f32 = 0.25;
+
+impl Window {
+    pub fn has(&self, button: &str) -> bool {
+        self.harness.query_by_role_and_label(Role::Button, button).is_some()
+    }
+
+    /// So long nobody touches anything, on the window's own clock.
+    pub fn rest(&mut self, seconds: f32) {
+        let steps = (seconds / STEP).ceil() as usize;
+        self.harness.run_steps(steps);
+    }
+
+    /// Without devices, and everything wanted.
+    pub fn bare(stage: Stage) -> Self {
+        Self::new(super::without_devices(super::call(stage)))
+    }
+}
