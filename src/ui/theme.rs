@@ -226,6 +226,7 @@ fn visuals(t: &Tokens) -> Visuals {
 fn fonts() -> FontDefinitions {
     static INTER: &[u8] = include_bytes!("../../assets/fonts/Inter-roman.var.ttf");
     static EMOJI: &[u8] = include_bytes!("../../assets/fonts/NotoColorEmoji-subset.ttf");
+    static EMOJI_PLAIN: &[u8] = include_bytes!("../../assets/fonts/NotoEmoji-Regular.ttf");
     let mut f = FontDefinitions::default();
     for (name, weight) in [("inter-regular", 430.0), ("inter-medium", 540.0), ("inter-semibold", 640.0)] {
         let mut data = FontData::from_static(INTER);
@@ -233,6 +234,7 @@ fn fonts() -> FontDefinitions {
         f.font_data.insert(name.into(), Arc::new(data));
     }
     f.font_data.insert("emoji".into(), Arc::new(FontData::from_static(EMOJI)));
+    f.font_data.insert("emoji-plain".into(), Arc::new(FontData::from_static(EMOJI_PLAIN)));
     let phosphor: [(&str, &'static [u8]); 2] = [
         ("icon", include_bytes!("../../assets/fonts/Phosphor.ttf")),
         ("icon-fill", include_bytes!("../../assets/fonts/Phosphor-Fill.ttf")),
@@ -243,9 +245,9 @@ fn fonts() -> FontDefinitions {
     }
     let fallback = f.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
     // The emoji subset holds no ASCII, so it can come first and still leave digits to Inter. What it lacks comes in
-    // one colour from egui's own fonts, after the letters.
+    // one colour, after the letters.
     let stack = |first: &str| {
-        let mut all = vec!["emoji".to_owned(), first.to_owned(), "NotoEmoji-Regular".to_owned()];
+        let mut all = vec!["emoji".to_owned(), first.to_owned(), "emoji-plain".to_owned()];
         all.extend(fallback.iter().cloned());
         all
     };
