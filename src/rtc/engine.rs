@@ -2,7 +2,7 @@
 //! timers.
 //!
 //! Set-up time is decided here. The crate's checks run every 200 ms, and a pair that answered is nominated only at the
-//! next check: with [`CHECK_INTERVAL`] two ends on loopback are connected, keys and all, after 23 ms rather than 224 to 434.
+//! next check: with `CHECK_INTERVAL` two ends on loopback are connected, keys and all, after 23 ms rather than 224 to 434.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -206,7 +206,7 @@ impl Peer {
         self.create_channel(&config).await.map_err(|_| ChannelError::Closed(config.label.clone()))
     }
 
-    /// Sends a message; see [`Channels::send`].
+    /// Sends a message; see `Channels::send`.
     ///
     /// # Errors
     /// [`ChannelError`].

@@ -1,4 +1,4 @@
-//! Pictures on the screen: three planes and a shader where there is OpenGL ([`gl`]), a texture otherwise ([`soft`]).
+//! Pictures on the screen: three planes and a shader where there is OpenGL (`gl`), a texture otherwise (`soft`).
 //!
 //! A picture is uploaded only when its slot holds another than before; what was not shown in a frame is let go. Only
 //! one's own preview is ever mirrored.
