@@ -1,8 +1,8 @@
 //! H.264 (ITU-T H.264) by OpenH264: Constrained Baseline, one slice a picture, keyframes on demand only.
 //!
-//! The encoder's settings are those of a live call: no look-ahead, no B pictures, pictures skipped rather than the
-//! bitrate broken, and no periodic keyframe: a keyframe is many times the size of another picture, so it is sent when a
-//! receiver needs it and never else. The bitrate changes while it runs.
+//! The encoder's settings are those of a live call: no look-ahead, no B pictures, no picture skipped by the rate control
+//! (a person sees a missing picture before a coarser one), and no periodic keyframe: a keyframe is many times the size
+//! of another picture, so it is sent when a receiver needs it and never else. The bitrate changes while it runs.
 //!
 //! The decoder is strict: after an error it takes nothing but a keyframe, with a fresh state, so that no picture built on
 //! a damaged one is ever shown. Its input is whatever the network brought.
@@ -87,7 +87,7 @@ fn new_inner(config: &EncoderConfig) -> Result<encoder::Encoder, EncodeError> {
         .usage_type(UsageType::CameraVideoRealTime)
         .profile(Profile::Baseline)
         .complexity(Complexity::Low)
-        .skip_frames(true)
+        .skip_frames(false)
         .scene_change_detect(false)
         .num_threads(1)
         .vui(VuiConfig::bt601());
