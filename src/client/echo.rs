@@ -21,7 +21,7 @@ use crate::model::frame::VideoFrame;
 use crate::model::id::PeerId;
 use crate::model::slot::{Closed, Player};
 use crate::model::sound::{SILENCE, Tick};
-use crate::model::source::SinkSpec;
+use crate::model::source::{SinkSpec, VideoSpec};
 use crate::model::stats::{Percentiles, Stats};
 use crate::session::{
     AudioInput, AudioOutput, CONTROL, Description, DescriptionKind, Message, PeerConfig, Session, SessionConfig,
@@ -58,26 +58,9 @@ impl Echo {
     pub(super) fn start(caller: Session, name: String, video: VideoRequest, answers: mpsc::Sender<Body>) -> Self {
         let samples = Samples::default();
         let sound = Arc::new(Mutex::new(VecDeque::with_capacity(2 * DELAY_TICKS)));
-        let pictures = Arc::new(Mutex::new(None::<Player>));
-        let camera = {
-            let (samples, pictures) = (Arc::clone(&samples), Arc::clone(&pictures));
-            VideoInput::custom(move || {
-                let player = pictures.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let player = player.ok_or(DeviceError::None("picture to echo"))?;
-                Ok(Box::new(DelayedPictures {
-                    player,
-                    seen: 0,
-                    waiting: VecDeque::new(),
-                    opened: Instant::now(),
-                    video,
-                    caller: caller.clone(),
-                    name: name.clone(),
-                    samples: Arc::clone(&samples),
-                }))
-            })
-        };
         let (session, events) = Session::start(SessionConfig {
-            camera,
+            // The caller's pictures, once the caller is there: see `Task::take`.
+            camera: VideoInput::Spec(VideoSpec::None),
             microphone: AudioInput::Custom({
                 let sound = Arc::clone(&sound);
                 Arc::new(move || Ok(Box::new(DelayedSound(Arc::clone(&sound)))))
@@ -88,7 +71,8 @@ impl Echo {
             ice_servers: Vec::new(),
         });
         let (to_task, bodies) = mpsc::channel(64);
-        let task = Task { session: session.clone(), answers, chat: Chat::new(), pictures };
+        let echoed = Echoed { video, caller, name, samples: Arc::clone(&samples) };
+        let task = Task { session: session.clone(), answers, chat: Chat::new(), echoed };
         let task = tokio::spawn(task.run(bodies, events));
         Self { session, to_task, task, samples }
     }
@@ -123,7 +107,7 @@ struct Task {
     session: Session,
     answers: mpsc::Sender<Body>,
     chat: Chat,
-    pictures: Arc<Mutex<Option<Player>>>,
+    echoed: Echoed,
 }
 
 impl Task {
@@ -175,7 +159,9 @@ impl Task {
         self.answer(Body::Ringing).await;
         self.session.add_peer(CALLER, PeerConfig::default()).await.map_err(|e| e.to_string())?;
         let player = self.session.player(CALLER).map_err(|e| e.to_string())?;
-        *self.pictures.lock().unwrap_or_else(PoisonError::into_inner) = Some(player);
+        let echoed = self.echoed.clone();
+        self.session
+            .set_camera(VideoInput::custom(move || Ok(Box::new(DelayedPictures::of(player.clone(), echoed.clone())))));
         let sdp = self.describe(sdp).await?;
         self.answer(Body::Accept { video: true, name: "Echo".into(), sdp }).await;
         Ok(())
@@ -234,23 +220,33 @@ impl Task {
     }
 }
 
-/// Pictures that came, one second later; on the way, how old each was when it was decoded here.
-struct DelayedPictures {
-    player: Player,
-    seen: u64,
-    waiting: VecDeque<(Instant, Arc<VideoFrame>)>,
-    opened: Instant,
+/// Whose pictures are echoed, and what is found out about them on the way.
+#[derive(Clone)]
+struct Echoed {
     video: VideoRequest,
     caller: Session,
     name: String,
     samples: Samples,
 }
 
+/// Pictures that came, one second later; on the way, how old each was when it was decoded here.
+struct DelayedPictures {
+    player: Player,
+    seen: u64,
+    waiting: VecDeque<(Instant, Arc<VideoFrame>)>,
+    opened: Instant,
+    echoed: Echoed,
+}
+
 impl DelayedPictures {
+    fn of(player: Player, echoed: Echoed) -> Self {
+        Self { player, seen: 0, waiting: VecDeque::new(), opened: Instant::now(), echoed }
+    }
+
     fn keep(&mut self, frame: Arc<VideoFrame>) {
         let came = frame.at.unwrap_or_else(Instant::now);
-        if let Some(captured) = self.caller.captured_at(&self.name, frame.media_time) {
-            let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(captured) = self.echoed.caller.captured_at(&self.echoed.name, frame.media_time) {
+            let mut samples = self.echoed.samples.lock().unwrap_or_else(PoisonError::into_inner);
             if samples.len() < MAX_SAMPLES {
                 samples.push(came.saturating_duration_since(captured).as_secs_f64() * 1e3);
             }
@@ -264,7 +260,7 @@ impl DelayedPictures {
 
 impl VideoSource for DelayedPictures {
     fn format(&self) -> VideoFormat {
-        let VideoRequest { width, height, fps } = self.video;
+        let VideoRequest { width, height, fps } = self.echoed.video;
         VideoFormat { name: "echo".into(), width, height, fps: fps as f32 }
     }
 
