@@ -7,6 +7,7 @@
 mod handler;
 mod negotiation;
 mod nudge;
+mod servers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,6 +23,8 @@ use webrtc::peer_connection::{PeerConnection, StatsSelector};
 use super::channel::{CONTROL, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, init};
 use super::description::{Candidate, IceServer};
 use super::engine::{AUDIO_TYPE, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
+use super::ice::server;
+use super::ice::{Network, ServerFailure};
 use super::receiver::AudioOut;
 use super::sender::{Lane, send_audio, send_video, to_rtp, track};
 use super::stats::{Counters, Figures, path, round_trip};
@@ -70,6 +73,8 @@ pub enum Signal {
     CandidatesComplete,
     /// The state is another.
     State(ConnectionState),
+    /// A STUN or TURN server is of no use; the others go on.
+    ServerFailed(ServerFailure),
 }
 
 /// What a peer connection needs.
@@ -104,6 +109,7 @@ pub struct PeerEvents {
 pub struct Peer {
     connection: Arc<dyn PeerConnection>,
     shared: Arc<Shared>,
+    network: Network,
     own_channels: Mutex<Option<Vec<ChannelConfig>>>,
     /// One negotiation at a time; holds candidates until there is a remote description.
     negotiation: tokio::sync::Mutex<Option<Vec<Candidate>>>,
@@ -117,8 +123,9 @@ impl Peer {
     /// Builds the connection and binds its sockets; nothing is sent yet.
     ///
     /// # Errors
-    /// [`RtcError::Build`].
+    /// [`RtcError::Server`], [`RtcError::Build`].
     pub async fn new(engine: &Engine, setup: PeerSetup) -> Result<(Self, PeerEvents), RtcError> {
+        let servers = server::read(&setup.ice_servers)?;
         let (signals, signals_out) = mpsc::channel(SIGNALS);
         let (channel_events, channels_out) = mpsc::channel(CHANNEL_EVENTS);
         let channels = Arc::new(Channels::default());
@@ -149,12 +156,19 @@ impl Peer {
             audio_out: setup.audio_out,
             has_video: AtomicBool::new(false),
             has_audio: AtomicBool::new(false),
+            relay_only: setup.relay_only,
         });
+        let teller = Arc::downgrade(&shared);
+        let network = engine.network(Arc::new(move |failure| {
+            if let Some(shared) = teller.upgrade() {
+                shared.signal(Signal::ServerFailed(failure));
+            }
+        }));
         let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec);
         let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec);
         let tap = Tap::new(Arc::clone(&shared.counters.heard), video_ssrc, setup.keyframe_wanted);
         let handler = Arc::new(Handler(Arc::clone(&shared)));
-        let connection = limited(engine.build(&setup.ice_servers, setup.relay_only, tap, handler)).await??;
+        let connection = limited(engine.build(&network, &servers, setup.relay_only, tap, handler)).await??;
         // Both from the start, in both directions: switching the camera on later negotiates nothing.
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
         let audio_sender = connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await.map_err(wrong)?;
@@ -184,6 +198,7 @@ impl Peer {
         let peer = Self {
             connection,
             shared,
+            network,
             own_channels: Mutex::new(Some(own)),
             negotiation: tokio::sync::Mutex::new(Some(Vec::new())),
         };
@@ -276,6 +291,7 @@ impl Peer {
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
+        self.network.close().await;
     }
 
     async fn create_channel(&self, config: &ChannelConfig) -> webrtc::error::Result<()> {

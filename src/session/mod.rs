@@ -69,6 +69,7 @@
 //! A frame in a player carries the media time that the transport gave it; [`Session::captured_at`] of the *sending*
 //! session turns it into the instant of capture. See there.
 
+mod credentials;
 mod link;
 mod manager;
 mod process;
@@ -82,6 +83,9 @@ pub use crate::pipeline::publish::VideoInput;
 pub use crate::rtc::channel::{CONTROL, ChannelConfig, ChannelError, Message};
 pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
 pub use crate::rtc::engine::RtcError;
+pub use crate::rtc::ice::server::ServerError;
+pub use crate::rtc::ice::url::UrlError;
+pub use crate::rtc::ice::{ServerFailure, ServerTrouble};
 pub use crate::rtc::peer::ConnectionState;
 pub use manager::Session;
 pub use process::process;

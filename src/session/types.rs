@@ -8,6 +8,7 @@ use crate::pipeline::publish::VideoInput;
 use crate::rtc::channel::{ChannelConfig, ChannelError, Message};
 use crate::rtc::description::{Candidate, DescriptionError, IceServer};
 use crate::rtc::engine::RtcError;
+use crate::rtc::ice::ServerFailure;
 use crate::rtc::peer::ConnectionState;
 
 /// What a session starts with; all of it can be changed later.
@@ -93,6 +94,19 @@ pub enum SessionEvent {
         peer: String,
         /// Now.
         state: ConnectionState,
+    },
+    /// A STUN or TURN server is of no use for this peer, and why (W3C `icecandidateerror`). The others go on.
+    IceServerFailed {
+        /// Which peer.
+        peer: String,
+        /// Which server, and what is wrong.
+        failure: ServerFailure,
+    },
+    /// A relay's credentials end within a minute: renew them with
+    /// [`Session::set_peer_ice_servers`](super::Session::set_peer_ice_servers). Told once for each expiry.
+    IceServersExpire {
+        /// Which peer.
+        peer: String,
     },
     /// A data channel can be used.
     ChannelOpen {

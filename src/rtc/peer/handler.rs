@@ -16,6 +16,7 @@ use super::{ConnectionState, EARLY_CANDIDATES, Signal};
 use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::Candidate;
+use crate::rtc::ice::shown;
 use crate::rtc::receiver::{AudioOut, receive_audio, receive_video};
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::stats::Counters;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) audio_out: AudioOut,
     pub(super) has_video: AtomicBool,
     pub(super) has_audio: AtomicBool,
+    /// Our addresses are not to be told.
+    pub(super) relay_only: bool,
 }
 
 impl Shared {
@@ -70,13 +73,10 @@ pub(super) struct Handler(pub(super) Arc<Shared>);
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
-        // An address nobody can call: the wildcard, where the machine has no interface.
-        if event.candidate.address == "0.0.0.0" {
-            return;
-        }
         let Ok(candidate) = event.candidate.to_json() else { return };
+        let Some(shown) = shown(&candidate.candidate, self.0.relay_only) else { return };
         self.0.candidate(Candidate {
-            candidate: candidate.candidate,
+            candidate: shown,
             sdp_mid: Some(self.0.first_mid.get().cloned().unwrap_or_else(|| "0".to_owned())),
             sdp_m_line_index: Some(0),
             username_fragment: candidate.username_fragment,

@@ -8,6 +8,7 @@ use webrtc::peer_connection::{RTCIceCandidateInit, RTCSdpType, RTCSessionDescrip
 use super::{EARLY_CANDIDATES, Peer, Signal, limited};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
+use crate::rtc::ice::shown_in;
 
 /// Longest wait for host candidates, so that a description can carry them.
 const GATHER: Duration = Duration::from_millis(50);
@@ -108,6 +109,7 @@ impl Peer {
             let _ = tokio::time::timeout(GATHER, gathered.wait_for(|gathered| *gathered)).await;
         }
         let sdp = self.connection.local_description().await.map_or(text, |description| description.sdp);
+        let sdp = shown_in(&sdp, self.shared.relay_only);
         let held = self.shared.held.lock().unwrap_or_else(PoisonError::into_inner).take();
         for candidate in held.into_iter().flatten() {
             if !sdp.contains(&candidate.candidate) {
