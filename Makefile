@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench test-camera
+.PHONY: help run headless test check bench test-camera test-net
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +29,10 @@ check: ## format, lints, documentation, dependencies
 bench: ## benchmarks, and what a call costs
 	@$(scripts)/packages build
 	cargo bench --locked --bench '*' $(ARGS)
+
+test-net: ## calls over NATs, firewalls and relays, in network namespaces (root, or sudo without a password)
+	@$(scripts)/packages build net
+	@$(scripts)/test-net $(ARGS)
 
 test-camera: ## the camera path against a real video device, on a small virtual machine
 	@$(scripts)/packages build camera

@@ -14,6 +14,7 @@ pub mod command;
 pub mod device;
 pub mod encoded;
 pub mod frame;
+pub mod ice;
 pub mod id;
 pub mod invitation;
 pub mod notice;

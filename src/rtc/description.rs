@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::ice::IceServer;
+
 /// Longest description taken, in bytes: ten times what a call of ours needs.
 pub const MAX_SDP: usize = 64 * 1024;
 
@@ -49,24 +51,6 @@ pub struct Candidate {
     /// ICE user fragment of the generation it belongs to.
     #[serde(default)]
     pub username_fragment: Option<String>,
-}
-
-/// A STUN or TURN server (W3C `RTCIceServer`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct IceServer {
-    /// `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]`, `turns:host[:port]` (RFC 7064, RFC 7065); the port is
-    /// 3478, for `turns` 5349. An IPv6 address stands in brackets.
-    pub urls: Vec<String>,
-    /// TURN user; empty for STUN.
-    #[serde(default)]
-    pub username: String,
-    /// TURN password; empty for STUN.
-    #[serde(default)]
-    pub credential: String,
-    /// When user and password end, in seconds since 1970; `None`: never. Renew them before, with
-    /// [`Session::set_peer_ice_servers`](crate::session::Session::set_peer_ice_servers).
-    #[serde(default)]
-    pub expires: Option<u64>,
 }
 
 /// Text that is no description or candidate.

@@ -5,6 +5,7 @@
 //! out inside it, later ones as [`Signal::Candidate`].
 
 mod handler;
+mod names;
 mod negotiation;
 mod nudge;
 mod servers;

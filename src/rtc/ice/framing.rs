@@ -99,7 +99,7 @@ impl Deframer {
     ///
     /// # Errors
     /// [`Malformed`], from then on always: there is no way to find the next message.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub fn pop(&mut self) -> Result<Option<Bytes>, Malformed> {
         if let Some(broken) = self.broken {
             return Err(broken);
         }
@@ -159,25 +159,25 @@ mod tests {
         assert_eq!(stream.len(), 12);
         let mut deframer = Deframer::default();
         deframer.push(&stream);
-        assert_eq!(deframer.next().unwrap().unwrap(), channel(0x4001, b"hello"));
-        assert_eq!(deframer.next(), Ok(None));
+        assert_eq!(deframer.pop().unwrap().unwrap(), channel(0x4001, b"hello"));
+        assert_eq!(deframer.pop(), Ok(None));
     }
 
     #[test]
     fn what_is_no_turn_ends_the_stream_with_its_cause() {
         let mut deframer = Deframer::default();
         deframer.push(b"\x16\x03\x01"); // a TLS hello
-        assert_eq!(deframer.next(), Ok(None), "it could be STUN so far");
+        assert_eq!(deframer.pop(), Ok(None), "it could be STUN so far");
         deframer.push(b"\x02\x00\x01");
-        assert!(deframer.next().is_err());
+        assert!(deframer.pop().is_err());
         deframer.push(&stun(&[]));
-        assert!(deframer.next().is_err(), "and it does not recover");
+        assert!(deframer.pop().is_err(), "and it does not recover");
         let mut deframer = Deframer::default();
         deframer.push(b"HTTP/1.1 400 Bad Request\r\n");
-        assert!(matches!(deframer.next(), Ok(None) | Err(_)));
+        assert!(matches!(deframer.pop(), Ok(None) | Err(_)));
         let mut deframer = Deframer::default();
         deframer.push(&[0x80]);
-        assert_eq!(deframer.next(), Err(Malformed::Start(0x80)));
+        assert_eq!(deframer.pop(), Err(Malformed::Start(0x80)));
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
             while !stream.is_empty() {
                 let piece = stream.split_to((*cuts.next().unwrap()).min(stream.len()));
                 deframer.push(&piece);
-                while let Some(datagram) = deframer.next().unwrap() {
+                while let Some(datagram) = deframer.pop().unwrap() {
                     came.push(datagram.to_vec());
                 }
             }
@@ -219,7 +219,7 @@ mod tests {
             let mut deframer = Deframer::default();
             for piece in pieces {
                 deframer.push(&piece);
-                while let Ok(Some(datagram)) = deframer.next() {
+                while let Ok(Some(datagram)) = deframer.pop() {
                     prop_assert!(datagram.len() >= 4);
                 }
                 prop_assert!(deframer.held.len() <= 65_536 + 24 + 100);

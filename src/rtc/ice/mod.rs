@@ -8,7 +8,7 @@
 //! | [`framing`], [`stun`] | TURN on a stream; as much of STUN as it takes to watch a server |
 //! | `network`, `socket`, `tunnel`, `tls` | the edge: what the connection takes for sockets and the DNS |
 //! | `interfaces` | which addresses of this machine are tried |
-//! | `candidates` | what of our candidates goes out |
+//! | `candidates`, `mdns` | what of our candidates goes out; names in those of browsers |
 //!
 //! The WebRTC crate speaks TURN over UDP only, looks names up on the task that does everything else, waits half a minute
 //! for a silent relay (and then never ends the gathering), reads no IPv6 relay and says of a refused password only to
@@ -19,6 +19,7 @@ mod directory;
 pub mod framing;
 mod interfaces;
 mod line;
+mod mdns;
 mod network;
 pub mod server;
 mod socket;
@@ -30,5 +31,6 @@ pub mod url;
 pub(crate) use candidates::{shown, shown_in};
 pub use directory::{ServerFailure, ServerTrouble};
 pub(crate) use interfaces::EveryInterface;
+pub(crate) use mdns::{name_in, named_in};
 pub(crate) use network::Network;
 pub(crate) use tls::Trust;

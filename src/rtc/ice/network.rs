@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use webrtc::peer_connection::RTCIceServer;
 use webrtc::runtime::{
@@ -15,12 +16,16 @@ use webrtc::runtime::{
 };
 
 use super::directory::{Directory, Tell};
+use super::mdns;
 use super::server::Server;
 use super::socket::Socket;
 use super::tls::Trust;
 
 /// Longest wait at the end for streams to give their allocations back.
 const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Names of one peer that are looked up at once.
+const LOOK_UPS: usize = 16;
 
 /// The tasks of a peer's servers; none when it is closed.
 type Tasks = Mutex<Option<JoinSet<()>>>;
@@ -32,6 +37,7 @@ pub(super) struct Shared {
     watches: Tasks,
     streams: Tasks,
     sockets: AtomicU64,
+    look_ups: Semaphore,
 }
 
 fn spawn(tasks: &Tasks, task: impl Future<Output = ()> + Send + 'static) {
@@ -76,6 +82,7 @@ impl Network {
             watches: Mutex::new(Some(JoinSet::new())),
             streams: Mutex::new(Some(JoinSet::new())),
             sockets: AtomicU64::new(0),
+            look_ups: Semaphore::new(LOOK_UPS),
         }))
     }
 
@@ -88,6 +95,13 @@ impl Network {
     /// A server that is nowhere.
     pub fn nowhere() -> RTCIceServer {
         RTCIceServer { urls: vec![Directory::nowhere()], ..RTCIceServer::default() }
+    }
+
+    /// The candidate line with an address in place of its name; `None` where nobody here bears that name, or where
+    /// the other side sends more names than a browser has.
+    pub async fn resolve(&self, line: &str) -> Option<String> {
+        let _one = self.0.look_ups.try_acquire().ok()?;
+        mdns::resolve(line).await
     }
 
     /// Ends every task, after the connection: streams have a moment to give their allocations back.

@@ -92,7 +92,7 @@ async fn read(mut reader: impl AsyncRead + Unpin, deliver: impl Fn(Bytes)) -> St
             Err(e) => return e.to_string(),
         }
         loop {
-            match deframer.next() {
+            match deframer.pop() {
                 Ok(Some(datagram)) => deliver(datagram),
                 Ok(None) => break,
                 Err(malformed) => return malformed.to_string(),

@@ -42,6 +42,7 @@ impl Peer {
         let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
         complete(&offer.sdp).map_err(|reason| RtcError::Description { what: "offer", reason })?;
         self.set_remote(parsed).await.map_err(wrong)?;
+        self.look_up_all(&offer.sdp);
         // Their channels come with the offer: those we declared are opened by them.
         self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.flush(&mut early).await;
@@ -69,6 +70,7 @@ impl Peer {
             return Err(RtcError::Description { what: "answer", reason });
         }
         limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
+        self.look_up_all(&answer.sdp);
         self.flush(&mut early).await;
         Ok(())
     }
@@ -141,6 +143,9 @@ impl Peer {
     }
 
     async fn add(&self, candidate: Candidate) -> Result<(), RtcError> {
+        if self.look_up(&candidate) {
+            return Ok(());
+        }
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: candidate.sdp_mid,
