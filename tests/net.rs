@@ -229,7 +229,7 @@ fn servers_that_are_down_hold_up_nothing() {
         let hosts = [world.host("a", 21), world.host("b", 22)];
         let _dark = world.host("dark", 30);
         let dead = [
-            json!({"urls": ["stun:203.0.113.99", "stun:203.0.113.30"]}),
+            json!({"urls": ["stun:203.0.113.98", "stun:203.0.113.30"]}),
             json!({"urls": ["turn:203.0.113.99", "turn:203.0.113.99?transport=tcp", "turns:203.0.113.30"],
                    "username": "ann", "credential": "secret"}),
             server("turn:nowhere.visavis.test"),
@@ -239,7 +239,13 @@ fn servers_that_are_down_hold_up_nothing() {
         for index in [0, 1] {
             // The gathering ends, which it would not by itself, and each is told with its reason.
             pair.until(index, "complete");
-            for url in ["stun:203.0.113.99:3478", "turn:203.0.113.99:3478?transport=tcp", "turns:203.0.113.30:5349"] {
+            for url in [
+                "stun:203.0.113.98:3478",
+                "stun:203.0.113.30:3478",
+                "turn:203.0.113.99:3478",
+                "turn:203.0.113.99:3478?transport=tcp",
+                "turns:203.0.113.30:5349",
+            ] {
                 pair.until_that(index, url, |line| line["failed"] == url);
             }
             let unknown = pair.until_that(index, "the name", |line| line["failed"] == "turn:nowhere.visavis.test:3478");

@@ -153,12 +153,9 @@ impl World {
         )
         .expect("a link");
         let how = if nat == Nat::Symmetric { "masquerade random,fully-random" } else { "masquerade" };
-        let inbound = if nat == Nat::FullCone {
-            format!(
-                "chain pre {{ type nat hook prerouting priority -100; iifname wan0 udp dport 1024-65535 dnat to 192.168.{number}.2; }}"
-            )
-        } else {
-            String::new()
+        let inbound = match nat {
+            Nat::FullCone => format!("iifname wan0 udp dport 1024-65535 dnat to 192.168.{number}.2"),
+            _ => String::new(),
         };
         let refused = match nat {
             Nat::FullCone => "",
@@ -167,18 +164,24 @@ impl World {
         };
         // What nobody asked for is dropped before it is a connection: else its port would count as taken.
         let rules = format!(
-            "table ip nat {{ chain post {{ type nat hook postrouting priority 100; oifname wan0 {how}; }}
-             {inbound} }}
-             table ip filter {{ chain input {{ type filter hook input priority 0; iifname wan0 ct state new drop; }}
-             chain forward {{ type filter hook forward priority 0; {refused}; }} }}"
-        )
-        .replace("{ type filter hook forward priority 0; ; }", "{ type filter hook forward priority 0; }");
+            "add table ip r
+             add chain ip r post {{ type nat hook postrouting priority 100; }}
+             add rule ip r post oifname wan0 {how}
+             add chain ip r pre {{ type nat hook prerouting priority -100; }}
+             {}
+             add chain ip r own {{ type filter hook input priority 0; }}
+             add rule ip r own iifname wan0 ct state new drop
+             add chain ip r onward {{ type filter hook forward priority 0; }}
+             {}",
+            if inbound.is_empty() { String::new() } else { format!("add rule ip r pre {inbound}") },
+            if refused.is_empty() { String::new() } else { format!("add rule ip r onward {refused}") },
+        );
         self.script(
             &router,
             &format!(
                 "ip link set lan0 up; ip addr add 203.0.113.{number}/24 dev wan0; ip addr add 192.168.{number}.1/24 dev lan0
                  echo 1 > /proc/sys/net/ipv4/ip_forward
-                 nft '{rules}'"
+                 printf '%s' '{rules}' | nft -f -"
             ),
         );
         self.script(
