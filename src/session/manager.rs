@@ -15,7 +15,7 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceState, Devices};
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
-use crate::model::sound::Processing;
+use crate::model::sound::{MicrophoneTrouble, Processing};
 use crate::model::stats::Stats;
 use crate::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioOutput};
 use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
@@ -254,6 +254,11 @@ impl Session {
     /// Level of what the microphone sends.
     pub fn level(&self) -> Level {
         self.inner.media(|media| media.audio.levels().sent).unwrap_or_default()
+    }
+
+    /// Why the open microphone is not, or not well, heard by the others.
+    pub fn microphone_trouble(&self) -> Option<MicrophoneTrouble> {
+        self.inner.media(|media| media.audio.levels().trouble).flatten()
     }
 
     /// State of camera, microphone and speaker; changes are told as [`SessionEvent::MediaState`].
