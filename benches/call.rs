@@ -19,7 +19,7 @@ fn side(video: VideoRequest) -> (Session, mpsc::Receiver<SessionEvent>) {
         speaker: SinkSpec::None.into(),
         ring: SinkSpec::None.into(),
         video,
-        ice_servers: Vec::new(),
+        ..SessionConfig::default()
     })
 }
 

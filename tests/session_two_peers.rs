@@ -26,7 +26,7 @@ fn config(tone: u32) -> SessionConfig {
         speaker: SinkSpec::None.into(),
         ring: SinkSpec::None.into(),
         video: VideoRequest { width: 640, height: 360, fps: 30 },
-        ice_servers: Vec::new(),
+        ..SessionConfig::default()
     }
 }
 

@@ -20,6 +20,7 @@ use visavis::dsp::level::rms;
 use visavis::dsp::tone::{Sine, tone_level};
 use visavis::dsp::wav::WavWriter;
 use visavis::model::device::{DeviceError, DeviceState};
+use visavis::model::sound::Processing;
 use visavis::model::sound::SILENCE;
 use visavis::model::source::{AudioSpec, SinkSpec};
 use visavis::pipeline::audio::{AudioConfig, AudioEngine};
@@ -124,7 +125,9 @@ fn microphone_and_speaker_of_a_sound_server() {
         let Some(server) = server(home) else { return };
         listed();
         let voice = speak(home, 440.0);
-        let engine = AudioEngine::start(AudioConfig { wanted: true, ..AudioConfig::default() });
+        // A steady tone is what noise suppression is there to take out.
+        let config = AudioConfig { wanted: true, processing: Processing::OFF, ..AudioConfig::default() };
+        let engine = AudioEngine::start(config);
         opened(&engine);
         sent(&engine);
         played(&engine, home);

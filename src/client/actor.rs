@@ -178,6 +178,7 @@ impl Actor {
             microphone: AudioInput::Spec(settings.microphone.clone()),
             speaker: AudioOutput::Spec(settings.speaker.clone()),
             ring: AudioOutput::Spec(settings.ring.clone()),
+            processing: settings.processing,
             video: video_request(&settings),
             ice_servers: Vec::new(),
         });

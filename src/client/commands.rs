@@ -199,6 +199,9 @@ impl Actor {
         if now.ring != before.ring {
             self.session.set_ring(AudioOutput::Spec(now.ring.clone()));
         }
+        if now.processing != before.processing {
+            self.session.set_processing(now.processing);
+        }
         if video_request(&now) != video_request(&before) {
             self.session.set_video(video_request(&now));
         }

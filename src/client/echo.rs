@@ -68,7 +68,7 @@ impl Echo {
             speaker: AudioOutput::Custom(Arc::new(move || Ok(Box::new(DelayedSound(Arc::clone(&sound)))))),
             ring: SinkSpec::None.into(),
             video,
-            ice_servers: Vec::new(),
+            ..SessionConfig::default()
         });
         let (to_task, bodies) = mpsc::channel(64);
         let echoed = Echoed { video, caller, name, samples: Arc::clone(&samples) };

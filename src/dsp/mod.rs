@@ -11,4 +11,5 @@ pub mod mix;
 pub mod resample;
 pub mod stretch;
 pub mod tone;
+pub mod voice;
 pub mod wav;

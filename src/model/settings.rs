@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sound::Processing;
 use super::source::{AudioSpec, SinkSpec, VideoSpec};
 
 /// Light or dark.
@@ -49,6 +50,8 @@ pub struct Settings {
     pub video_height: u32,
     /// Pictures a second.
     pub video_fps: u32,
+    /// What is done to the microphone's sound.
+    pub processing: Processing,
 }
 
 impl Settings {
@@ -73,6 +76,7 @@ impl Default for Settings {
             video_width: 1280,
             video_height: 720,
             video_fps: 30,
+            processing: Processing::default(),
         }
     }
 }

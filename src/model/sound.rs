@@ -1,5 +1,7 @@
 //! The one raw sound format inside the program: mono `f32`, full scale ±1, 48 kHz, in ticks of 10 ms.
 
+use serde::{Deserialize, Serialize};
+
 /// Samples a second, everywhere between the edges.
 pub const RATE: u32 = 48_000;
 
@@ -11,3 +13,28 @@ pub type Tick = [f32; TICK];
 
 /// A tick of digital silence.
 pub const SILENCE: Tick = [0.0; TICK];
+
+/// What is done to the sound of a microphone before it is sent (names of W3C's media constraints). Generated sounds and
+/// files go out as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Processing {
+    /// Takes out what comes from our own speaker.
+    pub echo_cancellation: bool,
+    /// Takes out steady noise, and rumble below speech.
+    pub noise_suppression: bool,
+    /// Brings quiet and loud voices to an even loudness.
+    pub auto_gain_control: bool,
+}
+
+impl Processing {
+    /// The microphone as it is: for music, and for devices that do it themselves.
+    pub const OFF: Self = Self { echo_cancellation: false, noise_suppression: false, auto_gain_control: false };
+}
+
+impl Default for Processing {
+    /// All of it.
+    fn default() -> Self {
+        Self { echo_cancellation: true, noise_suppression: true, auto_gain_control: true }
+    }
+}

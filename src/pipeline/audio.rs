@@ -1,6 +1,6 @@
 //! All sound of the program, on one thread with a tick of 10 ms, which rests while there is nothing to do.
 //!
-//! Microphone → mute → meter (of what is *sent*) → Opus, 20 ms → every output. Every input → jitter buffer → volume →
+//! Microphone → echo, noise, gain → mute → meter (of what is *sent*) → Opus, 20 ms → every output. Every input → jitter buffer → volume →
 //! mix, with the program's own sounds → speaker. Devices are open only while somebody wants them; they are opened and
 //! closed on a second thread, so that a device that hangs does not stop the sound of the others. A device that is not
 //! there leaves the call running in silence, and says so in its [`DeviceState`].
@@ -28,6 +28,7 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::{AudioPacket, EncodedAudio};
 use crate::model::snapshot::Level;
+use crate::model::sound::Processing;
 use crate::model::source::{AudioSpec, SinkSpec};
 
 /// Opens a source of one's own; may be called again after the source was closed.
@@ -104,6 +105,8 @@ pub struct AudioConfig {
     pub speaker: AudioOutput,
     /// What rings.
     pub ring: AudioOutput,
+    /// What is done to a microphone's sound.
+    pub processing: Processing,
     /// Send silence until [`AudioEngine::set_muted`].
     pub muted: bool,
     /// Open the devices at once.
@@ -120,6 +123,7 @@ impl Default for AudioConfig {
             microphone: AudioSpec::Default.into(),
             speaker: SinkSpec::Default.into(),
             ring: SinkSpec::Default.into(),
+            processing: Processing::default(),
             muted: false,
             wanted: false,
             encoder: EncoderConfig::default(),
@@ -201,6 +205,7 @@ enum Command {
     Microphone(AudioInput),
     Speaker(AudioOutput),
     RingDevice(AudioOutput),
+    Processing(Processing),
     Muted(bool),
     Wanted(bool),
     Loss(u8),
@@ -303,6 +308,11 @@ impl AudioEngine {
     /// Rings somewhere else.
     pub fn set_ring(&self, output: impl Into<AudioOutput>) {
         self.tell(Command::RingDevice(output.into()));
+    }
+
+    /// Does this to the microphone's sound, from the next 10 ms on. Sources that are no real device are left as they are.
+    pub fn set_processing(&self, processing: Processing) {
+        self.tell(Command::Processing(processing));
     }
 
     /// Sends silence instead of the microphone; the stream goes on.

@@ -15,6 +15,7 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceState, Devices};
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
+use crate::model::sound::Processing;
 use crate::model::stats::Stats;
 use crate::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioOutput};
 use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
@@ -155,6 +156,7 @@ impl Session {
             microphone: config.microphone,
             speaker: config.speaker,
             ring: config.ring,
+            processing: config.processing,
             on_state: Some(Arc::new(move |new| {
                 of_sound.send_modify(|states| (states.1, states.2) = (new.microphone, new.speaker));
             })),
@@ -205,6 +207,11 @@ impl Session {
     /// Rings elsewhere from now on.
     pub fn set_ring(&self, output: impl Into<AudioOutput>) {
         self.inner.media(|media| media.audio.set_ring(output));
+    }
+
+    /// Does this to the microphone's sound from now on, also in a call.
+    pub fn set_processing(&self, processing: Processing) {
+        self.inner.media(|media| media.audio.set_processing(processing));
     }
 
     /// Asks the camera for another size or rate.

@@ -43,7 +43,7 @@
 //!         speaker: SinkSpec::None.into(),
 //!         ring: SinkSpec::None.into(),
 //!         video: VideoRequest { width: 320, height: 180, fps: 30 },
-//!         ice_servers: Vec::new(),
+//!         ..SessionConfig::default()
 //!     }
 //! }
 //!

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use crate::device::VideoRequest;
 use crate::model::device::{DeviceState, Devices};
 use crate::model::slot::Player;
+use crate::model::sound::Processing;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
 use crate::pipeline::audio::{AudioInput, AudioOutput};
 use crate::pipeline::publish::VideoInput;
@@ -25,6 +26,8 @@ pub struct SessionConfig {
     pub speaker: AudioOutput,
     /// Where [`Sound::Ring`](crate::dsp::clips::Sound::Ring) plays.
     pub ring: AudioOutput,
+    /// What is done to a microphone's sound.
+    pub processing: Processing,
     /// Size and rate asked of the camera.
     pub video: VideoRequest,
     /// Copied to a peer when it is added without servers of its own; may be empty.
@@ -39,6 +42,7 @@ impl Default for SessionConfig {
             microphone: AudioSpec::Default.into(),
             speaker: SinkSpec::Default.into(),
             ring: SinkSpec::Default.into(),
+            processing: Processing::default(),
             video: VideoRequest::default(),
             ice_servers: Vec::new(),
         }

@@ -10,6 +10,7 @@ use crate::device::audio::Flow;
 use crate::dsp::clips::Sound;
 use crate::dsp::level::Meter;
 use crate::dsp::mix;
+use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::sound::{SILENCE, TICK, Tick};
 use crate::pipeline::audio::input::Input;
@@ -91,6 +92,7 @@ struct Engine {
     speaker: Port<AudioOutput>,
     ring: Port<AudioOutput>,
     wanted: bool,
+    voice: Voice,
     outlet: Outlet,
     inputs: Vec<Input>,
     sounds: Vec<Playing>,
@@ -119,6 +121,7 @@ impl Engine {
             speaker: Port::new(config.speaker, jobs.clone()),
             ring: Port::new(config.ring, jobs),
             wanted: config.wanted,
+            voice: Voice::new(config.processing),
             outlet: Outlet::new(config.encoder, config.muted),
             inputs: Vec::new(),
             sounds: Vec::new(),
@@ -217,6 +220,7 @@ impl Engine {
             Command::Microphone(input) => self.microphone.set(input),
             Command::Speaker(output) => self.speaker.set(output),
             Command::RingDevice(output) => self.ring.set(output),
+            Command::Processing(processing) => self.voice.set(processing),
             Command::Muted(muted) => self.outlet.muted = muted,
             Command::Wanted(wanted) => self.wanted = wanted,
             Command::Loss(percent) => {
@@ -272,6 +276,9 @@ impl Engine {
                 }
             }
         }
+        if self.microphone.is_real() {
+            self.voice.process(&mut tick);
+        }
         self.outlet.send(&mut tick, &mut self.counts);
     }
 
@@ -289,6 +296,9 @@ impl Engine {
         });
         mix::limit(&mut mixed);
         self.played.hear(&mixed);
+        if self.microphone.is_real() {
+            self.voice.hear_speaker(&mixed);
+        }
         write(&mut self.speaker, &mixed, now, &mut self.counts);
         write(&mut self.ring, &ringing, now, &mut self.counts);
     }

@@ -100,6 +100,11 @@ impl<O: Open> Port<O> {
         &self.state
     }
 
+    /// A real device is open, in a real room.
+    pub(super) fn is_real(&self) -> bool {
+        self.device.is_some() && self.what.may_return()
+    }
+
     /// Nothing is open, nor being opened.
     pub(super) fn is_closed(&self) -> bool {
         self.state == DeviceState::Closed && self.opening.is_none()
