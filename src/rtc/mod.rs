@@ -14,6 +14,7 @@ pub mod engine;
 pub mod peer;
 pub mod rate;
 pub mod receiver;
+pub mod sdp;
 pub mod sender;
 pub mod stats;
 pub mod tap;
