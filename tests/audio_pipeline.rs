@@ -20,7 +20,7 @@ use visavis::dsp::tone::tone_level;
 use visavis::dsp::wav;
 use visavis::model::device::{DeviceError, DeviceState};
 use visavis::model::encoded::{AudioPacket, EncodedAudio};
-use visavis::model::sound::Tick;
+use visavis::model::sound::{MicrophoneTrouble, Tick};
 use visavis::model::source::{AudioSpec, SinkSpec};
 use visavis::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioInputSender, AudioStates};
 
@@ -275,6 +275,57 @@ fn the_programs_own_sounds_play_on_a_speaker_opened_for_them() {
     assert!(rms(&heard(&speaker)) > 0.01);
     let rung = heard(&ring);
     assert!(rms(&rung[..48_000]) > 0.01 && rms(&rung[144_000..]) > 0.01, "it rings again after 3 s");
+}
+
+/// A microphone with a voice that can be changed: 200 ms of sound, 100 ms of pause, in a room that is not quite silent.
+struct Voice {
+    loud: Arc<Mutex<f32>>,
+    at: usize,
+}
+
+impl AudioSource for Voice {
+    fn name(&self) -> String {
+        "voice".into()
+    }
+
+    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
+        let loud = *self.loud.lock().unwrap();
+        let (voice, room) = if self.at % 30 < 20 { (loud, loud * 0.01) } else { (0.0, loud * 0.01) };
+        self.at += 1;
+        for (n, sample) in out.iter_mut().enumerate() {
+            *sample = (voice * (n as f32 * 0.05).sin() + room * (n as f32 * 1.7).sin()).clamp(-1.0, 1.0);
+        }
+        Ok(Flow::Full)
+    }
+}
+
+#[test]
+fn one_is_told_why_one_is_not_heard() {
+    let _guard = guard(LIMIT);
+    let loud = Arc::new(Mutex::new(0.2));
+    let voice = Arc::clone(&loud);
+    let microphone = AudioInput::Custom(Arc::new(move || Ok(Box::new(Voice { loud: Arc::clone(&voice), at: 0 }))));
+    let engine = AudioEngine::start(AudioConfig {
+        microphone,
+        speaker: SinkSpec::None.into(),
+        ring: SinkSpec::None.into(),
+        wanted: true,
+        ..AudioConfig::default()
+    });
+    wait_for("the voice", SOON, || engine.levels().sent_dbfs.map(drop));
+    assert_eq!(engine.levels().trouble, None);
+    let told = |trouble| wait_for("what is wrong", SOON, || (engine.levels().trouble == trouble).then_some(()));
+    engine.set_muted(true);
+    told(Some(MicrophoneTrouble::Muted));
+    engine.set_muted(false);
+    told(None);
+    *loud.lock().unwrap() = 3.0;
+    told(Some(MicrophoneTrouble::Clips));
+    *loud.lock().unwrap() = 0.0;
+    told(Some(MicrophoneTrouble::Silent));
+    engine.set_microphone(AudioSpec::Tone(440));
+    told(None);
+    engine.stop();
 }
 
 #[test]

@@ -16,6 +16,7 @@ use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::settings::Settings;
 use visavis::model::slot::Player;
 use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
+use visavis::model::sound::MicrophoneTrouble;
 
 #[test]
 fn every_control_of_a_call_sends_its_command() {
@@ -94,6 +95,21 @@ fn push_to_talk_closes_when_the_key_or_the_focus_goes() {
     window.harness.input_mut().focused = false;
     window.harness.run_steps(2);
     assert_eq!(window.commands(), [Command::HoldToTalk(true), Command::HoldToTalk(false)]);
+}
+
+#[test]
+fn why_one_is_not_heard_stands_in_the_call() {
+    let sentence = |trouble| {
+        let mut snapshot = connected();
+        snapshot.media.trouble = trouble;
+        let window = Window::new(snapshot);
+        ["No sound from Jabra Evolve2 65: check its switch, or choose another", "You are muted: press M to be heard"]
+            .into_iter()
+            .find(|words| window.sees(words))
+    };
+    assert_eq!(sentence(None), None);
+    assert!(sentence(Some(MicrophoneTrouble::Silent)).is_some_and(|words| words.starts_with("No sound")));
+    assert!(sentence(Some(MicrophoneTrouble::Muted)).is_some_and(|words| words.starts_with("You are muted")));
 }
 
 #[test]

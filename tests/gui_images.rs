@@ -13,6 +13,7 @@ use visavis::client::handle;
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
 use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
+use visavis::model::sound::MicrophoneTrouble;
 use visavis::ui::app::App;
 
 /// Whether pictures can be painted here; says why not.
@@ -94,6 +95,13 @@ fn call_muted_narrow() {
     snapshot.media.muted = true;
     snapshot.media.camera_on = false;
     look("call-muted-narrow", snapshot, (700.0, 600.0), |harness| harness.hover_at(pos2(350.0, 300.0)));
+}
+
+#[test]
+fn call_unheard() {
+    let mut snapshot = gui_world::call(Stage::Connected);
+    snapshot.media.trouble = Some(MicrophoneTrouble::Silent);
+    look("call-unheard", snapshot, USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
 }
 
 #[test]

@@ -87,8 +87,8 @@ async fn negotiate(ann: &mut Side, bob: &Side) {
     ann.session.add_peer("bob", chat()).await.unwrap();
     bob.session.add_peer("ann", chat()).await.unwrap();
     let offer = ann.session.create_offer("bob").await.unwrap().to_string();
-    let answer = bob.session.accept_offer("ann", offer.parse().unwrap()).await.unwrap().to_string();
-    ann.session.accept_answer("bob", answer.parse().unwrap()).await.unwrap();
+    let answer = bob.session.accept_offer("ann", offer).await.unwrap().to_string();
+    ann.session.accept_answer("bob", answer).await.unwrap();
 }
 
 async fn end(sides: [Side; 2]) {
@@ -295,7 +295,7 @@ fn candidates_may_come_before_the_description_or_long_after() {
         };
         let (offer, candidates) = split(ann.session.create_offer("bob").await.unwrap());
         for candidate in candidates {
-            bob.session.accept_candidate("ann", candidate.to_string().parse().unwrap()).await.unwrap();
+            bob.session.accept_candidate("ann", candidate.to_string()).await.unwrap();
         }
         let (answer, candidates) = split(bob.session.accept_offer("ann", offer).await.unwrap());
         ann.session.accept_answer("bob", answer).await.unwrap();

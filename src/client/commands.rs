@@ -241,7 +241,7 @@ impl Actor {
         self.tell_state();
         let now = Instant::now();
         if !wanted {
-            self.media.level = Level::default();
+            (self.media.level, self.media.trouble) = (Level::default(), None);
         }
         self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
         // Patterns, tones and files are not plugged in or out.

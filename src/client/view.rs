@@ -32,6 +32,7 @@ impl Actor {
     /// Reads the levels that meters show.
     pub(super) fn read_meters(&mut self) {
         self.media.level = self.session.level();
+        self.media.trouble = self.session.microphone_trouble();
         let Some(active) = &mut self.active else { return };
         let level = active.link.as_ref().and_then(|link| self.session.peer_level(link.peer()).ok());
         (active.level, active.speaking) = level.unwrap_or_default();

@@ -11,6 +11,7 @@
 pub mod body;
 pub mod chat;
 pub mod command;
+pub mod description;
 pub mod device;
 pub mod encoded;
 pub mod frame;

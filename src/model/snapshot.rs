@@ -7,6 +7,7 @@ use super::device::{DeviceState, Devices};
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
 use super::settings::Settings;
+use super::sound::MicrophoneTrouble;
 use super::stats::Stats;
 
 /// Everything a window shows, apart from the pictures themselves (see [`PlayerKey`]).
@@ -80,6 +81,8 @@ pub struct LocalMedia {
     pub level: Level,
     /// Our hand is up.
     pub hand: bool,
+    /// Why the others do not hear us, or badly, although the microphone is open; `None` too while nobody would.
+    pub trouble: Option<MicrophoneTrouble>,
 }
 
 /// A meter's reading, in whole dBFS from −60 (or less) to 0.

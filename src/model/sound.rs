@@ -14,6 +14,19 @@ pub type Tick = [f32; TICK];
 /// A tick of digital silence.
 pub const SILENCE: Tick = [0.0; TICK];
 
+/// Why one is not, or not well, heard by the others, although the microphone is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MicrophoneTrouble {
+    /// Nothing at all has come from it for five seconds.
+    Silent,
+    /// Somebody speaks into it, and it is muted.
+    Muted,
+    /// Somebody speaks, far too quietly.
+    Quiet,
+    /// What comes is cut off at full scale: it sounds broken.
+    Clips,
+}
+
 /// What is done to the sound of a microphone before it is sent (names of W3C's media constraints). Generated sounds and
 /// files go out as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

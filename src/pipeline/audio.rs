@@ -28,7 +28,7 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::{AudioPacket, EncodedAudio};
 use crate::model::snapshot::Level;
-use crate::model::sound::Processing;
+use crate::model::sound::{MicrophoneTrouble, Processing};
 use crate::model::source::{AudioSpec, SinkSpec};
 
 /// Opens a source of one's own; may be called again after the source was closed.
@@ -141,6 +141,8 @@ pub struct AudioLevels {
     pub sent_dbfs: Option<f64>,
     /// What is played on the speaker, all peers and sounds together.
     pub played: Level,
+    /// Why the microphone is not, or not well, heard.
+    pub trouble: Option<MicrophoneTrouble>,
 }
 
 /// How one input does. Counts since it was added.

@@ -16,14 +16,15 @@ use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYP
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use webrtc::peer_connection::crypto::{RTCCryptoProvider, SignatureScheme, default_provider};
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate, RTCConfigurationBuilder,
-    RTCIceTransportPolicy, Registry, SettingEngineBuilder,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCBundlePolicy, RTCCertificate,
+    RTCConfigurationBuilder, RTCIceTransportPolicy, Registry, SettingEngineBuilder,
 };
 
 use super::channel::SEND_BUFFER;
 use super::ice::server::{Server, ServerError};
 use super::ice::{EveryInterface, Network, ServerFailure, Trust};
 use super::tap::Tap;
+use crate::call::negotiation::Refusal;
 
 /// RTP clock of video (RFC 6184 §5.1).
 pub const VIDEO_CLOCK: u32 = 90_000;
@@ -50,6 +51,19 @@ const KEEPALIVE: Duration = Duration::from_secs(1);
 const NACK_INTERVAL: Duration = Duration::from_millis(30);
 const NACKS: u16 = 4;
 
+/// How media sections share transports (W3C `RTCBundlePolicy`), where the other side cannot bundle (RFC 9143). One that
+/// can gets one transport for everything, whatever the policy; so every description of ours says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BundlePolicy {
+    /// One transport for each kind of media.
+    #[default]
+    Balanced,
+    /// One for each section.
+    MaxCompat,
+    /// One for all; what is not bundled is refused.
+    MaxBundle,
+}
+
 /// Why a peer connection could not be made or led further.
 #[derive(Debug, thiserror::Error)]
 pub enum RtcError {
@@ -67,7 +81,7 @@ pub enum RtcError {
     Description {
         /// `offer`, `answer`.
         what: &'static str,
-        /// The crate's words.
+        /// What is wrong with it.
         reason: String,
     },
     /// A candidate that is none.
@@ -78,8 +92,19 @@ pub enum RtcError {
     Negotiation {
         /// `offer`, `answer`.
         what: &'static str,
-        /// The crate's words.
+        /// What is wrong with it.
         reason: String,
+    },
+    /// Both sides made an offer at once, and ours holds; nothing has changed.
+    #[error("both sides made an offer at once and this side's holds; wait for the answer to it")]
+    Glare,
+    /// A description that came too late, or twice; nothing has changed.
+    #[error("the other side's {what} is out of place: {reason}")]
+    OutOfPlace {
+        /// `offer`, `answer`, `candidate`.
+        what: &'static str,
+        /// Why.
+        reason: Refusal,
     },
     /// It did not answer in time.
     #[error("the connection did not answer within {0:?}; close it and call again")]
@@ -118,6 +143,7 @@ impl Engine {
         network: &Network,
         servers: &[Server],
         relay_only: bool,
+        bundle: BundlePolicy,
         tap: Tap,
         handler: Arc<dyn PeerConnectionEventHandler>,
     ) -> Result<Arc<dyn PeerConnection>, RtcError> {
@@ -151,6 +177,8 @@ impl Engine {
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
+            // A restart is for a path that broke, mostly with the network under it: new sockets on the addresses of now.
+            .with_discard_local_candidates_during_ice_restart(true)
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
@@ -159,6 +187,11 @@ impl Engine {
         let configuration = RTCConfigurationBuilder::new()
             .with_certificates(vec![self.certificate.clone()])
             .with_ice_servers(network.assign(servers))
+            .with_bundle_policy(match bundle {
+                BundlePolicy::Balanced => RTCBundlePolicy::Balanced,
+                BundlePolicy::MaxCompat => RTCBundlePolicy::MaxCompat,
+                BundlePolicy::MaxBundle => RTCBundlePolicy::MaxBundle,
+            })
             .with_ice_transport_policy(if relay_only {
                 RTCIceTransportPolicy::Relay
             } else {

@@ -15,6 +15,7 @@ pub mod ice;
 pub mod peer;
 pub mod rate;
 pub mod receiver;
+pub mod sdp;
 pub mod sender;
 pub mod stats;
 pub mod tap;

@@ -1,16 +1,18 @@
 //! One peer connection: media, data channels, and an orderly end; descriptions and candidates are in `negotiation`.
 //!
-//! The crate calls its handler on the connection's own task: it only flips flags, spawns and `try_send`s. Candidates of
-//! the other side that come before its description wait for it; our own that are known when a description is made go
-//! out inside it, later ones as [`Signal::Candidate`].
+//! The crate calls its handler on the connection's own task: it only flips flags, spawns and `try_send`s. What is agreed
+//! on with the other side, and when, is [`Negotiation`]'s to say; `negotiation` does what it wants. Further tracks are in
+//! `tracks`.
 
 mod handler;
 mod names;
 mod negotiation;
 mod nudge;
 mod servers;
+mod state;
+mod tracks;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,18 +24,22 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, StatsSelector};
 
 use super::channel::{CONTROL, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, init};
-use super::description::{Candidate, IceServer};
-use super::engine::{AUDIO_TYPE, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
+use super::description::{Candidate, Description, IceServer};
+use super::engine::{AUDIO_TYPE, BundlePolicy, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
 use super::ice::server;
 use super::ice::{Network, ServerFailure};
 use super::receiver::AudioOut;
 use super::sender::{Lane, send_audio, send_video, to_rtp, track};
 use super::stats::{Counters, Figures, path, round_trip};
 use super::tap::{Tap, Wish};
+use crate::call::negotiation::Negotiation;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::stats::Transport;
 use handler::{Handler, Shared};
 use nudge::nudge;
+pub use state::{ConnectionState, IceConnectionState, IceGatheringState, SignalingState, States};
+use tracks::Extra;
+pub use tracks::{AudioListener, IncomingTrack, TrackMedia};
 
 /// Longest wait for the crate's connection task, which answers in microseconds.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -41,41 +47,40 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Longest wait for a connection to close.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// Candidates kept until the description comes.
-const EARLY_CANDIDATES: usize = 128;
+/// Name of the stream of camera and microphone, as the other side sees it (W3C `MediaStream.id`).
+pub const STREAM: &str = "visavis";
 
 /// Signals and channel events not read yet.
 const SIGNALS: usize = 256;
 const CHANNEL_EVENTS: usize = 64;
 
-/// Where a connection is (W3C `RTCPeerConnectionState`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// Nothing was exchanged yet.
-    New,
-    /// Paths are tried, keys exchanged.
-    Connecting,
-    /// Media can flow.
-    Connected,
-    /// Nothing comes through; it may recover by itself.
-    Disconnected,
-    /// It will not recover by itself.
-    Failed,
-    /// Closed, by either side.
-    Closed,
-}
-
 /// What a connection has to say, besides its data channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Signal {
+    /// Our description: an offer, or an answer. Without candidates when it was just made.
+    Described(Description),
+    /// The same with all candidates, once they are known.
+    Complete(Description),
     /// Give this to the other side.
     Candidate(Candidate),
     /// There will be no more.
     CandidatesComplete,
-    /// The state is another.
+    /// The state of the whole is another.
     State(ConnectionState),
     /// A STUN or TURN server is of no use; the others go on.
     ServerFailed(ServerFailure),
+    /// The state of the path is another.
+    Ice(IceConnectionState),
+    /// The state of our candidates is another.
+    Gathering(IceGatheringState),
+    /// The state of the negotiation is another.
+    Signaling(SignalingState),
+    /// An offer should be made.
+    Needed,
+    /// The other side sends one more track.
+    Track(IncomingTrack),
+    /// It no longer sends the track of this `mid`.
+    TrackEnded(String),
 }
 
 /// What a peer connection needs.
@@ -84,6 +89,10 @@ pub struct PeerSetup {
     pub ice_servers: Vec<IceServer>,
     /// Only candidates of TURN servers.
     pub relay_only: bool,
+    /// How sections share transports.
+    pub bundle: BundlePolicy,
+    /// Gives way when both make an offer at once.
+    pub polite: bool,
     /// Data channels of the first offer besides [`CONTROL`].
     pub channels: Vec<ChannelConfig>,
     /// Pictures to send.
@@ -112,8 +121,14 @@ pub struct Peer {
     shared: Arc<Shared>,
     network: Network,
     own_channels: Mutex<Option<Vec<ChannelConfig>>>,
-    /// One negotiation at a time; holds candidates until there is a remote description.
-    negotiation: tokio::sync::Mutex<Option<Vec<Candidate>>>,
+    /// One negotiation at a time.
+    negotiation: tokio::sync::Mutex<Negotiating>,
+}
+
+/// What only one may do at a time.
+struct Negotiating {
+    machine: Negotiation,
+    extras: Vec<Extra>,
 }
 
 async fn limited<T>(work: impl Future<Output = T>) -> Result<T, RtcError> {
@@ -144,10 +159,11 @@ impl Peer {
             signals,
             channel_events,
             channels,
+            connection: OnceLock::new(),
             connected: watch::Sender::new(false),
             gathered: watch::Sender::new(false),
-            held: Mutex::default(),
-            first_mid: OnceLock::new(),
+            states: Mutex::default(),
+            local: Mutex::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
             counters: Counters::default(),
             captures: Arc::default(),
@@ -155,8 +171,8 @@ impl Peer {
             rtt_us: Arc::default(),
             video_out: setup.video_out,
             audio_out: setup.audio_out,
-            has_video: AtomicBool::new(false),
-            has_audio: AtomicBool::new(false),
+            incoming: Mutex::default(),
+            wishes: Arc::default(),
             relay_only: setup.relay_only,
         });
         let teller = Arc::downgrade(&shared);
@@ -165,11 +181,14 @@ impl Peer {
                 shared.signal(Signal::ServerFailed(failure));
             }
         }));
-        let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec);
-        let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec);
-        let tap = Tap::new(Arc::clone(&shared.counters.heard), video_ssrc, setup.keyframe_wanted);
+        let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec, STREAM, "audio");
+        let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec, STREAM, "video");
+        shared.wishes.set(video_ssrc, Some(setup.keyframe_wanted));
+        let tap = Tap::new(Arc::clone(&shared.counters.heard), video_ssrc, Arc::clone(&shared.wishes));
         let handler = Arc::new(Handler(Arc::clone(&shared)));
-        let connection = limited(engine.build(&network, &servers, setup.relay_only, tap, handler)).await??;
+        let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, tap, handler);
+        let connection = limited(building).await??;
+        let _ = shared.connection.set(Arc::downgrade(&connection)); // the only time
         // Both from the start, in both directions: switching the camera on later negotiates nothing.
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
         let audio_sender = connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await.map_err(wrong)?;
@@ -201,8 +220,12 @@ impl Peer {
             shared,
             network,
             own_channels: Mutex::new(Some(own)),
-            negotiation: tokio::sync::Mutex::new(Some(Vec::new())),
+            negotiation: tokio::sync::Mutex::new(Negotiating {
+                machine: Negotiation::new(setup.polite),
+                extras: Vec::new(),
+            }),
         };
+        peer.look(&mut *peer.negotiation.lock().await).await;
         Ok((peer, PeerEvents { signals: signals_out, channels: channels_out }))
     }
 
@@ -277,6 +300,11 @@ impl Peer {
         look.await.ok().flatten() == Some(RTCDtlsTransportState::Closed)
     }
 
+    /// Where it is.
+    pub fn states(&self) -> States {
+        *self.shared.states()
+    }
+
     /// Whether the connection has stood.
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.shared.connected.subscribe()
@@ -285,6 +313,12 @@ impl Peer {
     /// Ends the connection and all its tasks, within a second; the other side notices by DTLS's close.
     pub async fn close(&self) {
         self.shared.channels.close();
+        *self.shared.states() = States {
+            connection: ConnectionState::Closed,
+            ice: IceConnectionState::Closed,
+            signaling: SignalingState::Closed,
+            ..self.states()
+        };
         if tokio::time::timeout(CLOSE, self.connection.close()).await.is_err() {
             tracing::warn!("a peer connection did not close within {CLOSE:?}");
         }

@@ -1,7 +1,7 @@
 //! RTP → encoded media. One task a track drains it (the crate keeps 256 packets, then drops).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -10,6 +10,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::assembler::{Assembler, Output, VideoPacket};
 use super::sender::from_rtp;
+use super::tap::Wish;
 use crate::model::encoded::{AudioPacket, EncodedVideo};
 
 /// Keyframes are not asked for more often than this.
@@ -28,6 +29,58 @@ pub(crate) struct Received {
     pub bytes: AtomicU64,
     /// Packets before the first and after the newest one not counted: expected − come, modulo repeats.
     pub expected: AtomicU64,
+}
+
+/// Where the pictures of one track go. While there is nobody, they are dropped.
+pub(crate) struct VideoSink {
+    out: Mutex<Option<mpsc::Sender<EncodedVideo>>>,
+    keyframe: Arc<Notify>,
+    received: Arc<Received>,
+}
+
+impl VideoSink {
+    pub fn new(out: Option<mpsc::Sender<EncodedVideo>>, keyframe: Arc<Notify>, received: Arc<Received>) -> Self {
+        Self { out: Mutex::new(out), keyframe, received }
+    }
+
+    /// Somebody else takes them from now on.
+    pub fn set(&self, out: Option<mpsc::Sender<EncodedVideo>>) {
+        *self.out.lock().unwrap_or_else(PoisonError::into_inner) = out;
+    }
+
+    /// Asks for a keyframe; may be called as often as one likes.
+    pub fn keyframe_asker(&self) -> Wish {
+        let keyframe = Arc::clone(&self.keyframe);
+        Arc::new(move || keyframe.notify_one())
+    }
+
+    /// `false`: no room. Nobody there to take it is fine.
+    fn put(&self, picture: EncodedVideo) -> bool {
+        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // overflow: drop until keyframe, and ask for one
+        !matches!(out.as_ref().map(|out| out.try_send(picture)), Some(Err(mpsc::error::TrySendError::Full(_))))
+    }
+}
+
+/// Where the sound of one track goes. While there is nobody, it is dropped.
+pub(crate) struct AudioSink {
+    out: Mutex<Option<AudioOut>>,
+    received: Arc<Received>,
+}
+
+impl AudioSink {
+    pub fn new(received: Arc<Received>) -> Self {
+        Self { out: Mutex::default(), received }
+    }
+
+    /// Somebody else takes it from now on.
+    pub fn set(&self, out: Option<AudioOut>) {
+        *self.out.lock().unwrap_or_else(PoisonError::into_inner) = out;
+    }
+
+    fn get(&self) -> Option<AudioOut> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Counts expected packets as RFC 3550 A.3 does.
@@ -53,12 +106,11 @@ fn wait_limit(rtt: Duration) -> Duration {
     (rtt * 2 + Duration::from_millis(60)).clamp(WAIT.0, WAIT.1)
 }
 
-/// Receives pictures until the track or the connection ends. `keyframe` is notified by whoever cannot decode.
+/// Receives pictures until the track or the connection ends.
 pub(crate) async fn receive_video(
     track: Arc<dyn TrackRemote>,
-    out: mpsc::Sender<EncodedVideo>,
-    keyframe: Arc<Notify>,
-    received: Arc<Received>,
+    sink: &VideoSink,
+    mut ssrc: u32,
     rtt_us: Arc<AtomicU64>,
 ) {
     let mut assembler = Assembler::new(WAIT.0);
@@ -67,7 +119,6 @@ pub(crate) async fn receive_video(
     let mut wanted = false;
     // After an overflow: nothing until the next keyframe, for the decoder could use nothing.
     let mut skipping = false;
-    let Some(ssrc) = track.ssrcs().await.first().copied() else { return };
     loop {
         let mut deadline = assembler.deadline();
         if let (true, Some(asked)) = (wanted, asked) {
@@ -78,7 +129,12 @@ pub(crate) async fn receive_video(
             event = track.poll() => match event {
                 Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
                     let header = &packet.header;
-                    count.take(&received, header.sequence_number, packet.payload.len());
+                    if header.ssrc != ssrc {
+                        // The other side began anew: its numbers have nothing to do with those before.
+                        (ssrc, assembler, count) = (header.ssrc, Assembler::new(WAIT.0), Count::default());
+                        wanted = true;
+                    }
+                    count.take(&sink.received, header.sequence_number, packet.payload.len());
                     assembler.set_limit(wait_limit(Duration::from_micros(rtt_us.load(Ordering::Relaxed))));
                     let packet = VideoPacket {
                         sequence: header.sequence_number,
@@ -91,7 +147,7 @@ pub(crate) async fn receive_video(
                 Some(TrackRemoteEvent::OnEnded) | None => return,
                 Some(_) => {}
             },
-            () = keyframe.notified() => wanted = true,
+            () = sink.keyframe.notified() => wanted = true,
             () = sleep_until(deadline) => {}
         }
         let now = Instant::now();
@@ -105,12 +161,7 @@ pub(crate) async fn receive_video(
                     wanted &= !unit.keyframe;
                     let media_time = from_rtp(unit.timestamp);
                     let picture = EncodedVideo { data: unit.data, keyframe: unit.keyframe, media_time, at: now };
-                    // overflow: drop until keyframe, and ask for one
-                    skipping = match out.try_send(picture) {
-                        Ok(()) => false,
-                        Err(mpsc::error::TrySendError::Full(_)) => true,
-                        Err(mpsc::error::TrySendError::Closed(_)) => return,
-                    };
+                    skipping = !sink.put(picture);
                     wanted |= skipping;
                 }
             }
@@ -127,12 +178,13 @@ pub(crate) async fn receive_video(
 }
 
 /// Receives sound until the track or the connection ends.
-pub(crate) async fn receive_audio(track: Arc<dyn TrackRemote>, out: AudioOut, received: Arc<Received>) {
+pub(crate) async fn receive_audio(track: Arc<dyn TrackRemote>, sink: &AudioSink) {
     let mut count = Count::default();
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
-                count.take(&received, packet.header.sequence_number, packet.payload.len());
+                count.take(&sink.received, packet.header.sequence_number, packet.payload.len());
+                let Some(out) = sink.get() else { continue };
                 out(AudioPacket {
                     sequence: packet.header.sequence_number,
                     timestamp: packet.header.timestamp,

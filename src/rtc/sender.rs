@@ -71,16 +71,15 @@ pub(crate) fn random() -> u32 {
     getrandom::u32().unwrap_or(0x5eed_5eed)
 }
 
-/// A track for sending, with its SSRC.
-pub(crate) fn track(kind: RtpCodecKind, codec: RTCRtpCodec) -> (Arc<TrackLocalStaticRTP>, u32) {
+/// A track for sending, with its SSRC. `id` must be another for each track of a connection.
+pub(crate) fn track(kind: RtpCodecKind, codec: RTCRtpCodec, stream: &str, id: &str) -> (Arc<TrackLocalStaticRTP>, u32) {
     let ssrc = random();
-    let name = if kind == RtpCodecKind::Video { "video" } else { "audio" };
     let coding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         codec,
         ..Default::default()
     };
-    let track = MediaStreamTrack::new("visavis".to_owned(), name.to_owned(), name.to_owned(), kind, vec![coding]);
+    let track = MediaStreamTrack::new(stream.to_owned(), id.to_owned(), id.to_owned(), kind, vec![coding]);
     (Arc::new(TrackLocalStaticRTP::new(track)), ssrc)
 }
 
@@ -94,9 +93,9 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Waits until the connection stands; gives the payload type that was agreed on.
-    async fn ready(&self, connected: &mut watch::Receiver<bool>) -> Option<u8> {
-        connected.wait_for(|connected| *connected).await.ok()?;
+    /// Waits until it is live; gives the payload type that was agreed on.
+    async fn ready(&self, live: &mut watch::Receiver<bool>) -> Option<u8> {
+        live.wait_for(|live| *live).await.ok()?;
         let agreed = self.sender.get_parameters().await.ok();
         Some(agreed.and_then(|p| p.rtp_parameters.codecs.first().map(|c| c.payload_type)).unwrap_or(self.default_type))
     }
@@ -121,30 +120,36 @@ impl Lane {
     }
 }
 
-/// Sends pictures until the queue or the connection ends.
+/// Sends pictures until the queue or the connection ends, while the lane is live; what comes otherwise is dropped.
 pub(crate) async fn send_video(
     lane: Lane,
     mut pictures: mpsc::Receiver<EncodedVideo>,
-    mut connected: watch::Receiver<bool>,
+    mut live: watch::Receiver<bool>,
     log: Arc<CaptureLog>,
 ) {
-    let payload_type = tokio::select! {
-        ready = lane.ready(&mut connected) => ready,
-        () = discard(&mut pictures) => None,
-    };
-    let Some(payload_type) = payload_type else { return };
     let mut payloader = H264Payloader::default();
     let (base, mut sequence) = (random(), random() as u16 >> 1);
-    while let Some(picture) = pictures.recv().await {
-        let timestamp = base.wrapping_add(to_rtp(picture.media_time) as u32);
-        log.remember(timestamp, picture.at);
-        let Ok(payloads) = payloader.payload(PAYLOAD, &picture.data) else { continue };
-        let last = payloads.len().saturating_sub(1);
-        for (i, payload) in payloads.into_iter().enumerate() {
-            let header = lane.header(payload_type, sequence, timestamp, i == last);
-            sequence = sequence.wrapping_add(1);
-            if !lane.write(header, payload).await {
-                return;
+    loop {
+        let payload_type = tokio::select! {
+            ready = lane.ready(&mut live) => ready,
+            () = discard(&mut pictures) => None,
+        };
+        let Some(payload_type) = payload_type else { return };
+        while *live.borrow() {
+            let Some(picture) = pictures.recv().await else { return };
+            if !*live.borrow() {
+                break;
+            }
+            let timestamp = base.wrapping_add(to_rtp(picture.media_time) as u32);
+            log.remember(timestamp, picture.at);
+            let Ok(payloads) = payloader.payload(PAYLOAD, &picture.data) else { continue };
+            let last = payloads.len().saturating_sub(1);
+            for (i, payload) in payloads.into_iter().enumerate() {
+                let header = lane.header(payload_type, sequence, timestamp, i == last);
+                sequence = sequence.wrapping_add(1);
+                if !lane.write(header, payload).await {
+                    return;
+                }
             }
         }
     }

@@ -3,9 +3,9 @@
 //! The crate ends incoming RTCP inside its chain and keeps its own counters of NACK and PLI at zero; this takes the two
 //! facts a sender needs (a keyframe is wanted, so much is lost) and the counts for statistics.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
@@ -20,6 +20,29 @@ use rtc::shared::error::Error;
 
 /// Called when something is wanted; must return at once.
 pub type Wish = Arc<dyn Fn() + Send + Sync>;
+
+/// Whom to ask for a keyframe, by the SSRC of the track it is wanted of.
+#[derive(Default)]
+pub(crate) struct Wishes(Mutex<HashMap<u32, Wish>>);
+
+impl Wishes {
+    /// Changes who is asked.
+    pub fn set(&self, ssrc: u32, wish: Option<Wish>) {
+        let mut wishes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match wish {
+            Some(wish) => wishes.insert(ssrc, wish),
+            None => wishes.remove(&ssrc),
+        };
+    }
+
+    /// Asks.
+    pub fn ask(&self, ssrc: u32) {
+        let wish = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&ssrc).cloned();
+        if let Some(wish) = wish {
+            wish();
+        }
+    }
+}
 
 /// What the tap heard.
 #[derive(Debug, Default)]
@@ -37,15 +60,16 @@ pub(crate) struct Heard {
 /// The interceptor.
 pub(crate) struct Tap {
     heard: Arc<Heard>,
+    /// The one whose loss is reported.
     video_ssrc: u32,
-    keyframe_wanted: Wish,
+    wishes: Arc<Wishes>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
 impl Tap {
-    pub fn new(heard: Arc<Heard>, video_ssrc: u32, keyframe_wanted: Wish) -> Self {
-        Self { heard, video_ssrc, keyframe_wanted, reads: VecDeque::new(), writes: VecDeque::new() }
+    pub fn new(heard: Arc<Heard>, video_ssrc: u32, wishes: Arc<Wishes>) -> Self {
+        Self { heard, video_ssrc, wishes, reads: VecDeque::new(), writes: VecDeque::new() }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -72,8 +96,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
         if let Packet::Rtcp(packets) = &packet.message.packet {
             for packet in packets {
                 let packet = packet.as_any();
-                if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
-                    (self.keyframe_wanted)();
+                if let Some(pli) = packet.downcast_ref::<PictureLossIndication>() {
+                    self.wishes.ask(pli.media_ssrc);
+                } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
+                    fir.fir.iter().for_each(|entry| self.wishes.ask(entry.ssrc));
                 } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
                     self.report(&report.reports);
                 } else if let Some(report) = packet.downcast_ref::<SenderReport>() {

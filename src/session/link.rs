@@ -11,13 +11,14 @@ use tokio::task::JoinHandle;
 use super::credentials::Credentials;
 use super::manager::Inner;
 use super::stats::{Sample, stats};
+use super::tracks::Furthers;
 use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::slot::Player;
 use crate::model::stats::Stats;
 use crate::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
 use crate::rtc::channel::{CONTROL, ChannelEvent};
-use crate::rtc::description::IceServer;
+use crate::rtc::description::{DescriptionKind, IceServer};
 use crate::rtc::engine::Engine;
 use crate::rtc::peer::{ConnectionState, Peer, PeerEvents, PeerSetup, Signal};
 use crate::rtc::rate::Rate;
@@ -45,6 +46,7 @@ pub(super) struct Link {
     video_out: mpsc::Sender<EncodedVideo>,
     audio_out: mpsc::Sender<EncodedAudio>,
     subscriber: Mutex<Option<VideoSubscriber>>,
+    furthers: Furthers,
     rate: Mutex<Rate>,
     before: Mutex<Option<Sample>>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -79,6 +81,8 @@ impl Link {
         let setup = PeerSetup {
             ice_servers,
             relay_only: config.policy == TransportPolicy::Relay,
+            bundle: config.bundle,
+            polite: config.polite,
             channels: config.channels,
             video_in,
             audio_in,
@@ -118,6 +122,7 @@ impl Link {
             video_out,
             audio_out,
             subscriber: Mutex::new(Some(subscriber)),
+            furthers: Furthers::default(),
             rate: Mutex::new(Rate::new(Instant::now(), session.top_rate())),
             before: Mutex::default(),
             task: Mutex::default(),
@@ -204,6 +209,7 @@ impl Link {
         if let Some(mut subscriber) = subscriber {
             let _ = tokio::task::spawn_blocking(move || subscriber.stop()).await;
         }
+        self.furthers.clear(session).await;
     }
 
     fn start_sending(&self, session: &Inner) {
@@ -272,18 +278,10 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                 continue;
             }
             Some(Happened::FirstFrame) => SessionEvent::FirstFrame { peer },
-            Some(Happened::Signal(Signal::Candidate(candidate))) => SessionEvent::Candidate { peer, candidate },
-            Some(Happened::Signal(Signal::CandidatesComplete)) => SessionEvent::CandidatesComplete { peer },
-            Some(Happened::Signal(Signal::ServerFailed(failure))) => SessionEvent::IceServerFailed { peer, failure },
-            Some(Happened::Signal(Signal::State(state))) => {
-                match state {
-                    ConnectionState::Connected => link.start_sending(&session),
-                    ConnectionState::Failed | ConnectionState::Closed => link.stop_sending(&session),
-                    _ => {}
-                }
-                session.update_wanted();
-                SessionEvent::ConnectionState { peer, state }
-            }
+            Some(Happened::Signal(signal)) => match told(&session, &link, signal).await {
+                Some(event) => event,
+                None => continue,
+            },
             Some(Happened::Channel(ChannelEvent::Open(channel))) => SessionEvent::ChannelOpen { peer, channel },
             Some(Happened::Channel(ChannelEvent::Message(channel, message))) => {
                 SessionEvent::Message { peer, channel, message }
@@ -302,6 +300,43 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
         };
         session.tell(event).await;
     }
+}
+
+/// Does what a signal asks for, and gives the event that tells it.
+async fn told(session: &Inner, link: &Link, signal: Signal) -> Option<SessionEvent> {
+    let peer = link.name.clone();
+    Some(match signal {
+        Signal::Described(description) => match description.kind {
+            DescriptionKind::Offer => SessionEvent::Offer { peer, description },
+            DescriptionKind::Answer => SessionEvent::Answer { peer, description },
+        },
+        Signal::Complete(description) => match description.kind {
+            DescriptionKind::Offer => SessionEvent::OfferWithCandidates { peer, description },
+            DescriptionKind::Answer => SessionEvent::AnswerWithCandidates { peer, description },
+        },
+        Signal::Candidate(candidate) => SessionEvent::Candidate { peer, candidate },
+        Signal::ServerFailed(failure) => SessionEvent::IceServerFailed { peer, failure },
+        Signal::CandidatesComplete => SessionEvent::CandidatesComplete { peer },
+        Signal::Needed => SessionEvent::NegotiationNeeded { peer },
+        Signal::Signaling(state) => SessionEvent::SignalingState { peer, state },
+        Signal::Gathering(state) => SessionEvent::IceGatheringState { peer, state },
+        Signal::Ice(state) => SessionEvent::IceConnectionState { peer, state },
+        Signal::State(_) if link.ended.load(Ordering::Relaxed) => return None,
+        Signal::State(state) => {
+            match state {
+                ConnectionState::Connected => link.start_sending(session),
+                ConnectionState::Failed | ConnectionState::Closed => link.stop_sending(session),
+                _ => {}
+            }
+            session.update_wanted();
+            SessionEvent::ConnectionState { peer, state }
+        }
+        Signal::Track(track) => SessionEvent::Track { peer, track: link.furthers.add(session, track, &link.player) },
+        Signal::TrackEnded(id) => {
+            link.furthers.remove(session, &id).await;
+            SessionEvent::TrackEnded { peer, id }
+        }
+    })
 }
 
 enum Happened {

@@ -15,12 +15,12 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceState, Devices};
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
-use crate::model::sound::Processing;
+use crate::model::sound::{MicrophoneTrouble, Processing};
 use crate::model::stats::Stats;
 use crate::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioOutput};
 use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
 use crate::rtc::channel::{ChannelConfig, Message};
-use crate::rtc::description::{Candidate, Description, IceServer};
+use crate::rtc::description::IceServer;
 use crate::rtc::engine::{Engine, RtcError};
 use crate::rtc::ice::server;
 use crate::rtc::peer::ConnectionState;
@@ -84,7 +84,7 @@ impl Inner {
         lock(&self.peers).values().cloned().collect()
     }
 
-    fn link(&self, peer: &str) -> Result<Arc<Link>, SessionError> {
+    pub fn link(&self, peer: &str) -> Result<Arc<Link>, SessionError> {
         lock(&self.peers).get(peer).cloned().ok_or_else(|| SessionError::UnknownPeer(peer.to_owned()))
     }
 
@@ -96,6 +96,11 @@ impl Inner {
             media.video.set_preview(preview || links.iter().any(|link| link.awaits_video()));
             media.audio.set_wanted(preview || !links.is_empty());
         });
+    }
+
+    /// A number for a peer, or one of its tracks, that no other has.
+    pub fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The other side has closed the connection; told once.
@@ -124,7 +129,7 @@ impl Inner {
 /// Devices, local media and peers. Clones speak of the same session; see the [module](super).
 #[derive(Clone)]
 pub struct Session {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl std::fmt::Debug for Session {
@@ -257,6 +262,11 @@ impl Session {
         self.inner.media(|media| media.audio.levels().sent).unwrap_or_default()
     }
 
+    /// Why the open microphone is not, or not well, heard by the others.
+    pub fn microphone_trouble(&self) -> Option<MicrophoneTrouble> {
+        self.inner.media(|media| media.audio.levels().trouble).flatten()
+    }
+
     /// State of camera, microphone and speaker; changes are told as [`SessionEvent::MediaState`].
     pub fn media_state(&self) -> (DeviceState, DeviceState, DeviceState) {
         self.inner.states.borrow().clone()
@@ -288,7 +298,7 @@ impl Session {
         lock(&self.inner.peers).keys().cloned().collect()
     }
 
-    /// Adds a peer under a name of yours. From here on the camera (if it gets our picture), microphone and speaker are
+    /// Adds a peer under a name of yours. Row P8. From here on the camera (if it gets our picture), microphone and speaker are
     /// open, so that the first picture is ready when the path is.
     ///
     /// # Errors
@@ -303,43 +313,11 @@ impl Session {
             Err(e) => return Err(SessionError::Rtc(RtcError::Certificate(e.to_string()))),
         };
         let servers = config.ice_servers.clone().unwrap_or_else(|| lock(&self.inner.ice_servers).clone());
-        let id = self.inner.ids.fetch_add(1, Ordering::Relaxed);
+        let id = self.inner.next_id();
         let link = Link::start(&self.inner, engine, id, peer, config, servers).await?;
         lock(&self.inner.peers).insert(peer.to_owned(), link);
         self.inner.update_wanted();
         Ok(())
-    }
-
-    /// Makes an offer for the peer. It carries sound, picture and data channels, and the candidates known by then.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`].
-    pub async fn create_offer(&self, peer: &str) -> Result<Description, SessionError> {
-        Ok(self.inner.link(peer)?.peer.create_offer().await?)
-    }
-
-    /// Takes the peer's offer and gives the answer for it.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`]; the peer is as it was before.
-    pub async fn accept_offer(&self, peer: &str, offer: Description) -> Result<Description, SessionError> {
-        Ok(self.inner.link(peer)?.peer.accept_offer(&offer).await?)
-    }
-
-    /// Takes the peer's answer to our offer.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`]; the peer is as it was before.
-    pub async fn accept_answer(&self, peer: &str, answer: Description) -> Result<(), SessionError> {
-        Ok(self.inner.link(peer)?.peer.accept_answer(&answer).await?)
-    }
-
-    /// Takes one of the peer's candidates; those before its description wait for it.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Rtc`].
-    pub async fn accept_candidate(&self, peer: &str, candidate: Candidate) -> Result<(), SessionError> {
-        Ok(self.inner.link(peer)?.peer.accept_candidate(candidate).await?)
     }
 
     /// Shows the peer's pictures; the same player for as long as the peer is there.
@@ -413,7 +391,7 @@ impl Session {
         self.inner.link(peer).ok()?.peer.captured_at(media_time)
     }
 
-    /// Closes one peer; the other side knows within a second. Unknown names are fine.
+    /// Closes one peer; the other side knows within a second. Unknown names are fine. Row P18.
     pub async fn close_peer(&self, peer: &str) {
         let _one = self.inner.changing.lock().await;
         let link = lock(&self.inner.peers).remove(peer);

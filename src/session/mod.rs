@@ -9,11 +9,19 @@
 //! 3. One side calls [`Session::create_offer`] and sends the text to the other, which hands it to
 //!    [`Session::accept_offer`] and sends the answer back, for [`Session::accept_answer`].
 //! 4. Both sides pass every [`SessionEvent::Candidate`] on to [`Session::accept_candidate`] of the other. Candidates that
-//!    are known when a description is made are inside it, so on one machine or LAN nothing more may come.
+//!    are known when a description is made are inside it, so on one machine or LAN that may be all; and
+//!    [`Session::complete_description`] waits for all of them, so that one text each way is enough for any network.
 //! 5. [`SessionEvent::ConnectionState`] tells when media flows. [`Session::player`] shows the other side; its sound plays
 //!    by itself. [`Session::send`] reaches it on a named data channel; [`CONTROL`] is always there.
 //! 6. [`Session::close_peer`] ends one, [`Session::close`] all. A session that is dropped without it leaves its
 //!    connections to time out.
+//!
+//! # Agreeing again
+//! Either side may make an offer at any time: after [`SessionEvent::NegotiationNeeded`], or by hand. A signaling loop is
+//! short: hand what comes to [`Session::accept_description`] and [`Session::accept_candidate`], and send what they and
+//! the events give. When two offers cross, the side with [`PeerConfig::polite`] takes its own back; no answer after a
+//! while means that something was lost, and [`Session::create_offer`] gives the same offer again. What signaling must do
+//! and what is mended here is written down in [`crate::call::negotiation`].
 //!
 //! Devices are open only while somebody looks ([`Session::set_preview`]) or a peer is there. Sound and picture are
 //! negotiated in both directions from the start, so that switching, muting and choosing another device never negotiates
@@ -46,8 +54,8 @@
 //! bob.add_peer("ann", PeerConfig::default()).await?;
 //!
 //! let offer = ann.create_offer("bob").await?.to_string(); // JSON, for any signaling
-//! let answer = bob.accept_offer("ann", offer.parse()?).await?.to_string();
-//! ann.accept_answer("bob", answer.parse()?).await?;
+//! let answer = bob.accept_offer("ann", offer).await?.to_string();
+//! ann.accept_answer("bob", answer).await?;
 //!
 //! while let Some(event) = events.recv().await {
 //!     match event {
@@ -72,8 +80,10 @@
 mod credentials;
 mod link;
 mod manager;
+mod negotiate;
 mod process;
 mod stats;
+mod tracks;
 mod types;
 
 pub use crate::device::VideoRequest;
@@ -82,11 +92,12 @@ pub use crate::pipeline::audio::{AudioInput, AudioOutput};
 pub use crate::pipeline::publish::VideoInput;
 pub use crate::rtc::channel::{CONTROL, ChannelConfig, ChannelError, Message};
 pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
-pub use crate::rtc::engine::RtcError;
+pub use crate::rtc::engine::{BundlePolicy, RtcError};
 pub use crate::rtc::ice::server::ServerError;
 pub use crate::rtc::ice::url::UrlError;
 pub use crate::rtc::ice::{ServerFailure, ServerTrouble};
-pub use crate::rtc::peer::ConnectionState;
+pub use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringState, STREAM, SignalingState};
+pub use crate::rtc::sdp::TrackKind;
 pub use manager::Session;
 pub use process::process;
-pub use types::{PeerConfig, SessionConfig, SessionError, SessionEvent, TransportPolicy};
+pub use types::{PeerConfig, RemoteTrack, SessionConfig, SessionError, SessionEvent, TransportPolicy};

@@ -77,6 +77,7 @@ pub fn home() -> Snapshot {
             muted: false,
             level: Level { rms: -22, peak: -12 },
             hand: false,
+            trouble: None,
         },
         recents: Arc::new(vec![
             recent(2, "Amara Osei", true, Direction::Outgoing, &Outcome::Accepted, 400, 1440),

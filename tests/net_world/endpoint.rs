@@ -6,6 +6,9 @@
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
+use rtc::mdns::{Mdns, MdnsConfig, MulticastSocket};
+use rtc::sansio::Protocol;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
@@ -96,18 +99,24 @@ impl End {
                 json!({"added": true})
             }
             "offer" => json!({"offer": json_of(session.create_offer(OTHER).await?)}),
-            "accept" => json!({"answer": json_of(session.accept_offer(OTHER, text("offer").parse()?).await?)}),
+            "accept" => json!({"answer": json_of(session.accept_offer(OTHER, text("offer")).await?)}),
             "conclude" => {
-                session.accept_answer(OTHER, text("answer").parse()?).await?;
+                session.accept_answer(OTHER, text("answer")).await?;
                 json!({"concluded": true})
             }
             "candidate" => {
-                session.accept_candidate(OTHER, text("candidate").parse()?).await?;
+                session.accept_candidate(OTHER, text("candidate")).await?;
                 json!({"taken": true})
             }
             "renew" => {
                 session.set_peer_ice_servers(OTHER, servers(line)).await?;
                 json!({"renewed": true})
+            }
+            "restart" => json!({"offer": json_of(session.restart_ice(OTHER).await?)}),
+            "bear" => {
+                let name = line["name"].as_str().unwrap_or_default().to_owned();
+                tokio::spawn(bear(name, line["address"].as_str().unwrap_or_default().parse().expect("an address")));
+                json!({"borne": true})
             }
             "send" => {
                 let message = Message::Text(line["text"].as_str().unwrap_or_default().to_owned());
@@ -142,6 +151,23 @@ impl End {
             SessionEvent::IceServersExpire { .. } => json!({"expires": true, "ms": ms}),
             _ => return,
         });
+    }
+}
+
+/// Answers to a name, as a browser does for its candidates.
+async fn bear(name: String, address: std::net::IpAddr) {
+    let socket = MulticastSocket::new().into_std().and_then(tokio::net::UdpSocket::from_std).expect("multicast");
+    let config = MdnsConfig::new().with_local_names(vec![name]).with_local_ip(address);
+    let mut mdns = Mdns::new(Instant::now(), config);
+    let (local_addr, mut piece) = (socket.local_addr().expect("its address"), vec![0; 9000]);
+    while let Ok((length, peer_addr)) = socket.recv_from(&mut piece).await {
+        let transport =
+            TransportContext { local_addr, peer_addr, ecn: None, transport_protocol: TransportProtocol::UDP };
+        let message = bytes::BytesMut::from(&piece[..length]);
+        let _ = mdns.handle_read(TaggedBytesMut { now: Instant::now(), transport, message });
+        while let Some(answer) = mdns.poll_write() {
+            let _ = socket.send_to(&answer.message, answer.transport.peer_addr).await;
+        }
     }
 }
 

@@ -123,14 +123,18 @@ impl World {
         self.script(namespace, &format!("ip link set {device} up"));
     }
 
-    /// A machine on the internet: 203.0.113.`number`, 2001:db8::`number`.
+    /// A machine on the internet: 203.0.113.`number`, 2001:db8::`number`. What it sends to addresses that are not there
+    /// gets lost without a word, as on the real one.
     pub fn host(&mut self, name: &str, number: u8) -> Host {
         let namespace = self.namespace(name);
         self.plug(&namespace, "eth0");
         let address = format!("203.0.113.{number}");
         self.script(
             &namespace,
-            &format!("ip addr add {address}/24 dev eth0; ip addr add 2001:db8::{number}/64 dev eth0 nodad"),
+            &format!(
+                "ip addr add {address}/24 dev eth0; ip addr add 2001:db8::{number}/64 dev eth0 nodad
+                 ip route add default via 203.0.113.1; ip -6 route add default via 2001:db8::1"
+            ),
         );
         Host { namespace, address }
     }
@@ -192,6 +196,18 @@ impl World {
             ),
         );
         Host { namespace, address: format!("192.168.{number}.2") }
+    }
+
+    /// Gives a machine on the internet another address, as a change of network does.
+    pub fn moves(&self, host: &Host, number: u8) {
+        let old = &host.address;
+        self.script(
+            &host.namespace,
+            &format!(
+                "ip addr del {old}/24 dev eth0; ip -6 addr flush dev eth0 scope global
+                 ip addr add 203.0.113.{number}/24 dev eth0; ip route replace default via 203.0.113.1"
+            ),
+        );
     }
 
     /// Names that a namespace knows besides the DNS, in the form of `/etc/hosts`.

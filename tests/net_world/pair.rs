@@ -88,7 +88,7 @@ pub struct Pair {
     /// What of it was waited for.
     used: [Vec<bool>; 2],
     /// Candidates go over as they come.
-    trickle: bool,
+    pub trickle: bool,
 }
 
 impl Pair {
@@ -156,6 +156,13 @@ impl Pair {
         let answer = self.until(1, "answer");
         self.tell(0, json!({"do": "conclude", "answer": answer["answer"]}));
         self.until(0, "concluded");
+    }
+
+    /// A restart of the path, asked for by the first end.
+    pub fn restart(&mut self) {
+        self.tell(0, json!({"do": "restart"}));
+        let offer = self.until(0, "offer");
+        self.answer(&offer["offer"].clone());
     }
 
     /// A whole call: connected, a decoded picture on both sides, a message each way.

@@ -10,9 +10,10 @@ use crate::device::audio::Flow;
 use crate::dsp::clips::Sound;
 use crate::dsp::level::Meter;
 use crate::dsp::mix;
+use crate::dsp::trouble::Watch;
 use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
-use crate::model::sound::{SILENCE, TICK, Tick};
+use crate::model::sound::{MicrophoneTrouble, SILENCE, TICK, Tick};
 use crate::pipeline::audio::input::Input;
 use crate::pipeline::audio::outlet::Outlet;
 use crate::pipeline::audio::port::{Job, Port};
@@ -93,6 +94,8 @@ struct Engine {
     ring: Port<AudioOutput>,
     wanted: bool,
     voice: Voice,
+    watch: Watch,
+    trouble: Option<MicrophoneTrouble>,
     outlet: Outlet,
     inputs: Vec<Input>,
     sounds: Vec<Playing>,
@@ -122,6 +125,8 @@ impl Engine {
             ring: Port::new(config.ring, jobs),
             wanted: config.wanted,
             voice: Voice::new(config.processing),
+            watch: Watch::default(),
+            trouble: None,
             outlet: Outlet::new(config.encoder, config.muted),
             inputs: Vec::new(),
             sounds: Vec::new(),
@@ -276,8 +281,14 @@ impl Engine {
                 }
             }
         }
+        let device = tick;
         if self.microphone.is_real() {
             self.voice.process(&mut tick);
+        }
+        if self.microphone.is_heard() {
+            self.trouble = self.watch.hear(&device, &tick, self.outlet.muted);
+        } else if self.trouble.take().is_some() || self.microphone.is_closed() {
+            self.watch = Watch::default();
         }
         self.outlet.send(&mut tick, &mut self.counts);
     }
@@ -311,6 +322,7 @@ impl Engine {
                 sent: self.outlet.meter.level(),
                 sent_dbfs: self.outlet.meter.rms_dbfs(),
                 played: self.played.level(),
+                trouble: self.trouble,
             };
             published.counts = self.counts;
             published.inputs.clear();

@@ -27,6 +27,9 @@ pub(super) trait Open: Clone + Send + 'static {
 
     /// It can come back by itself: a real device.
     fn may_return(&self) -> bool;
+
+    /// A tone or a file.
+    fn is_generated(&self) -> bool;
 }
 
 impl Open for AudioInput {
@@ -48,6 +51,10 @@ impl Open for AudioInput {
     fn may_return(&self) -> bool {
         matches!(self, Self::Spec(AudioSpec::Default | AudioSpec::Device(_)))
     }
+
+    fn is_generated(&self) -> bool {
+        matches!(self, Self::Spec(AudioSpec::Tone(_) | AudioSpec::File(_)))
+    }
 }
 
 impl Open for AudioOutput {
@@ -68,6 +75,10 @@ impl Open for AudioOutput {
 
     fn may_return(&self) -> bool {
         matches!(self, Self::Spec(SinkSpec::Default | SinkSpec::Device(_)))
+    }
+
+    fn is_generated(&self) -> bool {
+        matches!(self, Self::Spec(SinkSpec::File(_)))
     }
 }
 
@@ -103,6 +114,11 @@ impl<O: Open> Port<O> {
     /// A real device is open, in a real room.
     pub(super) fn is_real(&self) -> bool {
         self.device.is_some() && self.what.may_return()
+    }
+
+    /// Something is open that may be judged as a microphone is: a tone or a file is as it is.
+    pub(super) fn is_heard(&self) -> bool {
+        self.device.is_some() && !self.what.is_generated()
     }
 
     /// Nothing is open, nor being opened.

@@ -1,36 +1,45 @@
 //! What a connection reports: on its own task, where nothing may wait, so that flags are flipped and tasks spawned.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    PeerConnection, PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState,
 };
 
-use super::{ConnectionState, EARLY_CANDIDATES, Signal};
+use super::Signal;
+use super::state::{ConnectionState, IceConnectionState, IceGatheringState, SignalingState, States};
+use super::tracks::Incoming;
 use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
-use crate::rtc::description::Candidate;
-use crate::rtc::ice::shown;
-use crate::rtc::receiver::{AudioOut, receive_audio, receive_video};
+use crate::rtc::description::{Candidate, Description};
+use crate::rtc::ice::{shown, shown_in};
+use crate::rtc::receiver::AudioOut;
+use crate::rtc::sdp;
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::stats::Counters;
+use crate::rtc::tap::Wishes;
+
+/// Most candidates of one ICE session. Overflow: the newest is not told.
+const MAX_CANDIDATES: usize = 256;
 
 /// What the handler and the tasks share with the peer.
 pub(super) struct Shared {
     pub(super) signals: mpsc::Sender<Signal>,
     pub(super) channel_events: mpsc::Sender<ChannelEvent>,
     pub(super) channels: Arc<Channels>,
+    /// Set once, right after the connection is built. Weak: the connection holds the handler, and with it this.
+    pub(super) connection: OnceLock<Weak<dyn PeerConnection>>,
     pub(super) connected: watch::Sender<bool>,
     pub(super) gathered: watch::Sender<bool>,
-    /// Our candidates while a description is being made.
-    pub(super) held: Mutex<Option<Vec<Candidate>>>,
-    pub(super) first_mid: OnceLock<String>,
+    pub(super) states: Mutex<States>,
+    pub(super) local: Mutex<Local>,
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
     pub(super) counters: Counters,
     pub(super) captures: Arc<CaptureLog>,
@@ -38,10 +47,23 @@ pub(super) struct Shared {
     pub(super) rtt_us: Arc<AtomicU64>,
     pub(super) video_out: mpsc::Sender<EncodedVideo>,
     pub(super) audio_out: AudioOut,
-    pub(super) has_video: AtomicBool,
-    pub(super) has_audio: AtomicBool,
+    pub(super) incoming: Mutex<Incoming>,
+    pub(super) wishes: Arc<Wishes>,
     /// Our addresses are not to be told.
     pub(super) relay_only: bool,
+}
+
+/// Our own side of the negotiation.
+#[derive(Default)]
+pub(super) struct Local {
+    /// Versions given out so far.
+    pub(super) version: u64,
+    /// The newest description, as it was made: without the candidates found since.
+    pub(super) bare: Option<Description>,
+    /// Our candidates of this ICE session that were found.
+    pub(super) known: HashSet<String>,
+    /// Those not told yet, while a description is being made.
+    pub(super) held: Option<Vec<Candidate>>,
 }
 
 impl Shared {
@@ -58,12 +80,58 @@ impl Shared {
         }
     }
 
-    pub(super) fn candidate(&self, candidate: Candidate) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.as_mut() {
-            Some(held) if held.len() < EARLY_CANDIDATES => held.push(candidate),
-            _ => self.signal(Signal::Candidate(candidate)),
+    pub(super) fn local(&self) -> MutexGuard<'_, Local> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn states(&self) -> MutexGuard<'_, States> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_signaling(&self, state: SignalingState) {
+        if std::mem::replace(&mut self.states().signaling, state) != state {
+            self.signal(Signal::Signaling(state));
         }
+    }
+
+    pub(super) fn set_gathering(&self, state: IceGatheringState) {
+        let old = std::mem::replace(&mut self.states().gathering, state);
+        self.gathered.send_replace(state == IceGatheringState::Complete);
+        if old != state {
+            self.signal(Signal::Gathering(state));
+            if state == IceGatheringState::Complete {
+                self.signal(Signal::CandidatesComplete);
+            }
+        }
+    }
+
+    /// One of ours was found. Each is told once, after the description it belongs to.
+    fn candidate(&self, line: String) {
+        let mut local = self.local();
+        if local.known.len() >= MAX_CANDIDATES || !local.known.insert(line.clone()) {
+            return;
+        }
+        let mid = local.bare.as_ref().and_then(|bare| sdp::sections(&bare.sdp).first().map(|s| s.mid.to_owned()));
+        let candidate = Candidate {
+            candidate: line,
+            sdp_mid: Some(mid.filter(|mid| !mid.is_empty()).unwrap_or_else(|| "0".to_owned())),
+            sdp_m_line_index: Some(0),
+            username_fragment: local.bare.as_ref().and_then(|bare| bare.username_fragment().map(str::to_owned)),
+        };
+        match local.held.as_mut() {
+            Some(held) => held.push(candidate),
+            None => self.signal(Signal::Candidate(candidate)),
+        }
+    }
+
+    /// Our newest description with every candidate found so far.
+    pub(super) async fn described(&self) -> Option<Description> {
+        let connection = self.connection.get()?.upgrade()?;
+        let bare = self.local().bare.clone()?;
+        let origin = bare.origin()?;
+        let whole = connection.local_description().await?;
+        let whole = shown_in(&whole.sdp, self.relay_only);
+        Some(Description { kind: bare.kind, sdp: sdp::with_version(&whole, origin.version) })
     }
 }
 
@@ -74,31 +142,26 @@ pub(super) struct Handler(pub(super) Arc<Shared>);
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let Ok(candidate) = event.candidate.to_json() else { return };
-        let Some(shown) = shown(&candidate.candidate, self.0.relay_only) else { return };
-        self.0.candidate(Candidate {
-            candidate: shown,
-            sdp_mid: Some(self.0.first_mid.get().cloned().unwrap_or_else(|| "0".to_owned())),
-            sdp_m_line_index: Some(0),
-            username_fragment: candidate.username_fragment,
-        });
-    }
-
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        if state == RTCIceGatheringState::Complete {
-            self.0.gathered.send_replace(true);
-            self.0.signal(Signal::CandidatesComplete);
+        if let Some(line) = shown(&candidate.candidate, self.0.relay_only) {
+            self.0.candidate(line);
         }
     }
 
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if let Some(state) = IceGatheringState::of(state) {
+            self.0.set_gathering(state);
+        }
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        let Some(state) = IceConnectionState::of(state) else { return };
+        self.0.states().ice = state;
+        self.0.signal(Signal::Ice(state));
+    }
+
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        let state = match state {
-            RTCPeerConnectionState::Connecting => ConnectionState::Connecting,
-            RTCPeerConnectionState::Connected => ConnectionState::Connected,
-            RTCPeerConnectionState::Disconnected => ConnectionState::Disconnected,
-            RTCPeerConnectionState::Failed => ConnectionState::Failed,
-            RTCPeerConnectionState::Closed => ConnectionState::Closed,
-            _ => return,
-        };
+        let Some(state) = ConnectionState::of(state).filter(|state| *state != ConnectionState::New) else { return };
+        self.0.states().connection = state;
         if state == ConnectionState::Connected {
             self.0.connected.send_replace(true);
         }
@@ -117,21 +180,6 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let shared = Arc::clone(&self.0);
-        self.0.spawn(async move {
-            let video = track.kind().await == RtpCodecKind::Video;
-            let seen = if video { &shared.has_video } else { &shared.has_audio };
-            // One of each kind: whatever else the other side adds is not for us.
-            if seen.swap(true, Ordering::Relaxed) {
-                return;
-            }
-            let counters = &shared.counters;
-            if video {
-                let (out, received) = (shared.video_out.clone(), Arc::clone(&counters.video_in));
-                receive_video(track, out, Arc::clone(&shared.keyframe), received, Arc::clone(&shared.rtt_us)).await;
-            } else {
-                receive_audio(track, Arc::clone(&shared.audio_out), Arc::clone(&counters.audio_in)).await;
-            }
-            seen.store(false, Ordering::Relaxed);
-        });
+        self.0.spawn(async move { shared.receive(track).await });
     }
 }

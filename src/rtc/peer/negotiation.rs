@@ -1,145 +1,300 @@
-//! Offers, answers and candidates (RFC 9429, RFC 8838): one negotiation at a time, and one that fails leaves all as it was.
+//! Offers, answers and candidates (RFC 9429, RFC 8838): what [`Negotiation`] wants, done on the connection, one
+//! operation at a time, and one that fails leaves all as it was.
+//!
+//! The crate knows no implicit rollback and writes random versions: both are mended here. A path that is restarted gets
+//! new sockets on the addresses of the moment, at either side.
+//!
+//! [`Negotiation`]: crate::call::negotiation::Negotiation
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use webrtc::peer_connection::{RTCIceCandidateInit, RTCSdpType, RTCSessionDescription};
 
-use super::{EARLY_CANDIDATES, Peer, Signal, limited};
+use super::state::{IceGatheringState, SignalingState};
+use super::tracks::open_gates;
+use super::{Negotiating, Peer, Signal, limited};
+use crate::call::negotiation::{Input, Output, Refusal};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
 use crate::rtc::ice::shown_in;
+use crate::rtc::sdp;
 
 /// Longest wait for host candidates, so that a description can carry them.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// Longest wait for all candidates: what a server that does not answer may take, and some more.
+const GATHER_ALL: Duration = Duration::from_secs(15);
+
 impl Peer {
-    /// Makes an offer and takes it in force here.
+    /// Makes an offer and takes it in force here; while one is out, the same again.
     ///
     /// # Errors
     /// [`RtcError::Negotiation`], [`RtcError::Stuck`].
     pub async fn create_offer(&self) -> Result<Description, RtcError> {
-        let _one = self.negotiation.lock().await;
-        let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "offer", reason: e.to_string() };
-        let channels = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for config in channels.into_iter().flatten() {
-            self.create_channel(&config).await.map_err(wrong)?;
-        }
-        let offer = limited(self.connection.create_offer(None)).await?.map_err(wrong)?;
-        self.describe(DescriptionKind::Offer, offer).await.map_err(wrong)
+        self.offer(false).await
+    }
+
+    /// The same with new ICE credentials, sockets and candidates. While an offer is out, the restart follows its answer
+    /// ([`Signal::Needed`]).
+    ///
+    /// # Errors
+    /// [`RtcError::Negotiation`], [`RtcError::Stuck`].
+    pub async fn restart_ice(&self) -> Result<Description, RtcError> {
+        self.offer(true).await
+    }
+
+    async fn offer(&self, restart: bool) -> Result<Description, RtcError> {
+        let mut negotiating = self.negotiation.lock().await;
+        let offer = self.drive(&mut negotiating, Input::Offer { restart }).await?;
+        self.with_candidates(offer, "offer").await
     }
 
     /// Takes the other side's offer and makes the answer.
     ///
     /// # Errors
-    /// [`RtcError::Description`] where it cannot be used; the connection is as before.
+    /// [`RtcError::Glare`] where an offer of ours is out and we do not give way; [`RtcError::OutOfPlace`];
+    /// [`RtcError::Description`] where it cannot be used. The connection is as before.
     pub async fn accept_offer(&self, offer: &Description) -> Result<Description, RtcError> {
-        let mut early = self.negotiation.lock().await;
-        let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
         if offer.kind != DescriptionKind::Offer {
             return Err(RtcError::Description { what: "offer", reason: "it is an answer".to_owned() });
         }
-        let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
-        complete(&offer.sdp).map_err(|reason| RtcError::Description { what: "offer", reason })?;
-        self.set_remote(parsed).await.map_err(wrong)?;
-        self.look_up_all(&offer.sdp);
-        // Their channels come with the offer: those we declared are opened by them.
-        self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.flush(&mut early).await;
-        let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "answer", reason: e.to_string() };
-        let answer = limited(self.connection.create_answer(None)).await?.map_err(wrong)?;
-        self.describe(DescriptionKind::Answer, answer).await.map_err(wrong)
+        let wrong = |reason| RtcError::Description { what: "offer", reason };
+        // Looked at before our own offer is taken back for it.
+        RTCSessionDescription::offer(offer.sdp.clone()).map_err(|e| wrong(e.to_string()))?;
+        sdp::complete(&offer.sdp).map_err(wrong)?;
+        let mut negotiating = self.negotiation.lock().await;
+        let answer = self.drive(&mut negotiating, Input::Said(offer.clone())).await?;
+        self.with_candidates(answer, "answer").await
     }
 
     /// Takes the other side's answer.
     ///
     /// # Errors
-    /// [`RtcError::Description`] where it cannot be used; the connection is as before.
+    /// [`RtcError::OutOfPlace`] where no offer waits for it, [`RtcError::Description`] where it cannot be used. The
+    /// connection is as before.
     pub async fn accept_answer(&self, answer: &Description) -> Result<(), RtcError> {
-        let mut early = self.negotiation.lock().await;
-        let wrong = |e: webrtc::error::Error| RtcError::Description { what: "answer", reason: e.to_string() };
         if answer.kind != DescriptionKind::Answer {
             return Err(RtcError::Description { what: "answer", reason: "it is an offer".to_owned() });
         }
-        let parsed = RTCSessionDescription::answer(answer.sdp.clone()).map_err(wrong)?;
-        complete(&answer.sdp).map_err(|reason| RtcError::Description { what: "answer", reason })?;
-        let sections = |sdp: &str| sdp.lines().filter(|line| line.starts_with("m=")).count();
-        let offered = self.connection.local_description().await.map_or(0, |offer| sections(&offer.sdp));
-        if sections(&answer.sdp) != offered {
-            let reason = format!("it answers {} of {offered} media sections", sections(&answer.sdp));
-            return Err(RtcError::Description { what: "answer", reason });
-        }
-        limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
-        self.look_up_all(&answer.sdp);
-        self.flush(&mut early).await;
+        let mut negotiating = self.negotiation.lock().await;
+        self.drive(&mut negotiating, Input::Said(answer.clone())).await?;
         Ok(())
     }
 
-    /// Takes one of the other side's candidates.
+    /// Takes one of the other side's candidates; one that comes before its description waits for it.
     ///
     /// # Errors
-    /// [`RtcError::Candidate`].
+    /// [`RtcError::Candidate`], [`RtcError::OutOfPlace`] where too many wait.
     pub async fn accept_candidate(&self, candidate: Candidate) -> Result<(), RtcError> {
-        if candidate.is_last() {
-            return Ok(());
+        if !candidate.is_last() {
+            let line = candidate.candidate.strip_prefix("candidate:").unwrap_or(&candidate.candidate);
+            rtc::ice::candidate::unmarshal_candidate(line).map_err(|e| RtcError::Candidate(e.to_string()))?;
         }
-        let line = candidate.candidate.strip_prefix("candidate:").unwrap_or(&candidate.candidate);
-        rtc::ice::candidate::unmarshal_candidate(line).map_err(|e| RtcError::Candidate(e.to_string()))?;
-        let mut early = self.negotiation.lock().await;
-        match early.as_mut() {
-            Some(early) if early.len() < EARLY_CANDIDATES => {
-                early.push(candidate);
-                Ok(())
-            }
-            Some(_) => Err(RtcError::Candidate("too many before the description".to_owned())),
-            None => self.add(candidate).await,
-        }
+        let mut negotiating = self.negotiation.lock().await;
+        self.drive(&mut negotiating, Input::Candidate(candidate)).await?;
+        Ok(())
     }
 
-    /// Takes our description in force and gives it with the candidates known after a moment.
-    async fn describe(
-        &self,
-        kind: DescriptionKind,
-        description: RTCSessionDescription,
-    ) -> webrtc::error::Result<Description> {
-        let _ = self.shared.first_mid.set(first_mid(&description.sdp));
-        *self.shared.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    /// Our newest description with every candidate, once all are known.
+    ///
+    /// # Errors
+    /// [`RtcError::Negotiation`] where none was made yet, [`RtcError::Stuck`] where a server keeps us waiting for more
+    /// than 15 s.
+    pub async fn complete_description(&self) -> Result<Description, RtcError> {
+        let none = |reason: &str| RtcError::Negotiation { what: "whole description", reason: reason.to_owned() };
+        if self.shared.local().bare.is_none() {
+            return Err(none("make an offer or take one first"));
+        }
         let mut gathered = self.shared.gathered.subscribe();
-        let text = description.sdp.clone();
-        let result = self.connection.set_local_description(description).await;
-        if result.is_ok() {
-            let _ = tokio::time::timeout(GATHER, gathered.wait_for(|gathered| *gathered)).await;
-        }
-        let sdp = self.connection.local_description().await.map_or(text, |description| description.sdp);
-        let sdp = shown_in(&sdp, self.shared.relay_only);
-        let held = self.shared.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for candidate in held.into_iter().flatten() {
-            if !sdp.contains(&candidate.candidate) {
-                self.shared.signal(Signal::Candidate(candidate));
-            }
-        }
-        result.map(|()| Description { kind, sdp })
+        let all = tokio::time::timeout(GATHER_ALL, gathered.wait_for(|gathered| *gathered)).await;
+        all.map_err(|_| RtcError::Stuck(GATHER_ALL))?.map_err(|_| none("the connection is closed"))?;
+        self.shared.described().await.ok_or_else(|| none("the connection is closed"))
     }
 
-    /// Takes a remote offer in force, or leaves everything as it was.
-    async fn set_remote(&self, description: RTCSessionDescription) -> webrtc::error::Result<()> {
-        let result = self.connection.set_remote_description(description).await;
-        if result.is_err() && self.connection.pending_remote_description().await.is_some() {
-            let mut rollback = RTCSessionDescription::default();
-            rollback.sdp_type = RTCSdpType::Rollback;
-            if let Err(e) = self.connection.set_remote_description(rollback).await {
-                tracing::warn!("a refused offer could not be rolled back: {e}");
+    /// A description of ours with the candidates known after a moment.
+    async fn with_candidates(&self, bare: Option<Description>, what: &'static str) -> Result<Description, RtcError> {
+        let bare = bare.ok_or_else(|| RtcError::Negotiation { what, reason: "nothing came of it".to_owned() })?;
+        let mut gathered = self.shared.gathered.subscribe();
+        let _ = tokio::time::timeout(GATHER, gathered.wait_for(|gathered| *gathered)).await;
+        Ok(self.shared.described().await.filter(|whole| whole.origin() == bare.origin()).unwrap_or(bare))
+    }
+
+    /// Tells the machine something and does all it wants. Gives the description it wants sent.
+    pub(super) async fn drive(
+        &self,
+        negotiating: &mut Negotiating,
+        input: Input,
+    ) -> Result<Option<Description>, RtcError> {
+        let what = match &input {
+            Input::Said(description) if description.kind == DescriptionKind::Offer => "offer",
+            Input::Said(_) => "answer",
+            _ => "candidate",
+        };
+        let by_hand = matches!(input, Input::Candidate(_));
+        let (mut said, mut error) = (None, None);
+        negotiating.machine.handle(input);
+        while let Some(output) = negotiating.machine.poll() {
+            let outcome = match output {
+                Output::MakeOffer { restart } => Some((self.make_offer(restart).await.map(Some), None)),
+                Output::RollBack => Some((self.roll_back().await.map(|()| None), None)),
+                Output::TakeOffer(offer) => Some((self.take_offer(&offer).await.map(Some), Some(offer))),
+                Output::TakeAnswer(answer) => Some((self.take_answer(&answer).await.map(|()| None), Some(answer))),
+                Output::Add(candidate) => {
+                    match self.add(candidate).await {
+                        Err(e) if by_hand => error = Some(e),
+                        Err(e) => tracing::debug!("a candidate that waited is of no use: {e}"),
+                        Ok(()) => {}
+                    }
+                    None
+                }
+                Output::Send(description) => {
+                    self.tell(description.clone()).await;
+                    said = Some(description);
+                    None
+                }
+                Output::Needed => {
+                    self.shared.signal(Signal::Needed);
+                    None
+                }
+                Output::Refused(Refusal::Glare) => {
+                    error = Some(RtcError::Glare);
+                    None
+                }
+                Output::Refused(reason) => {
+                    error = Some(RtcError::OutOfPlace { what, reason });
+                    None
+                }
+            };
+            let Some((outcome, theirs)) = outcome else { continue };
+            let settled = outcome.is_ok() && theirs.is_some();
+            negotiating.machine.handle(match outcome {
+                Ok(Some(made)) => Input::Made(made),
+                Ok(None) => Input::Done,
+                Err(e) => {
+                    error = error.or(Some(e));
+                    Input::Failed
+                }
+            });
+            self.shared.set_signaling(negotiating.machine.state());
+            if let Some(theirs) = theirs.filter(|_| settled) {
+                self.look_up_all(&theirs.sdp);
+                self.shared.tell_tracks(&theirs.sdp);
+                open_gates(&negotiating.extras).await;
+                if self.differs().await {
+                    negotiating.machine.handle(Input::Needed);
+                }
             }
+        }
+        error.map_or(Ok(said), Err)
+    }
+
+    /// Tells a description of ours, then what was held back for it, and the whole of it once all candidates are known.
+    async fn tell(&self, description: Description) {
+        let again = self.shared.local().held.is_none();
+        let origin = description.origin();
+        // Said again: candidates that were told once may be lost as well.
+        let description = match again {
+            true => self.shared.described().await.filter(|whole| whole.origin() == origin).unwrap_or(description),
+            false => description,
+        };
+        self.shared.signal(Signal::Described(description));
+        let held = self.shared.local().held.take();
+        for candidate in held.into_iter().flatten() {
+            self.shared.signal(Signal::Candidate(candidate));
+        }
+        let (shared, mut gathered) = (Arc::downgrade(&self.shared), self.shared.gathered.subscribe());
+        self.shared.spawn(async move {
+            if gathered.wait_for(|gathered| *gathered).await.is_err() {
+                return;
+            }
+            let Some(shared) = shared.upgrade() else { return };
+            if let Some(whole) = shared.described().await.filter(|whole| whole.origin() == origin) {
+                shared.signal(Signal::Complete(whole));
+            }
+        });
+    }
+
+    async fn make_offer(&self, restart: bool) -> Result<Description, RtcError> {
+        let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "offer", reason: e.to_string() };
+        let channels = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for config in channels.into_iter().flatten() {
+            self.create_channel(&config).await.map_err(wrong)?;
+        }
+        let options = restart.then_some(RTCOfferOptions { ice_restart: true });
+        let offer = limited(self.connection.create_offer(options)).await?.map_err(wrong)?;
+        self.put_in_force(DescriptionKind::Offer, offer).await.map_err(wrong)
+    }
+
+    async fn roll_back(&self) -> Result<(), RtcError> {
+        let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "way back", reason: e.to_string() };
+        limited(self.connection.set_local_description(rollback())).await?.map_err(wrong)
+    }
+
+    async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
+        let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
+        let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
+        self.shared.expect_tracks(&offer.sdp);
+        let made = async {
+            limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
+            self.shared.set_signaling(SignalingState::HaveRemoteOffer);
+            let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "answer", reason: e.to_string() };
+            let answer = limited(self.connection.create_answer(None)).await?.map_err(wrong)?;
+            self.put_in_force(DescriptionKind::Answer, answer).await.map_err(wrong)
+        };
+        let result = made.await;
+        match &result {
+            // Their channels come with the offer: those we declared are opened by them.
+            Ok(_) => drop(self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take()),
+            Err(_) if self.connection.pending_remote_description().await.is_some() => {
+                if let Err(e) = self.connection.set_remote_description(rollback()).await {
+                    tracing::warn!("a refused offer could not be rolled back: {e}");
+                }
+            }
+            Err(_) => {}
         }
         result
     }
 
-    async fn flush(&self, early: &mut Option<Vec<Candidate>>) {
-        for candidate in early.take().into_iter().flatten() {
-            if let Err(e) = self.add(candidate).await {
-                tracing::debug!("an early candidate is of no use: {e}");
+    async fn take_answer(&self, answer: &Description) -> Result<(), RtcError> {
+        let wrong = |reason: String| RtcError::Description { what: "answer", reason };
+        let parsed = RTCSessionDescription::answer(answer.sdp.clone()).map_err(|e| wrong(e.to_string()))?;
+        sdp::complete(&answer.sdp).map_err(wrong)?;
+        let offer = self.shared.local().bare.clone();
+        offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
+        self.shared.expect_tracks(&answer.sdp);
+        limited(self.connection.set_remote_description(parsed)).await?.map_err(|e| wrong(e.to_string()))
+    }
+
+    /// Takes our description in force, under the next version. Candidates found from here on are held until it is told.
+    async fn put_in_force(
+        &self,
+        kind: DescriptionKind,
+        description: RTCSessionDescription,
+    ) -> webrtc::error::Result<Description> {
+        let (bare, before) = {
+            let mut local = self.shared.local();
+            local.version += 1;
+            let shown = shown_in(&description.sdp, self.shared.relay_only);
+            let bare = Description { kind, sdp: sdp::with_version(&shown, local.version) };
+            let before = local.bare.replace(bare.clone());
+            if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
+                local.known.clear();
             }
+            local.held = Some(Vec::new());
+            (bare, before)
+        };
+        let same = before.as_ref().and_then(Description::username_fragment) == bare.username_fragment();
+        if !same {
+            self.shared.set_gathering(IceGatheringState::Gathering);
         }
+        let result = self.connection.set_local_description(description).await;
+        if result.is_err() {
+            let mut local = self.shared.local();
+            (local.bare, local.held) = (before, None);
+        }
+        result.map(|()| bare)
     }
 
     async fn add(&self, candidate: Candidate) -> Result<(), RtcError> {
@@ -157,23 +312,8 @@ impl Peer {
     }
 }
 
-/// Looks for what every usable description has, before anything is changed by it: the crate finds some of it missing
-/// only when it is half applied.
-fn complete(sdp: &str) -> Result<(), String> {
-    for needed in ["m=", "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
-        if !sdp.lines().any(|line| line.len() > needed.len() && line.starts_with(needed)) {
-            return Err(format!("it has no line “{needed}…”"));
-        }
-    }
-    // RFC 9143 §7.1: the group names sections of this description. One that is missing was cut off on the way.
-    let mids: Vec<&str> = sdp.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::trim).collect();
-    let bundled = sdp.lines().filter_map(|line| line.strip_prefix("a=group:BUNDLE")).flat_map(str::split_whitespace);
-    match bundled.into_iter().find(|mid| !mids.contains(mid)) {
-        Some(mid) => Err(format!("it bundles a section “{mid}” that it does not have")),
-        None => Ok(()),
-    }
-}
-
-fn first_mid(sdp: &str) -> String {
-    sdp.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap_or("0").trim().to_owned()
+fn rollback() -> RTCSessionDescription {
+    let mut rollback = RTCSessionDescription::default();
+    rollback.sdp_type = RTCSdpType::Rollback;
+    rollback
 }

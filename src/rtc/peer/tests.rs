@@ -14,7 +14,7 @@ struct End {
     wishes: mpsc::Receiver<()>,
 }
 
-async fn end(engine: &Engine) -> End {
+async fn end(engine: &Engine, polite: bool) -> End {
     let (video, video_in) = mpsc::channel(8);
     let (audio, audio_in) = mpsc::channel(8);
     let (video_out, pictures) = mpsc::channel(8);
@@ -22,6 +22,8 @@ async fn end(engine: &Engine) -> End {
     let setup = PeerSetup {
         ice_servers: Vec::new(),
         relay_only: false,
+        bundle: BundlePolicy::default(),
+        polite,
         channels: Vec::new(),
         video_in,
         audio_in,
@@ -67,7 +69,7 @@ async fn two_ends_connect_and_exchange_pictures_messages_and_wishes() {
     let engine = Engine::new().unwrap();
     eprintln!("certificate {:?}", begun.elapsed());
     let begun = Instant::now();
-    let (mut a, mut b) = (end(&engine).await, end(&engine).await);
+    let (mut a, mut b) = (end(&engine, true).await, end(&engine, false).await);
     eprintln!("built {:?}", begun.elapsed());
     let begun = Instant::now();
     connect(&a, &b).await;

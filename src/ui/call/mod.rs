@@ -7,6 +7,7 @@ mod itself;
 mod remote;
 mod stats;
 mod top;
+mod trouble;
 
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     remote::scrims(ui, stage, shown, picture.is_some());
     remote::plate(ui, stage, view, picture);
     itself::show(ui, s, stage);
+    trouble::show(ui, s, stage, view);
     // Where they are not seen they are there still, for whoever uses the keyboard or a screen reader.
     let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));
     child.set_opacity(shown);

@@ -1,0 +1,169 @@
+//! The few facts read from SDP here: which media sections there are, what goes which way in them, and who made it.
+
+use crate::model::description::Description;
+
+/// What a section carries (W3C `MediaStreamTrack.kind`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackKind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// One `m=` section (RFC 8866 §5.14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    /// `audio`, `video`, `application`.
+    pub media: &'a str,
+    /// Its identification (RFC 5888), unique in the description.
+    pub mid: &'a str,
+    /// Whoever made the description sends in it, receives in it.
+    pub sends: bool,
+    pub receives: bool,
+    /// First word of `a=msid` (RFC 8830): the stream of the track in it; empty where it names none.
+    pub stream: &'a str,
+}
+
+impl Section<'_> {
+    /// What it carries, if that is media.
+    pub fn kind(&self) -> Option<TrackKind> {
+        match self.media {
+            "audio" => Some(TrackKind::Audio),
+            "video" => Some(TrackKind::Video),
+            _ => None,
+        }
+    }
+}
+
+/// The sections of a description, in order. A refused one (port 0, and not only because it is bundled) goes no way.
+pub(crate) fn sections(sdp: &str) -> Vec<Section<'_>> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    // RFC 8866 §6.7: sendrecv where nothing is said.
+    let (mut default, mut refused) = ((true, true), Vec::new());
+    for line in sdp.lines().map(str::trim_end) {
+        if let Some(rest) = line.strip_prefix("m=") {
+            let mut words = rest.split_whitespace();
+            let media = words.next().unwrap_or_default();
+            refused.push(words.next() == Some("0"));
+            sections.push(Section { media, mid: "", sends: default.0, receives: default.1, stream: "" });
+            continue;
+        }
+        let way = match line {
+            "a=sendrecv" => Some((true, true)),
+            "a=sendonly" => Some((true, false)),
+            "a=recvonly" => Some((false, true)),
+            "a=inactive" => Some((false, false)),
+            _ => None,
+        };
+        match (sections.last_mut(), way) {
+            (None, Some(way)) => default = way,
+            (Some(section), Some(way)) => (section.sends, section.receives) = way,
+            (Some(section), None) => {
+                if let Some(mid) = line.strip_prefix("a=mid:") {
+                    section.mid = mid.trim();
+                } else if let Some(msid) = line.strip_prefix("a=msid:") {
+                    section.stream = msid.split_whitespace().next().filter(|stream| *stream != "-").unwrap_or_default();
+                } else if line == "a=bundle-only"
+                    && let Some(refused) = refused.last_mut()
+                {
+                    *refused = false;
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    for (section, _) in sections.iter_mut().zip(refused).filter(|(_, refused)| *refused) {
+        (section.sends, section.receives) = (false, false);
+    }
+    sections
+}
+
+/// The same with another version in its `o=` line: the transport crate writes random ones, but of two descriptions of
+/// one side the newer must have the higher (RFC 3264 §8).
+pub(crate) fn with_version(sdp: &str, version: u64) -> String {
+    let mut text = String::with_capacity(sdp.len() + 8);
+    for line in sdp.split_inclusive('\n') {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        let number = version.to_string();
+        match (line.starts_with("o="), words.get_mut(2)) {
+            (true, Some(word)) => {
+                *word = &number;
+                text.push_str(&words.join(" "));
+            }
+            _ => text.push_str(line),
+        }
+    }
+    text
+}
+
+/// Looks for what every usable description has, before anything is changed by it: the crate finds some of it missing
+/// only when it is half applied.
+pub(crate) fn complete(sdp: &str) -> Result<(), String> {
+    for needed in ["m=", "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
+        if !sdp.lines().any(|line| line.len() > needed.len() && line.starts_with(needed)) {
+            return Err(format!("it has no line “{needed}…”"));
+        }
+    }
+    // RFC 9143 §7.1: the group names sections of this description. One that is missing was cut off on the way.
+    let mids: Vec<&str> = sections(sdp).iter().map(|section| section.mid).collect();
+    let bundled = sdp.lines().filter_map(|line| line.strip_prefix("a=group:BUNDLE")).flat_map(str::split_whitespace);
+    match bundled.into_iter().find(|mid| !mids.contains(mid)) {
+        Some(mid) => Err(format!("it bundles a section “{mid}” that it does not have")),
+        None => Ok(()),
+    }
+}
+
+/// Whether an answer speaks of the sections of the offer: as many, of the same kinds, under the same names
+/// (RFC 3264 §6, RFC 9429 §5.3.1).
+pub(crate) fn answers(offer: &Description, answer: &Description) -> Result<(), String> {
+    let (offered, answered) = (sections(&offer.sdp), sections(&answer.sdp));
+    if offered.len() != answered.len() {
+        return Err(format!("it answers {} of {} media sections", answered.len(), offered.len()));
+    }
+    match offered.iter().zip(&answered).find(|(offer, answer)| (offer.media, offer.mid) != (answer.media, answer.mid)) {
+        Some((offer, answer)) => {
+            Err(format!("it answers section “{}” ({}) by “{}” ({})", offer.mid, offer.media, answer.mid, answer.media))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::description::DescriptionKind;
+
+    const SDP: &str = "v=0\r\no=- 7 9 IN IP4 0.0.0.0\r\ns=-\r\na=group:BUNDLE 0 1 2\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+        a=mid:0\r\na=msid:home a1\r\na=sendrecv\r\nm=video 0 UDP/TLS/RTP/SAVPF 102\r\na=bundle-only\r\na=mid:1\r\n\
+        a=msid:- v1\r\na=sendonly\r\nm=video 0 UDP/TLS/RTP/SAVPF 102\r\na=mid:2\r\na=sendrecv\r\n";
+
+    #[test]
+    fn sections_say_what_goes_which_way() {
+        let found = sections(SDP);
+        let ways: Vec<_> = found.iter().map(|s| (s.mid, s.kind(), s.sends, s.receives, s.stream)).collect();
+        let (audio, video) = (Some(TrackKind::Audio), Some(TrackKind::Video));
+        assert_eq!(
+            ways,
+            [("0", audio, true, true, "home"), ("1", video, true, false, ""), ("2", video, false, false, "")]
+        );
+    }
+
+    #[test]
+    fn only_the_version_is_another() {
+        let other = with_version(SDP, 12);
+        let description = Description { kind: DescriptionKind::Offer, sdp: other.clone() };
+        assert_eq!(description.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
+        assert_eq!(other.replace("o=- 7 12 IN", "o=- 7 9 IN"), SDP);
+    }
+
+    #[test]
+    fn an_answer_with_other_media_is_none() {
+        let of = |kind, sdp: &str| Description { kind, sdp: sdp.to_owned() };
+        let offer = of(DescriptionKind::Offer, SDP);
+        assert_eq!(answers(&offer, &of(DescriptionKind::Answer, SDP)), Ok(()));
+        for other in [SDP.replace("a=mid:1", "a=mid:7"), SDP.replace("m=audio", "m=video"), SDP[..90].to_owned()] {
+            assert!(answers(&offer, &of(DescriptionKind::Answer, &other)).is_err());
+        }
+    }
+}

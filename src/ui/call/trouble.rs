@@ -1,0 +1,36 @@
+//! Says at the top of the call why the others do not hear us, and what to do.
+
+use eframe::egui::{Color32, Rect, Ui, pos2};
+
+use crate::model::device::DeviceState;
+use crate::model::snapshot::{CallView, LocalMedia, Stage};
+use crate::model::sound::MicrophoneTrouble;
+use crate::ui::app::Scene;
+use crate::ui::icons;
+use crate::ui::paint::{chip, width};
+use crate::ui::theme::{DARK, icon, medium};
+
+/// What is wrong and what to do, in one line.
+pub fn words(media: &LocalMedia) -> Option<String> {
+    Some(match media.trouble? {
+        MicrophoneTrouble::Silent => {
+            let name = match &media.microphone {
+                DeviceState::Open { name, .. } if !name.is_empty() => name.as_str(),
+                _ => "your microphone",
+            };
+            format!("No sound from {name}: check its switch, or choose another")
+        }
+        MicrophoneTrouble::Muted => "You are muted: press M to be heard".to_owned(),
+        MicrophoneTrouble::Quiet => "You are hard to hear: come closer, or turn the microphone up".to_owned(),
+        MicrophoneTrouble::Clips => "Your microphone is too loud: turn it down, or move back".to_owned(),
+    })
+}
+
+pub(super) fn show(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
+    let Some(words) = words(&s.snap.media).filter(|_| view.stage == Stage::Connected) else { return };
+    let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
+    let room = stage.width() - 32.0;
+    let wide = (width(ui.painter(), &words, medium(13.5)) + 42.0).min(room);
+    let at = pos2(stage.center().x - wide / 2.0, stage.top() + 64.0);
+    chip(ui, at, true, &parts, &words, room);
+}
