@@ -13,7 +13,7 @@ const TWICE: [(&str, &str); 2] = [
 ];
 
 /// Beginnings of crate names that only a build with feature `gui` may have.
-const WINDOW_ONLY: [&str; 14] = [
+const WINDOW_ONLY: [&str; 16] = [
     "accesskit",
     "alsa",
     "coreaudio",
@@ -28,6 +28,8 @@ const WINDOW_ONLY: [&str; 14] = [
     "pulseaudio",
     "v4l",
     "winit",
+    "x11rb",
+    "xcap",
 ];
 
 fn cargo(arguments: &[&str]) -> String {
