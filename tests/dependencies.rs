@@ -14,7 +14,7 @@ const TWICE: [(&str, &str); 3] = [
 ];
 
 /// Beginnings of crate names that only a build with feature `gui` may have.
-const WINDOW_ONLY: [&str; 14] = [
+const WINDOW_ONLY: [&str; 16] = [
     "accesskit",
     "alsa",
     "coreaudio",
@@ -29,6 +29,8 @@ const WINDOW_ONLY: [&str; 14] = [
     "pulseaudio",
     "v4l",
     "winit",
+    "x11rb",
+    "xcap",
 ];
 
 fn cargo(arguments: &[&str]) -> String {

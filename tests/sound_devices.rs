@@ -144,7 +144,7 @@ fn nothing_there() {
         return;
     }
     assert_eq!(sound::list(), (Vec::new(), Vec::new()));
-    assert_eq!(open_audio_source(&AudioSpec::Default).err(), Some(DeviceError::None("microphone")));
+    assert_eq!(open_audio_source(&AudioSpec::Default, None).err(), Some(DeviceError::None("microphone")));
     let engine = AudioEngine::start(AudioConfig { wanted: true, ..AudioConfig::default() });
     let none = DeviceState::Failed(DeviceError::None("speaker"));
     wait_for("no speaker", SOON, || (engine.states().speaker == none).then_some(()));
@@ -162,7 +162,7 @@ fn alsa_loop() {
         return;
     }
     let mut speaker = open_audio_sink(&SinkSpec::Device(ids[0].to_owned())).unwrap();
-    let mut microphone = open_audio_source(&AudioSpec::Device(ids[1].to_owned())).unwrap();
+    let mut microphone = open_audio_source(&AudioSpec::Device(ids[1].to_owned()), None).unwrap();
     println!("{}: {}; {}: {}", speaker.name(), speaker.format(), microphone.name(), microphone.format());
     // The loop has room for two.
     let second = open_audio_sink(&SinkSpec::Device(ids[0].to_owned()));

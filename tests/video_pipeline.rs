@@ -252,7 +252,7 @@ fn a_failure_is_told_and_the_same_source_again_tries_anew() {
     let states = Arc::new(Mutex::new(Vec::new()));
     let mut publisher = publisher(missing.clone());
     let told = Arc::clone(&states);
-    publisher.on_state(Some(Arc::new(move |state| told.lock().unwrap().push(state))));
+    publisher.on_state(Some(Arc::new(move |_, state| told.lock().unwrap().push(state))));
     publisher.set_preview(true);
     let failed = DeviceState::Failed(DeviceError::File("/no/such/file.y4m".to_owned(), "no such file".to_owned()));
     until(|| publisher.state() == failed);

@@ -5,7 +5,7 @@
 
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
-    rgb_to_yuv420, rgba_to_yuv420, yuv420_to_rgba, yuyv422_to_yuv420,
+    bgra_to_yuv420, rgb_to_yuv420, rgba_to_yuv420, yuv420_to_rgba, yuyv422_to_yuv420,
 };
 
 use crate::model::frame::{ColourMatrix, ColourRange, FrameError, VideoFrame};
@@ -149,6 +149,19 @@ pub fn rgba_to_i420(data: &[u8], width: u32, height: u32) -> Result<VideoFrame, 
     Ok(frame)
 }
 
+/// BGRA, four bytes a pixel, full range, as screens give it; alpha is not looked at.
+///
+/// # Errors
+/// [`ColourError`] where bytes and size do not fit.
+pub fn bgra_to_i420(data: &[u8], width: u32, height: u32) -> Result<VideoFrame, ColourError> {
+    let mut frame = even(width, height)?;
+    let stride = stride(data.len(), height as usize, width as usize * 4)?;
+    let data = &data[..stride * frame.height() as usize];
+    let (range, matrix, mode) = (YuvRange::Limited, YuvStandardMatrix::Bt601, YuvConversionMode::Balanced);
+    bgra_to_yuv420(&mut target(&mut frame), data, stride as u32, range, matrix, mode).map_err(library)?;
+    Ok(frame)
+}
+
 /// One JPEG picture of a Motion JPEG stream.
 ///
 /// # Errors
@@ -243,6 +256,8 @@ mod tests {
         i420_to_rgba(&rgba_to_i420(&data, 64, 48).unwrap(), &mut back).unwrap();
         let worst = data.iter().zip(&back).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(worst <= Some(6), "{worst:?}");
+        let turned: Vec<u8> = data.as_chunks().0.iter().flat_map(|&[r, g, b, a]| [b, g, r, a]).collect();
+        assert_eq!(bgra_to_i420(&turned, 64, 48), rgba_to_i420(&data, 64, 48));
     }
 
     #[test]

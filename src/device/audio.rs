@@ -67,14 +67,15 @@ impl fmt::Debug for dyn AudioSink {
     }
 }
 
-/// Opens a source. Blocks, for a sound card up to 5 s: not for the audio thread itself.
+/// Opens a source. Blocks, for a sound card up to 5 s: not for the audio thread itself. `rate`: samples a second that a
+/// sound card is asked for; it does what comes nearest, and what is read has the program's own rate all the same.
 ///
 /// # Errors
 /// Why it is not open; see [`DeviceError`].
-pub fn open_audio_source(spec: &AudioSpec) -> Result<Box<dyn AudioSource>, DeviceError> {
+pub fn open_audio_source(spec: &AudioSpec, rate: Option<u32>) -> Result<Box<dyn AudioSource>, DeviceError> {
     match spec {
-        AudioSpec::Default => sound_source(None),
-        AudioSpec::Device(id) => sound_source(Some(id)),
+        AudioSpec::Default => sound_source(None, rate),
+        AudioSpec::Device(id) => sound_source(Some(id), rate),
         AudioSpec::Tone(hertz) => Ok(Box::new(ToneSource::new(*hertz))),
         AudioSpec::File(path) => Ok(Box::new(WavSource::open(path)?)),
         AudioSpec::None => Ok(Box::new(Nothing)),
@@ -98,7 +99,7 @@ pub fn open_audio_sink(spec: &SinkSpec) -> Result<Box<dyn AudioSink>, DeviceErro
 use crate::device::sound::{open_sink as sound_sink, open_source as sound_source};
 
 #[cfg(not(feature = "gui"))]
-fn sound_source(_: Option<&str>) -> Result<Box<dyn AudioSource>, DeviceError> {
+fn sound_source(_: Option<&str>, _: Option<u32>) -> Result<Box<dyn AudioSource>, DeviceError> {
     Err(DeviceError::NotBuilt)
 }
 

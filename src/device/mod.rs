@@ -1,8 +1,8 @@
 //! Floor 3: where pictures and sound enter and leave the program.
 //!
-//! A [`VideoSource`] is one camera, file or pattern. It is opened, used and dropped on one thread, so it need not be
-//! `Send`; dropping it closes the device. [`list`](list::list) tells what is there. Without the feature `gui` there are
-//! patterns and files only.
+//! A [`VideoSource`] is one camera, screen, window, file or pattern. It is opened, used and dropped on one thread, so it
+//! need not be `Send`; dropping it closes the device. [`list`](list::list) tells what is there, [`watch`] when that may
+//! have changed. Without the feature `gui` there are patterns and files only.
 //!
 //! Invariants: a source delivers pictures at its own pace and never a burst of late ones; every wait has a limit; what
 //! goes wrong is a [`DeviceError`] that tells a person what to do.
@@ -13,8 +13,11 @@ mod camera;
 pub mod list;
 mod pattern;
 #[cfg(feature = "gui")]
+mod screen;
+#[cfg(feature = "gui")]
 pub mod sound;
 pub mod tone;
+pub mod watch;
 pub mod wavfile;
 mod y4m;
 
@@ -61,7 +64,7 @@ impl Default for VideoRequest {
     }
 }
 
-/// A camera, a file, a pattern: gives pictures at its own pace. Dropping it closes it.
+/// A camera, a screen, a file, a pattern: gives pictures at its own pace. Dropping it closes it.
 pub trait VideoSource {
     /// What it delivers.
     fn format(&self) -> VideoFormat;
@@ -91,6 +94,23 @@ pub fn open_video(spec: &VideoSpec, request: VideoRequest) -> Result<Box<dyn Vid
         VideoSpec::Device(id) => Ok(Box::new(camera::Camera::open(Some(id), request)?)),
         #[cfg(not(feature = "gui"))]
         VideoSpec::Default | VideoSpec::Device(_) => Err(DeviceError::NotBuilt),
+    }
+}
+
+/// Opens the screen or window with this ID, to be shared (row P6); a pattern or a file by its spec stands in for one.
+///
+/// # Errors
+/// [`DeviceError`]: [`DeviceError::Missing`] where there is none of this ID, [`DeviceError::Unsupported`] where this
+/// desktop cannot be looked at.
+pub fn open_display(id: &str, request: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
+    if let Ok(spec @ (VideoSpec::Scene | VideoSpec::Bars | VideoSpec::File(_))) = id.parse() {
+        return open_video(&spec, request);
+    }
+    #[cfg(feature = "gui")]
+    return Ok(Box::new(screen::Screen::open(id, request)?));
+    #[cfg(not(feature = "gui"))]
+    {
+        Err(DeviceError::NotBuilt)
     }
 }
 

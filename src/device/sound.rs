@@ -33,12 +33,12 @@ pub fn list() -> (Vec<Device>, Vec<Device>) {
     listed.unwrap_or_default()
 }
 
-/// Opens a microphone: the default one, or the one with this ID. Blocks, up to 5 s.
+/// Opens a microphone: the default one, or the one with this ID, at this rate if it can. Blocks, up to 5 s.
 ///
 /// # Errors
 /// Why it is not open.
-pub fn open_source(id: Option<&str>) -> Result<Box<dyn AudioSource>, DeviceError> {
-    SoundSource::open(id.map(str::to_owned)).map(|source| Box::new(source) as Box<dyn AudioSource>)
+pub fn open_source(id: Option<&str>, rate: Option<u32>) -> Result<Box<dyn AudioSource>, DeviceError> {
+    SoundSource::open(id.map(str::to_owned), rate).map(|source| Box::new(source) as Box<dyn AudioSource>)
 }
 
 /// Opens a speaker: the default one, or the one with this ID. Blocks, up to 5 s.
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn an_unknown_device_is_missing_by_name() {
         for id in ["pulseaudio:no such thing", "alsa:plughw:CARD=nothing", "nonsense", ""] {
-            assert_eq!(open_source(Some(id)).err(), Some(DeviceError::Missing(id.to_owned())));
+            assert_eq!(open_source(Some(id), None).err(), Some(DeviceError::Missing(id.to_owned())));
             assert_eq!(open_sink(Some(id)).err(), Some(DeviceError::Missing(id.to_owned())));
         }
     }

@@ -1,4 +1,4 @@
-//! Cameras, microphones and speakers as a person sees them.
+//! Cameras, microphones, speakers, screens and windows as a person sees them.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,30 @@ pub enum DeviceKind {
     Microphone,
     /// Plays sound.
     Speaker,
+    /// Can be shared: a whole screen.
+    Screen,
+    /// Can be shared: one window.
+    Window,
+}
+
+impl DeviceKind {
+    /// What people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Microphone => "microphone",
+            Self::Speaker => "speaker",
+            Self::Screen => "screen",
+            Self::Window => "window",
+        }
+    }
 }
 
 /// One device that is there now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Device {
-    /// Stays the same over restarts and replugs; what settings and `--camera` take.
+    /// Stays the same over restarts and replugs (a window's: for as long as the window is there); what settings and
+    /// `--camera` take.
     pub id: String,
     /// What the system calls it, for people.
     pub name: String,
@@ -36,6 +54,8 @@ pub struct Devices {
     pub microphones: Vec<Device>,
     /// Speakers.
     pub speakers: Vec<Device>,
+    /// What can be shared: screens, then windows.
+    pub displays: Vec<Device>,
 }
 
 impl Devices {
@@ -45,7 +65,17 @@ impl Devices {
             DeviceKind::Camera => &self.cameras,
             DeviceKind::Microphone => &self.microphones,
             DeviceKind::Speaker => &self.speakers,
+            DeviceKind::Screen | DeviceKind::Window => &self.displays,
         }
+    }
+
+    /// Whether the two lists differ in more than windows: something was plugged in or out. Windows come and go all the
+    /// time and are looked up when somebody wants to share one.
+    pub fn replugged(&self, before: &Self) -> bool {
+        let screens =
+            |list: &[Device]| list.iter().filter(|d| d.kind == DeviceKind::Screen).cloned().collect::<Vec<_>>();
+        let lists = |d: &Self| [d.cameras.clone(), d.microphones.clone(), d.speakers.clone(), screens(&d.displays)];
+        lists(self) != lists(before)
     }
 }
 
@@ -99,4 +129,26 @@ pub enum DeviceError {
     /// It was open and stopped.
     #[error("“{0}” stopped: {1}; plug it in again or choose another")]
     Gone(String, String),
+    /// The window that was shared is not there any more.
+    #[error("“{0}” was closed; share another window or a screen")]
+    Closed(String),
+    /// Cannot be done on this system.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_opens_is_nothing_plugged_in() {
+        let device = |kind| Device { id: "a".into(), name: "A".into(), kind, default: false };
+        let none = Devices::default();
+        let window = Devices { displays: vec![device(DeviceKind::Window)], ..Devices::default() };
+        let screen = Devices { displays: vec![device(DeviceKind::Screen)], ..Devices::default() };
+        let speaker = Devices { speakers: vec![device(DeviceKind::Speaker)], ..Devices::default() };
+        assert!(!window.replugged(&none) && !none.replugged(&window));
+        assert!(screen.replugged(&none) && speaker.replugged(&none) && none.replugged(&speaker));
+    }
 }

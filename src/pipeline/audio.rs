@@ -15,6 +15,7 @@ mod port;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -41,6 +42,8 @@ pub type OpenSink = Arc<dyn Fn() -> Result<Box<dyn AudioSink>, DeviceError> + Se
 pub enum AudioInput {
     /// As a person chose it.
     Spec(AudioSpec),
+    /// The same at so many samples a second, where the device can do that.
+    At(AudioSpec, u32),
     /// From the program itself.
     Custom(OpenSource),
 }
@@ -70,6 +73,7 @@ impl fmt::Debug for AudioInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(spec) => write!(f, "AudioInput({spec})"),
+            Self::At(spec, rate) => write!(f, "AudioInput({spec} at {rate} Hz)"),
             Self::Custom(_) => f.write_str("AudioInput(custom)"),
         }
     }
@@ -204,7 +208,7 @@ const QUEUE: usize = 128;
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 
 enum Command {
-    Microphone(AudioInput),
+    Microphone(AudioInput, u64),
     Speaker(AudioOutput),
     RingDevice(AudioOutput),
     Processing(Processing),
@@ -226,6 +230,8 @@ enum Command {
 #[derive(Default)]
 struct Published {
     states: AudioStates,
+    /// The newest opening of the microphone whose end is in `states`.
+    settled: u64,
     levels: AudioLevels,
     counts: AudioCounts,
     inputs: HashMap<u64, InputStats>,
@@ -282,6 +288,7 @@ impl fmt::Debug for AudioInputSender {
 /// The handle of the audio thread. Dropping it without [`AudioEngine::stop`] ends the thread too, without waiting.
 pub struct AudioEngine {
     commands: SyncSender<Command>,
+    openings: AtomicU64,
     shared: Arc<Shared>,
     done: Receiver<()>,
     thread: Option<JoinHandle<()>>,
@@ -294,12 +301,23 @@ impl AudioEngine {
         let (end, done) = sync_channel(1);
         let shared = Arc::new(Shared::default());
         let thread = engine::spawn(config, inbox, shared.clone(), end);
-        Self { commands, shared, done, thread }
+        Self { commands, openings: AtomicU64::new(0), shared, done, thread }
     }
 
-    /// Takes the sound that is sent from somewhere else; the stream itself goes on.
-    pub fn set_microphone(&self, input: impl Into<AudioInput>) {
-        self.tell(Command::Microphone(input.into()));
+    /// Takes the sound that is sent from somewhere else; the stream itself goes on. Gives the number to ask
+    /// [`AudioEngine::outcome`] with.
+    pub fn set_microphone(&self, input: impl Into<AudioInput>) -> u64 {
+        let opening = self.openings.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(Command::Microphone(input.into(), opening));
+        opening
+    }
+
+    /// What became of an opening of the microphone (or a later one): open, or why not. `None` while that is not known.
+    pub fn outcome(&self, opening: u64) -> Option<DeviceState> {
+        let published = self.shared.lock();
+        let state = &published.states.microphone;
+        let known = matches!(state, DeviceState::Open { .. } | DeviceState::Failed(_));
+        (known && published.settled >= opening).then(|| state.clone())
     }
 
     /// Plays somewhere else.

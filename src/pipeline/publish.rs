@@ -1,4 +1,4 @@
-//! Our own picture: source → preview and encoder → outputs.
+//! Our own picture, of the camera or of a screen that is shared: source → preview and encoder → outputs.
 //!
 //! The thread `cap-…` owns the device and has it open only while somebody wants pictures: the preview, or at least one
 //! output, and the camera not switched off. The thread `enc-…` owns the one encoder for all outputs and encodes each
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 use super::worker::Worker;
-use crate::device::{VideoRequest, VideoSource, open_video};
+use crate::device::{VideoRequest, VideoSource, open_display, open_video};
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::VideoFrame;
@@ -37,6 +37,8 @@ pub type Opener = Arc<dyn Fn() -> Result<Box<dyn VideoSource>, DeviceError> + Se
 pub enum VideoInput {
     /// A camera, a file, a pattern, nothing.
     Spec(VideoSpec),
+    /// The screen or window with this ID, which is shared.
+    Display(String),
     /// A source of one's own.
     Custom(Opener),
 }
@@ -50,8 +52,13 @@ impl VideoInput {
     fn open(&self, request: VideoRequest) -> Result<Box<dyn VideoSource>, DeviceError> {
         match self {
             Self::Spec(spec) => open_video(spec, request),
+            Self::Display(id) => open_display(id, request),
             Self::Custom(open) => open(),
         }
+    }
+
+    fn kind(&self) -> VideoKind {
+        if matches!(self, Self::Display(_)) { VideoKind::Display } else { VideoKind::Camera }
     }
 
     fn is_none(&self) -> bool {
@@ -59,7 +66,12 @@ impl VideoInput {
     }
 
     fn same_spec(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Spec(a), Self::Spec(b)) if a == b)
+        match (self, other) {
+            (Self::Spec(a), Self::Spec(b)) => a == b,
+            (Self::Display(a), Self::Display(b)) => a == b,
+            (Self::Custom(a), Self::Custom(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
     }
 }
 
@@ -67,9 +79,19 @@ impl std::fmt::Debug for VideoInput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Spec(spec) => write!(f, "{spec}"),
+            Self::Display(id) => f.write_str(id),
             Self::Custom(_) => f.write_str("custom"),
         }
     }
+}
+
+/// What a state is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VideoKind {
+    /// A camera, or what stands in its place.
+    Camera,
+    /// A screen or window.
+    Display,
 }
 
 /// What a [`VideoPublisher`] begins with. No preview, no outputs: nothing is opened yet.
@@ -122,7 +144,7 @@ pub struct PublishStats {
     pub target_bps: u32,
 }
 
-type OnState = Arc<dyn Fn(DeviceState) + Send + Sync>;
+type OnState = Arc<dyn Fn(VideoKind, DeviceState) + Send + Sync>;
 
 struct Output {
     id: u64,
@@ -135,6 +157,8 @@ struct Wishes {
     input: VideoInput,
     /// Counts every wish to (re)open: another source, another format, the same again after a failure.
     opening: u64,
+    /// The newest opening whose end is known.
+    settled: u64,
     request: VideoRequest,
     enabled: bool,
     preview: bool,
@@ -154,6 +178,15 @@ struct Wishes {
 impl Wishes {
     fn wanted(&self) -> bool {
         self.enabled && !self.stop && !self.input.is_none() && (self.preview || !self.outputs.is_empty())
+    }
+
+    fn capture_from(&mut self, input: VideoInput, request: VideoRequest, enabled: bool) -> u64 {
+        let failed = matches!(self.state, DeviceState::Failed(_));
+        if failed || !self.input.same_spec(&input) || self.request != request {
+            self.opening += 1;
+        }
+        (self.input, self.request, self.enabled) = (input, request, enabled);
+        self.opening
     }
 }
 
@@ -193,18 +226,20 @@ impl Shared {
         self.to_encoder.put(captured);
     }
 
-    fn set_state(&self, state: DeviceState) {
+    /// `opening`: whose state it is, where it is the end of one.
+    fn set_state(&self, kind: VideoKind, state: DeviceState, opening: Option<u64>) {
         let told = {
             let mut wishes = self.lock();
+            wishes.settled = opening.unwrap_or(wishes.settled);
             if wishes.state == state {
                 return;
             }
             wishes.state = state.clone();
             wishes.on_state.clone()
         };
-        tracing::debug!(?state, "camera");
+        tracing::debug!(?state, ?kind, "source of pictures");
         if let Some(tell) = told {
-            tell(state);
+            tell(kind, state);
         }
     }
 }
@@ -222,6 +257,7 @@ impl VideoPublisher {
         let wishes = Wishes {
             input: config.input,
             opening: 1,
+            settled: 0,
             request: config.request,
             enabled: config.enabled,
             preview: false,
@@ -251,23 +287,25 @@ impl VideoPublisher {
     /// Takes pictures from there from now on. The same spec again changes nothing while it runs, and tries anew after a
     /// failure.
     pub fn set_source(&self, input: VideoInput) {
-        self.shared.wish(|w| {
-            let failed = matches!(w.state, DeviceState::Failed(_));
-            if failed || !w.input.same_spec(&input) {
-                w.opening += 1;
-            }
-            w.input = input;
-        });
+        self.shared.wish(|w| w.capture_from(input, w.request, w.enabled));
+    }
+
+    /// Takes pictures of this size and rate from there from now on, all at once: a device that is open is opened anew
+    /// only where something is different, or after a failure. Gives the number to ask [`VideoPublisher::outcome`] with.
+    pub fn capture_from(&self, input: VideoInput, request: VideoRequest, enabled: bool) -> u64 {
+        self.shared.wish(|w| w.capture_from(input, request, enabled))
+    }
+
+    /// What became of an opening (or a later one): open, or why not. `None` while that is not known.
+    pub fn outcome(&self, opening: u64) -> Option<DeviceState> {
+        let wishes = self.shared.lock();
+        let known = matches!(wishes.state, DeviceState::Open { .. } | DeviceState::Failed(_));
+        (known && wishes.settled >= opening).then(|| wishes.state.clone())
     }
 
     /// Wants this size and rate from now on; a device that is open is opened anew.
     pub fn set_request(&self, request: VideoRequest) {
-        self.shared.wish(|w| {
-            if w.request != request {
-                w.request = request;
-                w.opening += 1;
-            }
-        });
+        self.shared.wish(|w| w.capture_from(w.input.clone(), request, w.enabled));
     }
 
     /// Switches the camera on or off. Off closes the device within half a second.

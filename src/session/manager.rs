@@ -1,7 +1,7 @@
 //! The session itself: one local media, many peers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::link::Link;
+use super::media::{self, Local, States};
 use super::types::{PeerConfig, SessionConfig, SessionError, SessionEvent};
-use crate::device::VideoRequest;
-use crate::dsp::clips::Sound;
-use crate::model::device::{DeviceState, Devices};
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
-use crate::model::sound::{MicrophoneTrouble, Processing};
 use crate::model::stats::Stats;
-use crate::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioOutput};
-use crate::pipeline::publish::{PublishConfig, VideoInput, VideoPublisher};
+use crate::pipeline::audio::AudioEngine;
+use crate::pipeline::publish::VideoPublisher;
 use crate::rtc::channel::{ChannelConfig, Message};
 use crate::rtc::description::IceServer;
 use crate::rtc::engine::{Engine, RtcError};
@@ -32,9 +29,6 @@ const EVENTS: usize = 256;
 /// Longest time for everything to end.
 const CLOSE: Duration = Duration::from_secs(3);
 
-/// Camera, microphone, speaker.
-type States = (DeviceState, DeviceState, DeviceState);
-
 /// The session's own media.
 pub(super) struct Media {
     pub video: VideoPublisher,
@@ -42,10 +36,10 @@ pub(super) struct Media {
 }
 
 pub(super) struct Inner {
-    events: mpsc::Sender<SessionEvent>,
+    pub(super) events: mpsc::Sender<SessionEvent>,
     /// `None` once closed.
     media: Mutex<Option<Media>>,
-    player: Player,
+    pub(super) player: Player,
     /// Made at the start, ahead of any call; its failure is told by the first peer that needs it.
     engine: Result<Engine, RtcError>,
     peers: Mutex<HashMap<String, Arc<Link>>>,
@@ -53,13 +47,14 @@ pub(super) struct Inner {
     changing: tokio::sync::Mutex<()>,
     ids: AtomicU64,
     ice_servers: Mutex<Vec<IceServer>>,
-    request: Mutex<VideoRequest>,
-    preview: AtomicBool,
-    states: watch::Sender<States>,
-    tasks: Mutex<JoinSet<()>>,
+    pub(super) local: Mutex<Local>,
+    /// One request for media at a time.
+    pub(super) requesting: tokio::sync::Mutex<()>,
+    pub(super) states: watch::Sender<States>,
+    pub(super) tasks: Mutex<JoinSet<()>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -76,11 +71,11 @@ impl Inner {
     }
 
     pub fn top_rate(&self) -> u64 {
-        let request = *lock(&self.request);
+        let request = lock(&self.local).request();
         rate::top(request.width, request.height)
     }
 
-    fn links(&self) -> Vec<Arc<Link>> {
+    pub(super) fn links(&self) -> Vec<Arc<Link>> {
         lock(&self.peers).values().cloned().collect()
     }
 
@@ -91,10 +86,13 @@ impl Inner {
     /// Opens the devices that somebody needs and closes the others.
     pub fn update_wanted(&self) {
         let links = self.links();
-        let preview = self.preview.load(Ordering::Relaxed);
+        let (video, sound) = {
+            let local = lock(&self.local);
+            (local.wants_video(), local.wants_sound())
+        };
         self.media(|media| {
-            media.video.set_preview(preview || links.iter().any(|link| link.awaits_video()));
-            media.audio.set_wanted(preview || !links.is_empty());
+            media.video.set_preview(video || links.iter().any(|link| link.awaits_video()));
+            media.audio.set_wanted(sound || !links.is_empty());
         });
     }
 
@@ -145,131 +143,24 @@ impl Session {
     pub fn start(config: SessionConfig) -> (Self, mpsc::Receiver<SessionEvent>) {
         let (events, receiver) = mpsc::channel(EVENTS);
         let states = watch::Sender::new(States::default());
-        let (of_camera, of_sound) = (states.clone(), states.clone());
-        let video = VideoPublisher::start(PublishConfig {
-            input: config.camera,
-            request: config.video,
-            bitrate_bps: u32::try_from(rate::top(config.video.width, config.video.height)).unwrap_or(u32::MAX),
-            ..PublishConfig::default()
-        });
-        video.on_state(Some(Arc::new(move |state| of_camera.send_modify(|states| states.0 = state))));
-        let audio = AudioEngine::start(AudioConfig {
-            microphone: config.microphone,
-            speaker: config.speaker,
-            ring: config.ring,
-            processing: config.processing,
-            on_state: Some(Arc::new(move |new| {
-                of_sound.send_modify(|states| (states.1, states.2) = (new.microphone, new.speaker));
-            })),
-            ..AudioConfig::default()
-        });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(tell_states(states.subscribe(), events.clone()));
+        let media = media::start(&config, &states);
         let inner = Inner {
             events,
-            player: video.preview(),
-            media: Mutex::new(Some(Media { video, audio })),
+            player: media.video.preview(),
+            media: Mutex::new(Some(media)),
             engine: Engine::new(),
             peers: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             ids: AtomicU64::new(1),
+            local: Mutex::new(Local::new(&config)),
             ice_servers: Mutex::new(config.ice_servers),
-            request: Mutex::new(config.video),
-            preview: AtomicBool::new(false),
+            requesting: tokio::sync::Mutex::default(),
             states,
-            tasks: Mutex::new(tasks),
+            tasks: Mutex::default(),
         };
-        (Self { inner: Arc::new(inner) }, receiver)
-    }
-
-    /// The devices that are there now; also told as [`SessionEvent::DevicesListed`]. Takes up to some hundred
-    /// milliseconds, on a thread of its own.
-    pub async fn devices(&self) -> Devices {
-        let devices = tokio::task::spawn_blocking(crate::device::list).await.unwrap_or_default();
-        self.inner.tell(SessionEvent::DevicesListed(devices.clone())).await;
-        devices
-    }
-
-    /// Takes pictures from elsewhere from now on, also in a call.
-    pub fn set_camera(&self, input: VideoInput) {
-        self.inner.media(|media| media.video.set_source(input));
-    }
-
-    /// Takes sound from elsewhere from now on, also in a call.
-    pub fn set_microphone(&self, input: impl Into<AudioInput>) {
-        self.inner.media(|media| media.audio.set_microphone(input));
-    }
-
-    /// Plays elsewhere from now on, also in a call.
-    pub fn set_speaker(&self, output: impl Into<AudioOutput>) {
-        self.inner.media(|media| media.audio.set_speaker(output));
-    }
-
-    /// Rings elsewhere from now on.
-    pub fn set_ring(&self, output: impl Into<AudioOutput>) {
-        self.inner.media(|media| media.audio.set_ring(output));
-    }
-
-    /// Does this to the microphone's sound from now on, also in a call.
-    pub fn set_processing(&self, processing: Processing) {
-        self.inner.media(|media| media.audio.set_processing(processing));
-    }
-
-    /// Asks the camera for another size or rate.
-    pub fn set_video(&self, request: VideoRequest) {
-        *lock(&self.inner.request) = request;
-        let top = self.inner.top_rate();
-        for link in self.inner.links() {
-            link.set_top_rate(top);
-        }
-        self.inner.media(|media| media.video.set_request(request));
-        self.inner.update_rates(Instant::now());
-    }
-
-    /// Camera on or off; off closes the device within half a second, and the peers see black.
-    pub fn set_camera_enabled(&self, enabled: bool) {
-        self.inner.media(|media| media.video.set_enabled(enabled));
-    }
-
-    /// Microphone muted or not; muted sends silence, the stream goes on.
-    pub fn set_muted(&self, muted: bool) {
-        self.inner.media(|media| media.audio.set_muted(muted));
-    }
-
-    /// Opens the devices for a look, without a peer; or no more.
-    pub fn set_preview(&self, preview: bool) {
-        self.inner.preview.store(preview, Ordering::Relaxed);
-        self.inner.update_wanted();
-    }
-
-    /// Shows our own pictures while the camera is open; always the same player.
-    pub fn preview(&self) -> Player {
-        self.inner.player.clone()
-    }
-
-    /// Plays one of the program's sounds; opens the device for it if need be.
-    pub fn play(&self, sound: Sound) {
-        self.inner.media(|media| media.audio.play(sound));
-    }
-
-    /// Stops a sound: the only way to end one that repeats.
-    pub fn stop_sound(&self, sound: Sound) {
-        self.inner.media(|media| media.audio.stop_sound(sound));
-    }
-
-    /// Level of what the microphone sends.
-    pub fn level(&self) -> Level {
-        self.inner.media(|media| media.audio.levels().sent).unwrap_or_default()
-    }
-
-    /// Why the open microphone is not, or not well, heard by the others.
-    pub fn microphone_trouble(&self) -> Option<MicrophoneTrouble> {
-        self.inner.media(|media| media.audio.levels().trouble).flatten()
-    }
-
-    /// State of camera, microphone and speaker; changes are told as [`SessionEvent::MediaState`].
-    pub fn media_state(&self) -> (DeviceState, DeviceState, DeviceState) {
-        self.inner.states.borrow().clone()
+        let inner = Arc::new(inner);
+        media::serve(&inner);
+        (Self { inner }, receiver)
     }
 
     /// The servers for peers added from now on without servers of their own; see [`IceServer`]. Peers that are there
@@ -414,6 +305,7 @@ impl Session {
                 closing.spawn(async move { link.close(&inner).await });
             }
             while closing.join_next().await.is_some() {}
+            media::end(&inner).await;
             let media = lock(&inner.media).take();
             if let Some(Media { mut video, audio }) = media {
                 let video = tokio::task::spawn_blocking(move || video.stop());
@@ -425,16 +317,6 @@ impl Session {
         };
         if tokio::time::timeout(CLOSE, work).await.is_err() {
             tracing::warn!("the session did not close within {CLOSE:?}");
-        }
-    }
-}
-
-async fn tell_states(mut states: watch::Receiver<States>, events: mpsc::Sender<SessionEvent>) {
-    while states.changed().await.is_ok() {
-        let (camera, microphone, speaker) = states.borrow_and_update().clone();
-        // overflow: await; what changes meanwhile is told as one
-        if events.send(SessionEvent::MediaState { camera, microphone, speaker }).await.is_err() {
-            return;
         }
     }
 }

@@ -80,9 +80,12 @@
 mod credentials;
 mod link;
 mod manager;
+mod media;
 mod negotiate;
 mod process;
+mod request;
 mod stats;
+mod switches;
 mod tracks;
 mod types;
 
@@ -100,4 +103,5 @@ pub use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringStat
 pub use crate::rtc::sdp::TrackKind;
 pub use manager::Session;
 pub use process::process;
+pub use request::{Constraints, DisplayPlace, DisplayRequest, Facing, UserMediaError, UserMediaRequest, Wanted};
 pub use types::{PeerConfig, RemoteTrack, SessionConfig, SessionError, SessionEvent, TransportPolicy};

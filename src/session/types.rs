@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
+use super::request::{Constraints, UserMediaError};
 use crate::device::VideoRequest;
-use crate::model::device::{DeviceState, Devices};
+use crate::model::device::{DeviceError, DeviceState, Devices};
 use crate::model::slot::Player;
 use crate::model::sound::Processing;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
@@ -267,8 +268,34 @@ pub enum SessionEvent {
         /// The speaker.
         speaker: DeviceState,
     },
-    /// Answer to [`Session::devices`](super::Session::devices), also for whoever did not ask.
+    /// Row P1: answer to [`Session::devices`](super::Session::devices), also for whoever did not ask; and again each time
+    /// something was plugged in or out since.
     DevicesListed(Devices),
+    /// Row P4: user media was asked for and is about to be opened so.
+    BeforeUserMedia(Constraints),
+    /// Rows P2, P3: what was asked for is open; the names of the devices that really are.
+    UserMediaStarted {
+        /// `None`: not asked for.
+        camera: Option<String>,
+        /// `None`: not asked for.
+        microphone: Option<String>,
+    },
+    /// Rows P2, P3: it could not be opened.
+    UserMediaError(UserMediaError),
+    /// Asking for user media is over, well or not.
+    AfterUserMedia,
+    /// Row P6: a screen or window is being shared now.
+    AfterDisplayMedia {
+        /// What it is called, for people.
+        name: String,
+    },
+    /// Rows P6, P7: it is shared no more.
+    DisplayEnded {
+        /// Which.
+        id: String,
+        /// `None`: as asked. Otherwise the window was closed, the screen unplugged, the desktop left.
+        error: Option<DeviceError>,
+    },
 }
 
 /// Why the session did not do what it was asked for.

@@ -339,7 +339,8 @@ pub fn failure(which: Which, error: &DeviceError) -> String {
         DeviceError::Busy(_) => format!("{name} in use elsewhere"),
         DeviceError::Denied(_) => format!("{name} not allowed"),
         DeviceError::Format(..) | DeviceError::File(..) => format!("{name} cannot be used"),
-        DeviceError::Gone(..) => format!("{name} stopped"),
+        DeviceError::Gone(..) | DeviceError::Closed(_) => format!("{name} stopped"),
+        DeviceError::Unsupported(_) => format!("{name} not possible here"),
     }
 }
 

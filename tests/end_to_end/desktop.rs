@@ -85,6 +85,12 @@ impl Desktop {
             .then(|| format!("not installed: {}; make test installs them on Debian", missing.join(" ")))
     }
 
+    /// Whether this program is installed.
+    #[allow(dead_code, reason = "each test file takes what it needs of this")]
+    pub fn has(program: &str) -> bool {
+        in_path(program)
+    }
+
     /// Starts all of it, with a screen of this size.
     ///
     /// # Panics

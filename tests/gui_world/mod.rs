@@ -68,6 +68,12 @@ pub fn home() -> Snapshot {
                 device("spk1", "Jabra Evolve2 65", DeviceKind::Speaker, true),
                 device("spk2", "Built-in audio", DeviceKind::Speaker, false),
             ],
+            displays: vec![
+                device("x11:screen:eDP-1", "Screen 1", DeviceKind::Screen, true),
+                device("x11:screen:HDMI-1", "Screen 2", DeviceKind::Screen, false),
+                device("x11:window:0x1400003", "Budget 2027.ods", DeviceKind::Window, false),
+                device("x11:window:0x1c00007", "Minutes of the meeting", DeviceKind::Window, false),
+            ],
         }),
         media: LocalMedia {
             camera: open("Logitech BRIO", "1280 × 720, 30 fps"),

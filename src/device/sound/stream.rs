@@ -84,6 +84,7 @@ impl Keeper {
     fn start<R: Send + 'static>(
         id: Option<String>,
         kind: DeviceKind,
+        rate: u32,
         build: Build<R>,
     ) -> Result<(Self, R), DeviceError> {
         let signs = Arc::new(Signs::default());
@@ -96,7 +97,7 @@ impl Keeper {
             let opened = find(id.as_deref(), kind).and_then(|device| {
                 let name = name_of(&device);
                 let error = |e: cpal::Error| refused(&e, &name, id.is_none(), kind);
-                let config = choose(&device, kind).map_err(error)?;
+                let config = choose(&device, kind, rate).map_err(error)?;
                 let (stream, ring) = build(&device, &config, &for_thread).map_err(error)?;
                 stream.play().map_err(error)?;
                 let opened = Opened { name, rate: config.sample_rate(), channels: config.channels() };
@@ -172,14 +173,14 @@ impl Drop for Keeper {
     }
 }
 
-/// Mono `f32` at our own rate where the device or its server converts, else what the device likes best.
-fn choose(device: &cpal::Device, kind: DeviceKind) -> Result<SupportedStreamConfig, cpal::Error> {
+/// Mono `f32` at this rate where the device or its server converts, else what the device likes best.
+fn choose(device: &cpal::Device, kind: DeviceKind, rate: u32) -> Result<SupportedStreamConfig, cpal::Error> {
     let fits = |c: &cpal::SupportedStreamConfigRange| c.channels() == 1 && c.sample_format() == SampleFormat::F32;
     let ours = match kind {
         DeviceKind::Speaker => device.supported_output_configs()?.find(fits),
         _ => device.supported_input_configs()?.find(fits),
     };
-    match ours.and_then(|range| range.try_with_sample_rate(RATE)) {
+    match ours.and_then(|range| range.try_with_sample_rate(rate)) {
         Some(config) => Ok(config),
         None if kind == DeviceKind::Speaker => device.default_output_config(),
         None => device.default_input_config(),
@@ -312,8 +313,8 @@ pub(super) struct SoundSource {
 }
 
 impl SoundSource {
-    pub(super) fn open(id: Option<String>) -> Result<Self, DeviceError> {
-        let (keeper, ring) = Keeper::start(id, DeviceKind::Microphone, build_source)?;
+    pub(super) fn open(id: Option<String>, rate: Option<u32>) -> Result<Self, DeviceError> {
+        let (keeper, ring) = Keeper::start(id, DeviceKind::Microphone, rate.unwrap_or(RATE), build_source)?;
         let resampler = keeper.resampler(keeper.opened.rate, RATE)?;
         let (taken, ready) = (Vec::with_capacity(RING), Vec::with_capacity(RING));
         Ok(Self { keeper, ring, resampler, taken, ready, cushion: Cushion::new(), running: false, begun: false })
@@ -378,7 +379,7 @@ pub(super) struct SoundSink {
 
 impl SoundSink {
     pub(super) fn open(id: Option<String>) -> Result<Self, DeviceError> {
-        let (keeper, ring) = Keeper::start(id, DeviceKind::Speaker, build_sink)?;
+        let (keeper, ring) = Keeper::start(id, DeviceKind::Speaker, RATE, build_sink)?;
         let resampler = keeper.resampler(RATE, keeper.opened.rate)?;
         let made = Vec::with_capacity(RING);
         Ok(Self {

@@ -222,9 +222,9 @@ impl Engine {
     /// `false` when it is to end.
     fn obey(&mut self, command: Command) -> bool {
         match command {
-            Command::Microphone(input) => self.microphone.set(input),
-            Command::Speaker(output) => self.speaker.set(output),
-            Command::RingDevice(output) => self.ring.set(output),
+            Command::Microphone(input, opening) => self.microphone.set(input, opening),
+            Command::Speaker(output) => self.speaker.set(output, 0),
+            Command::RingDevice(output) => self.ring.set(output, 0),
             Command::Processing(processing) => self.voice.set(processing),
             Command::Muted(muted) => self.outlet.muted = muted,
             Command::Wanted(wanted) => self.wanted = wanted,
@@ -325,6 +325,7 @@ impl Engine {
                 trouble: self.trouble,
             };
             published.counts = self.counts;
+            published.settled = self.microphone.settled();
             published.inputs.clear();
             published.inputs.extend(self.inputs.iter().map(|input| (input.id, input.stats())));
             if states != self.states {

@@ -37,7 +37,8 @@ impl Open for AudioInput {
 
     fn open(&self) -> Result<(Box<dyn AudioSource>, String, String), DeviceError> {
         let device = match self {
-            Self::Spec(spec) => open_audio_source(spec)?,
+            Self::Spec(spec) => open_audio_source(spec, None)?,
+            Self::At(spec, rate) => open_audio_source(spec, Some(*rate))?,
             Self::Custom(open) => open()?,
         };
         let (name, format) = (device.name(), device.format());
@@ -45,11 +46,11 @@ impl Open for AudioInput {
     }
 
     fn is_none(&self) -> bool {
-        matches!(self, Self::Spec(AudioSpec::None))
+        matches!(self, Self::Spec(AudioSpec::None) | Self::At(AudioSpec::None, _))
     }
 
     fn may_return(&self) -> bool {
-        matches!(self, Self::Spec(AudioSpec::Default | AudioSpec::Device(_)))
+        matches!(self, Self::Spec(spec) | Self::At(spec, _) if matches!(spec, AudioSpec::Default | AudioSpec::Device(_)))
     }
 
     fn is_generated(&self) -> bool {
@@ -90,6 +91,9 @@ pub(super) struct Port<O: Open> {
     device: Option<Box<O::Device>>,
     state: DeviceState,
     opening: Option<Receiver<Opened<O>>>,
+    /// The caller's number of what is to be opened, and of the newest whose end is known.
+    number: u64,
+    settled: u64,
     retry_at: Option<Instant>,
     jobs: SyncSender<Job>,
 }
@@ -97,13 +101,27 @@ pub(super) struct Port<O: Open> {
 impl<O: Open> Port<O> {
     /// A closed one.
     pub(super) fn new(what: O, jobs: SyncSender<Job>) -> Self {
-        Self { what, device: None, state: DeviceState::Closed, opening: None, retry_at: None, jobs }
+        Self {
+            what,
+            device: None,
+            state: DeviceState::Closed,
+            opening: None,
+            number: 0,
+            settled: 0,
+            retry_at: None,
+            jobs,
+        }
     }
 
-    /// Another device from now on.
-    pub(super) fn set(&mut self, what: O) {
+    /// Another device from now on, with the caller's number for it.
+    pub(super) fn set(&mut self, what: O, number: u64) {
         self.close();
-        self.what = what;
+        (self.what, self.number) = (what, number);
+    }
+
+    /// The number of the newest device of which it is known whether it can be opened.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled
     }
 
     /// The device as it really is.
@@ -146,6 +164,7 @@ impl<O: Open> Port<O> {
             Some(Ok(Ok((device, name, format)))) => {
                 self.opening = None;
                 self.device = Some(device);
+                self.settled = self.number;
                 self.state = DeviceState::Open { name, format };
             }
             Some(Ok(Err(error))) => self.fail(now, error),
@@ -164,6 +183,7 @@ impl<O: Open> Port<O> {
         self.release();
         self.opening = None;
         self.retry_at = self.what.may_return().then(|| now + RETRY);
+        self.settled = self.number;
         self.state = DeviceState::Failed(error);
     }
 

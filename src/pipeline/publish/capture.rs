@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Captured, Shared, Wishes};
+use super::{Captured, Shared, VideoKind, Wishes};
 use crate::codec::scale::Scaler;
 use crate::device::{VideoFormat, VideoRequest, VideoSource};
 use crate::model::device::{DeviceError, DeviceState};
@@ -32,6 +32,8 @@ pub(super) struct Capture<'a> {
     shared: &'a Shared,
     scaler: Scaler,
     open: Option<Open>,
+    /// What is open, or was last.
+    kind: VideoKind,
     /// The opening that failed: not tried again before the next wish.
     failed: u64,
     /// Media time of the newest picture.
@@ -40,13 +42,13 @@ pub(super) struct Capture<'a> {
 
 impl<'a> Capture<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, scaler: Scaler::new(), open: None, failed: 0, time: Duration::ZERO }
+        Self { shared, scaler: Scaler::new(), open: None, kind: VideoKind::Camera, failed: 0, time: Duration::ZERO }
     }
 
     pub(super) fn run(mut self) {
         while let Some((wanted, opening)) = self.wait_for_work() {
             if self.open.as_ref().is_some_and(|open| !wanted || open.opening != opening) {
-                self.close(DeviceState::Closed);
+                self.close(DeviceState::Closed, None);
             } else if let Some(open) = &mut self.open {
                 match open.source.next(LOOK) {
                     Ok(Some(frame)) => self.captured(frame),
@@ -59,7 +61,7 @@ impl<'a> Capture<'a> {
                 self.go_black();
             }
         }
-        self.close(DeviceState::Closed);
+        self.close(DeviceState::Closed, None);
     }
 
     /// Waits until there is something to do; `None` when it is over.
@@ -75,15 +77,18 @@ impl<'a> Capture<'a> {
     }
 
     fn open(&mut self, opening: u64) {
-        self.shared.set_state(DeviceState::Opening);
-        let (input, request) = {
+        // All of one moment, for what is wished may have changed again.
+        let (input, request, opening) = {
             let wishes = self.shared.lock();
-            (wishes.input.clone(), wishes.request)
+            (wishes.input.clone(), wishes.request, wishes.opening.max(opening))
         };
+        self.kind = input.kind();
+        self.shared.set_state(self.kind, DeviceState::Opening, None);
         match input.open(request) {
             Ok(source) => {
                 let format = source.format();
-                self.shared.set_state(DeviceState::Open { name: format.name.clone(), format: format.sentence() });
+                let state = DeviceState::Open { name: format.name.clone(), format: format.sentence() };
+                self.shared.set_state(self.kind, state, Some(opening));
                 self.open = Some(Open { source, format, opening, request, next: Duration::ZERO });
             }
             Err(e) => self.fail(opening, e),
@@ -93,15 +98,15 @@ impl<'a> Capture<'a> {
     fn fail(&mut self, opening: u64, error: DeviceError) {
         tracing::warn!(%error, "no picture");
         self.failed = opening;
-        self.close(DeviceState::Failed(error));
+        self.close(DeviceState::Failed(error), Some(opening));
     }
 
-    fn close(&mut self, state: DeviceState) {
+    fn close(&mut self, state: DeviceState, opening: Option<u64>) {
         if self.open.take().is_some() {
             self.shared.lock().unsent = None;
             self.shared.preview.clear();
         }
-        self.shared.set_state(state);
+        self.shared.set_state(self.kind, state, opening);
     }
 
     fn captured(&mut self, mut frame: VideoFrame) {
@@ -154,7 +159,8 @@ impl Drop for Capture<'_> {
             // A driver's binding gave up. The program goes on and says so; only a new publisher can try again.
             self.shared.preview.clear();
             let why = "its driver failed".to_owned();
-            self.shared.set_state(DeviceState::Failed(DeviceError::Gone("camera".to_owned(), why)));
+            let state = DeviceState::Failed(DeviceError::Gone("camera".to_owned(), why));
+            self.shared.set_state(self.kind, state, Some(u64::MAX));
         }
     }
 }
