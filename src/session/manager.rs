@@ -120,6 +120,9 @@ impl Inner {
             media.video.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
             media.audio.set_loss_percent((loss * 100.0).round().clamp(0.0, 100.0) as u8);
         });
+        if let Some(beside) = &lock(&self.local).beside {
+            beside.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
+        }
     }
 }
 
@@ -189,8 +192,9 @@ impl Session {
         let servers = config.ice_servers.clone().unwrap_or_else(|| lock(&self.inner.ice_servers).clone());
         let id = self.inner.next_id();
         let link = Link::start(&self.inner, engine, id, peer, config, servers).await?;
-        lock(&self.inner.peers).insert(peer.to_owned(), link);
+        lock(&self.inner.peers).insert(peer.to_owned(), Arc::clone(&link));
         self.inner.update_wanted();
+        self.inner.join_beside(&link).await;
         Ok(())
     }
 
