@@ -81,11 +81,13 @@
 //! session turns it into the instant of capture. See there.
 
 mod beside;
+mod channels;
 mod link;
 mod manager;
 mod media;
 mod negotiate;
 mod process;
+mod report;
 mod request;
 mod stats;
 mod switches;
@@ -94,9 +96,10 @@ mod types;
 
 pub use crate::device::VideoRequest;
 pub use crate::dsp::clips::Sound;
+pub use crate::model::report::StatsReport;
 pub use crate::pipeline::audio::{AudioInput, AudioOutput};
 pub use crate::pipeline::publish::VideoInput;
-pub use crate::rtc::channel::{CONTROL, ChannelConfig, ChannelError, Message};
+pub use crate::rtc::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelState, MAX_MESSAGE, Message};
 pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
 pub use crate::rtc::engine::{BundlePolicy, RtcError};
 pub use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringState, STREAM, SignalingState};
