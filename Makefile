@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench test-camera test-net
+.PHONY: help run headless test check bench fuzz test-camera test-net
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +29,10 @@ check: ## format, lints, documentation, dependencies
 bench: ## benchmarks, and what a call costs
 	@$(scripts)/packages build
 	cargo bench --locked --bench '*' $(ARGS)
+
+fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (VISAVIS_FUZZ_SEED=N for others)
+	@$(scripts)/packages build
+	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
 
 test-net: ## calls over NATs, firewalls and relays, in network namespaces (root, or sudo without a password)
 	@$(scripts)/packages build net
