@@ -119,7 +119,7 @@ mod tests {
                 "“ice_servers”: the relay turn:example.org:3478 needs",
             ),
             ("[[ice_servers]]\nurls = [\"example.org\"]\n", "must begin with stun:"),
-            ("[[ice_servers]]\nurls = [\"stun:example.org\"]\nuser = \"ann\"\n", "line 1"),
+            ("[[ice_servers]]\nurls = [\"stun:example.org\"]\nuser = \"ann\"\n", "line 3, key “user”"),
         ] {
             let home = tempfile::tempdir().unwrap();
             let profile = Profile::open(home.path()).unwrap();

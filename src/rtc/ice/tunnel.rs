@@ -144,13 +144,16 @@ mod tests {
     async fn datagrams_go_both_ways_and_what_waits_at_the_end_still_goes_out() {
         let (ours, theirs) = tokio::io::duplex(64);
         let (sender, outgoing) = mpsc::channel(8);
-        let came = Mutex::new(Vec::new());
+        let came = &Mutex::new(Vec::new());
         let (mut their_reader, mut their_writer) = tokio::io::split(theirs);
         let ours = lead(ours, outgoing, |datagram| came.lock().unwrap().push(datagram));
         let theirs = async move {
             their_writer.write_all(b"\x40\x01\x00\x02hi\0\0").await.unwrap();
             sender.send(channel_data(b"first")).await.unwrap();
             sender.send(channel_data(b"last!!!!")).await.unwrap();
+            while came.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
             drop(sender);
             let mut read = Vec::new();
             their_reader.read_to_end(&mut read).await.unwrap();
