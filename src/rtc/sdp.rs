@@ -1,6 +1,6 @@
 //! The few facts read from SDP here: which media sections there are, what goes which way in them, and who made it.
 
-use crate::model::description::Description;
+use crate::model::description::{ANSWERS, Description, POLITE};
 
 /// What a section carries (W3C `MediaStreamTrack.kind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +79,34 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section<'_>> {
     sections
 }
 
-/// The same with another version in its `o=` line: the transport crate writes random ones, but of two descriptions of
-/// one side the newer must have the higher (RFC 3264 §8).
-pub(crate) fn with_version(sdp: &str, version: u64) -> String {
-    let mut text = String::with_capacity(sdp.len() + 8);
+/// What we write into a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Counted for each description.
+    pub version: u64,
+    /// Gives way on glare.
+    pub polite: bool,
+    /// Version of the offer that it answers.
+    pub answers: Option<u64>,
+}
+
+/// The same as we send it: with another version in its `o=` line, and our manners. The transport crate writes random
+/// versions, but of two descriptions of one side the newer must have the higher (RFC 3264 §8).
+/// What an answer answers lets the other side tell it from one to an earlier offer.
+pub(crate) fn stamped(sdp: &str, stamp: &Stamp) -> String {
+    let mut text = String::with_capacity(sdp.len() + 40);
+    let number = stamp.version.to_string();
+    let mut in_session = true;
     for line in sdp.split_inclusive('\n') {
+        if in_session && line.starts_with("m=") {
+            in_session = false;
+            text.push_str(&format!("a={POLITE}:{}\r\n", if stamp.polite { "yes" } else { "no" }));
+            if let Some(offer) = stamp.answers {
+                text.push_str(&format!("a={ANSWERS}:{offer}\r\n"));
+            }
+        }
         let mut words: Vec<&str> = line.split(' ').collect();
-        let number = version.to_string();
-        match (line.starts_with("o="), words.get_mut(2)) {
+        match (in_session && line.starts_with("o="), words.get_mut(2)) {
             (true, Some(word)) => {
                 *word = &number;
                 text.push_str(&words.join(" "));
@@ -150,11 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_version_is_another() {
-        let other = with_version(SDP, 12);
-        let description = Description { kind: DescriptionKind::Offer, sdp: other.clone() };
-        assert_eq!(description.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
-        assert_eq!(other.replace("o=- 7 12 IN", "o=- 7 9 IN"), SDP);
+    fn only_the_version_is_another_and_manners_are_added() {
+        let sdp = stamped(SDP, &Stamp { version: 12, polite: true, answers: Some(3) });
+        let sent = Description { kind: DescriptionKind::Offer, sdp: sdp.clone() };
+        assert_eq!(sent.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
+        assert_eq!((sent.polite(), sent.answers()), (Some(true), Some(3)));
+        let ours = ["a=x-visavis-polite:yes\r\n", "a=x-visavis-answers:3\r\n"];
+        assert_eq!(sdp.replace("o=- 7 12 IN", "o=- 7 9 IN").replace(ours[0], "").replace(ours[1], ""), SDP);
     }
 
     #[test]

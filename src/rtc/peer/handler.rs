@@ -20,7 +20,7 @@ use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
 use crate::rtc::receiver::AudioOut;
-use crate::rtc::sdp;
+use crate::rtc::sdp::{self, Stamp};
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::stats::Counters;
 use crate::rtc::tap::Wishes;
@@ -51,10 +51,9 @@ pub(super) struct Shared {
 }
 
 /// Our own side of the negotiation.
-#[derive(Default)]
 pub(super) struct Local {
-    /// Versions given out so far.
-    pub(super) version: u64,
+    /// Of the newest description.
+    pub(super) stamp: Stamp,
     /// The newest description, as it was made: without the candidates found since.
     pub(super) bare: Option<Description>,
     /// Our candidates of this ICE session that were found.
@@ -124,10 +123,19 @@ impl Shared {
     /// Our newest description with every candidate found so far.
     pub(super) async fn described(&self) -> Option<Description> {
         let connection = self.connection.get()?.upgrade()?;
-        let bare = self.local().bare.clone()?;
-        let origin = bare.origin()?;
+        let (kind, stamp) = {
+            let local = self.local();
+            (local.bare.as_ref()?.kind, local.stamp)
+        };
         let whole = connection.local_description().await?;
-        Some(Description { kind: bare.kind, sdp: sdp::with_version(&whole.sdp, origin.version) })
+        Some(Description { kind, sdp: sdp::stamped(&whole.sdp, &stamp) })
+    }
+}
+
+impl Local {
+    pub(super) fn new(polite: bool) -> Self {
+        let stamp = Stamp { version: 0, polite, answers: None };
+        Self { stamp, bare: None, known: HashSet::new(), held: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Offers, answers and candidates (RFC 9429, RFC 8838): what [`Negotiation`] wants, done on the connection, one
 //! operation at a time, and one that fails leaves all as it was.
 //!
-//! The crate knows no implicit rollback and writes random versions: both are mended here. A path that is restarted gets
+//! The crate knows no implicit rollback and writes random versions: both are mended here and in [`sdp::stamped`]. A path that is restarted gets
 //! new sockets on the addresses of the moment, at either side.
 //!
 //! [`Negotiation`]: crate::call::negotiation::Negotiation
@@ -222,7 +222,7 @@ impl Peer {
         }
         let options = restart.then_some(RTCOfferOptions { ice_restart: true });
         let offer = limited(self.connection.create_offer(options)).await?.map_err(wrong)?;
-        self.put_in_force(DescriptionKind::Offer, offer).await.map_err(wrong)
+        self.put_in_force(DescriptionKind::Offer, offer, None).await.map_err(wrong)
     }
 
     async fn roll_back(&self) -> Result<(), RtcError> {
@@ -233,13 +233,14 @@ impl Peer {
     async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
         let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
+        let origin = offer.origin();
         self.shared.expect_tracks(&offer.sdp);
         let made = async {
             limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
             self.shared.set_signaling(SignalingState::HaveRemoteOffer);
             let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "answer", reason: e.to_string() };
             let answer = limited(self.connection.create_answer(None)).await?.map_err(wrong)?;
-            self.put_in_force(DescriptionKind::Answer, answer).await.map_err(wrong)
+            self.put_in_force(DescriptionKind::Answer, answer, origin.map(|origin| origin.version)).await.map_err(wrong)
         };
         let result = made.await;
         match &result {
@@ -270,17 +271,19 @@ impl Peer {
         &self,
         kind: DescriptionKind,
         description: RTCSessionDescription,
+        answers: Option<u64>,
     ) -> webrtc::error::Result<Description> {
-        let (bare, before) = {
+        let (bare, before, stamp) = {
             let mut local = self.shared.local();
-            local.version += 1;
-            let bare = Description { kind, sdp: sdp::with_version(&description.sdp, local.version) };
+            let stamp = local.stamp;
+            local.stamp = sdp::Stamp { version: local.stamp.version + 1, answers, ..local.stamp };
+            let bare = Description { kind, sdp: sdp::stamped(&description.sdp, &local.stamp) };
             let before = local.bare.replace(bare.clone());
             if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
                 local.known.clear();
             }
             local.held = Some(Vec::new());
-            (bare, before)
+            (bare, before, stamp)
         };
         let same = before.as_ref().and_then(Description::username_fragment) == bare.username_fragment();
         if !same {
@@ -289,7 +292,7 @@ impl Peer {
         let result = self.connection.set_local_description(description).await;
         if result.is_err() {
             let mut local = self.shared.local();
-            (local.bare, local.held) = (before, None);
+            (local.bare, local.stamp, local.held) = (before, stamp, None);
         }
         result.map(|()| bare)
     }
