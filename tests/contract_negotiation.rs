@@ -116,6 +116,7 @@ fn a_second_video_comes_and_goes_beside_the_first() {
             pictures(&bob.session.player("ann").unwrap(), 5, |frame| frame.width() == 320).await;
             publisher.lock().unwrap().remove_output(round as u64);
             ann.session.remove_video_track("bob", &id).await.unwrap();
+            assert_eq!(ann.needed_soon("bob", 2 * round + 1).await, 2 * round + 1, "once for each change");
             assert!(ann.session.remove_video_track("bob", &id).await.is_err(), "it is gone");
             agree(&ann, &bob).await;
             bob.tells(SessionEvent::TrackEnded { peer: "ann".into(), id: track.id }).await;

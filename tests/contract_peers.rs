@@ -16,11 +16,21 @@ use visavis::session::*;
 fn p08_each_peer_has_its_own_id_player_and_configuration() {
     common::run(LIMIT, async {
         let side = Side::new();
+        let relay = PeerConfig { policy: TransportPolicy::Relay, ..PeerConfig::default() };
+        let refused = side.session.add_peer("hidden", relay).await;
+        assert!(matches!(refused, Err(SessionError::Rtc(RtcError::Build(_)))), "no server to hide behind: {refused:?}");
+        let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let urls = vec![format!("turn:{}?transport=udp", nobody.local_addr().unwrap())];
+        let turn = IceServer { urls, username: "u".into(), credential: "p".into() };
+        let turn = vec![turn];
         let configs = [
             ("all", PeerConfig::default()),
             ("compatible", PeerConfig { bundle: BundlePolicy::MaxCompat, ..PeerConfig::default() }),
             ("bundled", PeerConfig { bundle: BundlePolicy::MaxBundle, ..PeerConfig::default() }),
-            ("relayed", PeerConfig { policy: TransportPolicy::Relay, ..PeerConfig::default() }),
+            (
+                "relayed",
+                PeerConfig { policy: TransportPolicy::Relay, ice_servers: Some(turn), ..PeerConfig::default() },
+            ),
         ];
         for (name, config) in configs {
             side.session.add_peer(name, config).await.unwrap();
@@ -228,8 +238,8 @@ fn p14_trickle_goes_by_events_alone() {
                     }
                     SessionEvent::OfferWithCandidates { description, .. } => {
                         kinds.push("whole");
-                        let inside = lines(&description.sdp, "a=candidate:").len();
-                        assert_eq!(inside, kinds.iter().filter(|kind| **kind == "candidate").count());
+                        let told = kinds.iter().filter(|kind| **kind == "candidate").count();
+                        assert_eq!(lines(&description.sdp, "a=candidate:").len(), told);
                     }
                     SessionEvent::ConnectionState { state: ConnectionState::Connected, .. } => break,
                     _ => {}

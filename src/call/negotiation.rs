@@ -8,8 +8,8 @@
 //!
 //! What the machine is told is an [`Input`], what it wants done an [`Output`]. Operations on the connection
 //! ([`Output::MakeOffer`] to [`Output::TakeAnswer`]) are wanted one at a time: nothing else is wanted before the outcome
-//! is told ([`Input::Made`], [`Input::Done`], [`Input::Failed`]); what else is told meanwhile waits its turn. An
-//! operation that failed must have changed nothing.
+//! is told ([`Input::Made`], [`Input::Done`], [`Input::Failed`], [`Input::Lost`]); what else is told meanwhile waits its
+//! turn. An operation that failed must have changed nothing.
 //!
 //! # What signaling must do, and what is mended here
 //! Messages may be late, out of order, doubled or lost, as long as one that is said again and again arrives in the end:
@@ -72,6 +72,8 @@ pub enum Input {
     Done,
     /// The operation was not possible, and all is as before it.
     Failed,
+    /// Taking an answer was not possible, and our offer is no longer in force by it: it is made again.
+    Lost,
 }
 
 /// What the machine wants.
@@ -201,7 +203,11 @@ impl Negotiation {
             (Input::Made(description), Some(doing)) => self.made(doing, description),
             (Input::Done, Some(doing)) => self.done(doing),
             (Input::Failed, Some(doing)) => self.failed(doing),
-            (Input::Made(_) | Input::Done | Input::Failed, None) => {} // the outcome of nothing
+            (Input::Lost, Some(_)) => {
+                let restart = self.offered.take().is_some_and(|out| out.restart);
+                self.start(Doing::MakingOffer { restart });
+            }
+            (Input::Made(_) | Input::Done | Input::Failed | Input::Lost, None) => {} // the outcome of nothing
             (input, Some(doing)) => {
                 self.doing = Some(doing);
                 match self.waiting.len() < WAITING {
@@ -236,7 +242,7 @@ impl Negotiation {
                 DescriptionKind::Answer => self.their_answer(description),
             },
             Input::Candidate(candidate) => self.candidate(candidate),
-            Input::Made(_) | Input::Done | Input::Failed => {}
+            Input::Made(_) | Input::Done | Input::Failed | Input::Lost => {}
         }
     }
 

@@ -117,6 +117,11 @@ impl World {
                     settled = true;
                     Input::Done
                 }
+                // Like a crate that notices too late.
+                false if connection.restores => {
+                    connection.pending = None;
+                    Input::Lost
+                }
                 false => Input::Failed,
             },
             Some(other) => panic!("{other:?} is no operation"),

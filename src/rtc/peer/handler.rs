@@ -1,6 +1,5 @@
 //! What a connection reports: on its own task, where nothing may wait, so that flags are flipped and tasks spawned.
 
-use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -54,10 +53,10 @@ pub(super) struct Shared {
 pub(super) struct Local {
     /// Of the newest description.
     pub(super) stamp: Stamp,
-    /// The newest description, as it was made: without the candidates found since.
+    /// The newest description, without any candidate.
     pub(super) bare: Option<Description>,
     /// Our candidates of this ICE session that were found.
-    pub(super) known: HashSet<String>,
+    pub(super) known: Vec<String>,
     /// Those not told yet, while a description is being made.
     pub(super) held: Option<Vec<Candidate>>,
 }
@@ -104,9 +103,10 @@ impl Shared {
     /// One of ours was found. Each is told once, after the description it belongs to.
     fn candidate(&self, line: String) {
         let mut local = self.local();
-        if local.known.len() >= MAX_CANDIDATES || !local.known.insert(line.clone()) {
+        if local.known.len() >= MAX_CANDIDATES || local.known.contains(&line) {
             return;
         }
+        local.known.push(line.clone());
         let mid = local.bare.as_ref().and_then(|bare| sdp::sections(&bare.sdp).first().map(|s| s.mid.to_owned()));
         let candidate = Candidate {
             candidate: line,
@@ -121,21 +121,18 @@ impl Shared {
     }
 
     /// Our newest description with every candidate found so far.
-    pub(super) async fn described(&self) -> Option<Description> {
-        let connection = self.connection.get()?.upgrade()?;
-        let (kind, stamp) = {
-            let local = self.local();
-            (local.bare.as_ref()?.kind, local.stamp)
-        };
-        let whole = connection.local_description().await?;
-        Some(Description { kind, sdp: sdp::stamped(&whole.sdp, &stamp) })
+    pub(super) fn described(&self) -> Option<Description> {
+        let complete = self.states().gathering == IceGatheringState::Complete;
+        let local = self.local();
+        let bare = local.bare.as_ref()?;
+        Some(Description { kind: bare.kind, sdp: sdp::with_candidates(&bare.sdp, &local.known, complete) })
     }
 }
 
 impl Local {
     pub(super) fn new(polite: bool) -> Self {
         let stamp = Stamp { version: 0, polite, answers: None };
-        Self { stamp, bare: None, known: HashSet::new(), held: None }
+        Self { stamp, bare: None, known: Vec::new(), held: None }
     }
 }
 

@@ -109,7 +109,7 @@ impl Peer {
         let mut gathered = self.shared.gathered.subscribe();
         let all = tokio::time::timeout(GATHER_ALL, gathered.wait_for(|gathered| *gathered)).await;
         all.map_err(|_| RtcError::Stuck(GATHER_ALL))?.map_err(|_| none("the connection is closed"))?;
-        self.shared.described().await.ok_or_else(|| none("the connection is closed"))
+        self.shared.described().ok_or_else(|| none("the connection is closed"))
     }
 
     /// A description of ours with the candidates known after a moment.
@@ -117,7 +117,7 @@ impl Peer {
         let bare = bare.ok_or_else(|| RtcError::Negotiation { what, reason: "nothing came of it".to_owned() })?;
         let mut gathered = self.shared.gathered.subscribe();
         let _ = tokio::time::timeout(GATHER, gathered.wait_for(|gathered| *gathered)).await;
-        Ok(self.shared.described().await.filter(|whole| whole.origin() == bare.origin()).unwrap_or(bare))
+        Ok(self.shared.described().filter(|whole| whole.origin() == bare.origin()).unwrap_or(bare))
     }
 
     /// Tells the machine something and does all it wants. Gives the description it wants sent.
@@ -149,7 +149,7 @@ impl Peer {
                     None
                 }
                 Output::Send(description) => {
-                    self.tell(description.clone()).await;
+                    self.tell(description.clone());
                     said = Some(description);
                     None
                 }
@@ -168,12 +168,17 @@ impl Peer {
             };
             let Some((outcome, theirs)) = outcome else { continue };
             let settled = outcome.is_ok() && theirs.is_some();
+            let answer = theirs.as_ref().is_some_and(|theirs| theirs.kind == DescriptionKind::Answer);
             negotiating.machine.handle(match outcome {
                 Ok(Some(made)) => Input::Made(made),
                 Ok(None) => Input::Done,
                 Err(e) => {
                     error = error.or(Some(e));
-                    Input::Failed
+                    // The crate may find out only when the answer is half applied, and cannot go back from there.
+                    match answer && self.connection.pending_local_description().await.is_none() {
+                        true => Input::Lost,
+                        false => Input::Failed,
+                    }
                 }
             });
             self.shared.set_signaling(negotiating.machine.state());
@@ -189,12 +194,12 @@ impl Peer {
     }
 
     /// Tells a description of ours, then what was held back for it, and the whole of it once all candidates are known.
-    async fn tell(&self, description: Description) {
+    fn tell(&self, description: Description) {
         let again = self.shared.local().held.is_none();
         let origin = description.origin();
         // Said again: candidates that were told once may be lost as well.
         let description = match again {
-            true => self.shared.described().await.filter(|whole| whole.origin() == origin).unwrap_or(description),
+            true => self.shared.described().filter(|whole| whole.origin() == origin).unwrap_or(description),
             false => description,
         };
         self.shared.signal(Signal::Described(description));
@@ -208,7 +213,7 @@ impl Peer {
                 return;
             }
             let Some(shared) = shared.upgrade() else { return };
-            if let Some(whole) = shared.described().await.filter(|whole| whole.origin() == origin) {
+            if let Some(whole) = shared.described().filter(|whole| whole.origin() == origin) {
                 shared.signal(Signal::Complete(whole));
             }
         });
@@ -232,7 +237,7 @@ impl Peer {
 
     async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
-        let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
+        let parsed = RTCSessionDescription::offer(sdp::usable(&offer.sdp)).map_err(wrong)?;
         let origin = offer.origin();
         self.shared.expect_tracks(&offer.sdp);
         let made = async {
@@ -258,7 +263,7 @@ impl Peer {
 
     async fn take_answer(&self, answer: &Description) -> Result<(), RtcError> {
         let wrong = |reason: String| RtcError::Description { what: "answer", reason };
-        let parsed = RTCSessionDescription::answer(answer.sdp.clone()).map_err(|e| wrong(e.to_string()))?;
+        let parsed = RTCSessionDescription::answer(sdp::usable(&answer.sdp)).map_err(|e| wrong(e.to_string()))?;
         sdp::complete(&answer.sdp).map_err(wrong)?;
         let offer = self.shared.local().bare.clone();
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
@@ -277,7 +282,7 @@ impl Peer {
             let mut local = self.shared.local();
             let stamp = local.stamp;
             local.stamp = sdp::Stamp { version: local.stamp.version + 1, answers, ..local.stamp };
-            let bare = Description { kind, sdp: sdp::stamped(&description.sdp, &local.stamp) };
+            let bare = Description { kind, sdp: sdp::stamped(&sdp::bare(&description.sdp), &local.stamp) };
             let before = local.bare.replace(bare.clone());
             if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
                 local.known.clear();
