@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench test-camera
+.PHONY: help run headless test check bench fuzz test-camera
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +29,10 @@ check: ## format, lints, documentation, dependencies
 bench: ## benchmarks, and what a call costs
 	@$(scripts)/packages build
 	cargo bench --locked --bench '*' $(ARGS)
+
+fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (VISAVIS_FUZZ_SEED=N for others)
+	@$(scripts)/packages build
+	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
 
 test-camera: ## the camera path against a real video device, on a small virtual machine
 	@$(scripts)/packages build camera

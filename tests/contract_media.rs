@@ -220,6 +220,7 @@ fn p06_a_shared_display_replaces_the_camera_and_back() {
         let (camera, open) = counted_camera();
         session.set_camera(camera);
         pair.seen("the camera", of_size(320, 180)).await;
+        pair.ann.calm = true;
 
         // Larger than what is asked for: it is scaled, not cropped.
         let folder = tempfile::tempdir().unwrap();
@@ -251,6 +252,42 @@ fn p06_a_shared_display_replaces_the_camera_and_back() {
         let typed = matches!(error, DeviceError::Missing(_) | DeviceError::Unsupported(_) | DeviceError::NotBuilt);
         assert!(typed, "{error:?}");
         assert_eq!(open.load(Ordering::SeqCst), 1);
+        pair.ann.was_calm();
+        pair.end().await;
+    });
+}
+
+#[test]
+fn p06_a_shared_display_goes_beside_the_camera_and_away_again() {
+    common::run(LIMIT, async {
+        let mut pair = Pair::connected().await;
+        let session = pair.ann.session.clone();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("display.y4m");
+        std::fs::write(&path, flat(640, 480)).unwrap();
+        let mut request = DisplayRequest::new(format!("file:{}", path.display()));
+        request.place = DisplayPlace::BesideCamera;
+        session.request_display(request.clone()).await.unwrap();
+        pair.negotiate().await;
+        let track = pair.bob.until("the second track", |event| match event {
+            SessionEvent::Track { track, .. } if track.stream == DISPLAY_STREAM => Some(track),
+            _ => None,
+        });
+        let track = track.await;
+        let player = track.player.clone().expect("pictures come with a player");
+        let shown = |frame: &VideoFrame| of_size(640, 480)(frame) && shows(frame, [RED, BLUE]);
+        pair.seen_by(player, "the display", shown).await;
+        let before = pair.bob.session.player("ann").unwrap().sequence();
+        until("the camera beside it", || pair.bob.session.player("ann").unwrap().sequence() > before + 5).await;
+        pair.seen("the camera itself", of_size(320, 180)).await;
+
+        session.stop_display().await;
+        pair.negotiate().await;
+        let ended = pair.bob.until("its end", |event| match event {
+            SessionEvent::TrackEnded { id, .. } => Some(id),
+            _ => None,
+        });
+        assert_eq!(ended.await, track.id);
         pair.end().await;
     });
 }

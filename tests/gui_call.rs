@@ -15,7 +15,7 @@ use visavis::model::command::Command;
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::settings::Settings;
 use visavis::model::slot::Player;
-use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
+use visavis::model::snapshot::{PlayerKey, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 
 #[test]
@@ -36,6 +36,67 @@ fn every_control_of_a_call_sends_its_command() {
         ]
     );
     assert!(window.sees("12:47") && window.sees("Direct, 38 ms") && window.sees("Amara Osei"));
+}
+
+/// What is shared while it is.
+fn sharing() -> Snapshot {
+    let mut snapshot = connected();
+    let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
+    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot
+}
+
+fn choose(window: &mut Window, row: &str) {
+    window.harness.get_by_role_and_label(Role::ListBoxOption, row).click();
+    window.harness.run_steps(3);
+}
+
+#[test]
+fn a_screen_or_window_is_shared_from_a_list() {
+    let mut window = Window::new(connected());
+    assert!(!window.sees("Screen 1"));
+    window.click("Share");
+    for name in ["Screen 1", "Screen 2", "Budget 2027.ods", "Minutes of the meeting"] {
+        assert!(window.sees(name), "{name}");
+    }
+    assert!(!window.sees("Stop sharing"), "nothing is shared yet");
+    choose(&mut window, "Budget 2027.ods");
+    let share = Command::Share(Some("x11:window:0x1400003".to_owned()));
+    assert_eq!(window.commands(), [Command::ListDevices, share]);
+    assert!(!window.sees("Screen 1"), "the list is closed");
+    window.click("Share");
+    window.key(NONE, Key::Escape);
+    assert!(!window.sees("Screen 1"), "Escape closes the list");
+    assert_eq!(window.commands(), [Command::ListDevices]);
+}
+
+#[test]
+fn who_shares_sees_it_and_can_stop() {
+    let mut window = Window::new(sharing());
+    assert!(window.sees("You are sharing Budget 2027.ods"));
+    window.click("Stop sharing");
+    assert_eq!(window.commands(), [Command::Share(None)]);
+    window.click("Share");
+    choose(&mut window, "Stop sharing");
+    window.key(NONE, Key::S);
+    assert_eq!(window.commands(), [Command::ListDevices, Command::Share(None), Command::Share(None)]);
+    window.publish(connected());
+    assert!(!window.sees("You are sharing"));
+    window.key(NONE, Key::S);
+    assert!(window.sees("Screen 1"), "S opens the list");
+    choose(&mut window, "Screen 2");
+    let share = Command::Share(Some("x11:screen:HDMI-1".to_owned()));
+    assert_eq!(window.commands(), [Command::ListDevices, share]);
+}
+
+#[test]
+fn nothing_to_share_is_said() {
+    let mut snapshot = connected();
+    snapshot.devices = Arc::default();
+    let mut window = Window::new(snapshot);
+    window.click("Share");
+    choose(&mut window, "No screen or window was found");
+    assert_eq!(window.commands(), [Command::ListDevices]);
 }
 
 #[test]

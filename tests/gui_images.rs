@@ -12,7 +12,7 @@ use egui_kittest::{Harness, SnapshotOptions};
 use visavis::client::handle;
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
-use visavis::model::snapshot::{PlayerKey, Snapshot, Stage};
+use visavis::model::snapshot::{PlayerKey, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 use visavis::ui::app::App;
 
@@ -102,6 +102,17 @@ fn call_unheard() {
     let mut snapshot = gui_world::call(Stage::Connected);
     snapshot.media.trouble = Some(MicrophoneTrouble::Silent);
     look("call-unheard", snapshot, USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
+}
+
+#[test]
+fn sharing() {
+    let mut snapshot = gui_world::call(Stage::Connected);
+    let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
+    snapshot.media.sharing = Some(Sharing { id, name });
+    look("sharing", snapshot, USUAL, |harness| {
+        harness.get_by_role_and_label(Role::Button, "Share").click();
+        harness.run_steps(3);
+    });
 }
 
 #[test]

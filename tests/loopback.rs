@@ -236,6 +236,51 @@ fn pictures_sound_and_chat_go_both_ways() {
 }
 
 #[test]
+fn what_is_shared_is_seen_even_with_the_camera_off_and_ends_with_the_call() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+        a.ask(Command::Share(Some("pattern:bars".into())));
+        connected(&a, &b).await;
+        b.looks(2).await;
+        assert!(a.handle.snapshot().media.sharing.is_none(), "there was no call to share in");
+
+        a.ask(Command::Camera(false));
+        // A pattern stands in for a screen.
+        a.ask(Command::Share(Some("pattern:bars".into())));
+        let sharing = a.sees("that it is shared", |s| s.media.sharing.clone()).await;
+        assert_eq!((sharing.id.as_str(), sharing.name.as_str()), ("pattern:bars", "pattern:bars"));
+        b.sees("that it is a screen", |s| {
+            let remote = s.call.as_ref()?.remote;
+            (remote.sharing && !remote.camera_on).then_some(())
+        })
+        .await;
+        let call = b.handle.snapshot().call.as_ref().map(|call| call.call).expect("a call");
+        let player = b.handle.player(PlayerKey::Remote(call)).expect("its player");
+        let large = async {
+            while player.newest().is_none_or(|frame| (frame.width(), frame.height()) != (1920, 1080)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(STEP, large).await.expect("the shared picture, as large as a screen");
+
+        a.ask(Command::Share(None));
+        a.sees("nothing shared", |s| s.media.sharing.is_none().then_some(())).await;
+        b.sees("nothing shared there", |s| (!s.call.as_ref()?.remote.sharing).then_some(())).await;
+
+        a.ask(Command::Share(Some("pattern:bars".into())));
+        a.sees("that it is shared again", |s| s.media.sharing.clone()).await;
+        b.ask(Command::HangUp);
+        a.ended().await;
+        b.ended().await;
+        a.sees("its end with the call", |s| s.media.sharing.is_none().then_some(())).await;
+        a.stop();
+        b.stop();
+        server.shutdown().await;
+    });
+}
+
+#[test]
 fn each_outcome_is_told_on_both_sides() {
     use Direction::{Incoming, Outgoing};
     common::run(LIMIT, async {

@@ -4,7 +4,7 @@
 //!
 //! ```json
 //! {"type":"hello","version":1,"name":"Noor Haddad"}
-//! {"type":"state","camera":true,"muted":false,"hand":false}
+//! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false}
 //! {"type":"bye"}
 //! ```
 //!
@@ -46,6 +46,9 @@ pub enum Control {
         /// Their hand is up.
         #[serde(default)]
         hand: bool,
+        /// Their picture is a screen or window of theirs, not the camera's; it comes also while the camera is off.
+        #[serde(default)]
+        sharing: bool,
     },
     /// The sender leaves.
     Bye,
@@ -82,7 +85,7 @@ impl Control {
 
 impl From<RemoteMedia> for Control {
     fn from(media: RemoteMedia) -> Self {
-        Self::State { camera: media.camera_on, muted: media.muted, hand: media.hand }
+        Self::State { camera: media.camera_on, muted: media.muted, hand: media.hand, sharing: media.sharing }
     }
 }
 
@@ -95,7 +98,8 @@ mod tests {
     fn messages_are_read_back() {
         for message in [
             Control::Hello { version: 1, name: "Noor".into() },
-            Control::State { camera: true, muted: false, hand: true },
+            Control::State { camera: true, muted: false, hand: true, sharing: false },
+            Control::State { camera: false, muted: false, hand: false, sharing: true },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));
@@ -107,7 +111,7 @@ mod tests {
         assert_eq!(Control::decode(br#"{"type":"dance","steps":3}"#), Ok(Control::Later));
         assert_eq!(
             Control::decode(br#"{"type":"state","muted":true,"mood":"good"}"#),
-            Ok(Control::State { camera: false, muted: true, hand: false })
+            Ok(Control::State { camera: false, muted: true, hand: false, sharing: false })
         );
         assert_eq!(Control::decode(b"[]"), Err(Malformed));
         assert_eq!(Control::decode(&[b' '; MAX_FRAME + 1]), Err(Malformed));

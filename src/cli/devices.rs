@@ -10,7 +10,7 @@ use crate::model::device::Device;
 /// Options of `visavis devices`.
 #[derive(Debug, Args)]
 pub struct List {
-    /// One JSON object: {"cameras":[{"id","name","kind","default"}],"microphones":[…],"speakers":[…]}
+    /// One JSON object: {"cameras":[{"id","name","kind","default"}],"microphones":[…],"speakers":[…],"displays":[…]}
     #[arg(long)]
     json: bool,
 }
@@ -23,9 +23,12 @@ pub fn run(list: &List) -> anyhow::Result<u8> {
         writeln!(out, "{}", serde_json::to_string(&devices)?)?;
         return Ok(exit::OK);
     }
-    for (title, devices) in
-        [("Cameras", &devices.cameras), ("Microphones", &devices.microphones), ("Speakers", &devices.speakers)]
-    {
+    for (title, devices) in [
+        ("Cameras", &devices.cameras),
+        ("Microphones", &devices.microphones),
+        ("Speakers", &devices.speakers),
+        ("Screens and windows", &devices.displays),
+    ] {
         writeln!(out, "{title}")?;
         if devices.is_empty() {
             writeln!(out, "  none")?;

@@ -16,7 +16,8 @@
 //! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
 //! | `chat_sent` | `number`, `text`: a message of ours was taken |
 //! | `report` | `good`, `verdict` and the figures of a test call (to `echo`) |
-//! | `devices` | `cameras`, `microphones`, `speakers`, each `{id, name, kind, default}` |
+//! | `sharing` | `name` of the screen or window of ours that is shared now; null: none any more |
+//! | `devices` | `cameras`, `microphones`, `speakers`, `displays`, each `{id, name, kind, default}` |
 //! | `ended` | `call`, `peer`, `direction` (`outgoing`, `incoming`), `outcome`, `text` for people, `reason` (of `failed`) |
 //! | `told` | `message`: plain information |
 //! | `error` | `message`: what did not work and what to do |
@@ -52,7 +53,8 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   chat_sent    number, text              a message of ours was taken
   delivered    number                    it arrived there
   report       good, verdict, ...        what a call to "echo" found
-  devices      cameras, microphones, speakers
+  sharing      name                      a screen or window of ours is shared now; null: no more
+  devices      cameras, microphones, speakers, displays (screens and windows)
   ended        call, peer, direction, outcome, text, reason
                  outcome: accepted accepted_without_video declined cancelled busy no_answer unreachable failed
   told, error  message
@@ -68,6 +70,7 @@ JSON Lines on standard input, one object a line, each with "command":
   {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
   {"command":"chat","text":"hello"}
   {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
+  {"command":"share","id":"ID of a screen or window, or none"}
   {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
   {"command":"devices"}   {"command":"reconnect"}   {"command":"quit"}
 A line that makes no sense is answered by an error and skipped. The end of the input ends nothing: the program runs
@@ -111,6 +114,11 @@ pub enum Line {
         /// Default true.
         #[serde(default = "yes")]
         on: bool,
+    },
+    /// Share a screen or window, or nothing any more.
+    Share {
+        /// Of a screen or window, as `devices` lists them, or `none`.
+        id: String,
     },
     /// Hand up or down.
     Hand {
@@ -170,6 +178,7 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Chat { text } => Command::Chat(text),
         Line::Mute { on } => Command::Mute(on),
         Line::Camera { on } => Command::Camera(on),
+        Line::Share { id } => Command::Share((id != "none").then_some(id)),
         Line::Hand { on } => Command::RaiseHand(on),
         Line::Volume { percent } => Command::Volume(percent),
         Line::Settings { name, camera, microphone, speaker } => {
@@ -216,6 +225,7 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
                 "outcome": outcome.word(), "text": outcome.sentence(*direction, &name(peer)), "reason": reason,
             })
         }
+        Notice::Sharing(name) => json!({"event": "sharing", "name": name}),
         Notice::Told(message) => json!({"event": "told", "message": message}),
         Notice::Problem(message) => error(message),
     }
@@ -245,6 +255,10 @@ mod tests {
     #[test]
     fn commands_are_read_with_their_defaults() {
         assert_eq!(read(r#"{"command":"call","to":"echo"}"#), Ok(Line::Call { to: "echo".into(), video: true }));
+        let share = |id: &str| command(Line::Share { id: id.into() }, &Snapshot::default());
+        assert_eq!(read(r#"{"command":"share","id":"none"}"#), Ok(Line::Share { id: "none".into() }));
+        assert_eq!(share("none"), Ok(Command::Share(None)));
+        assert_eq!(share("x11:screen:DP-1"), Ok(Command::Share(Some("x11:screen:DP-1".into()))));
         assert_eq!(read(r#"{"command":"mute"}"#), Ok(Line::Mute { on: true }));
         assert_eq!(read(r#"{"command":"mute","on":false}"#), Ok(Line::Mute { on: false }));
         for bad in ["", "hello", "{}", r#"{"command":"dance"}"#, r#"{"command":"call"}"#, "[1,2]", r#"{"command":3}"#] {

@@ -21,7 +21,7 @@ use super::profile::Profile;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
 use crate::model::body::Body;
-use crate::model::device::Devices;
+use crate::model::device::{DeviceError, Devices};
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::outcome::Direction;
@@ -36,9 +36,6 @@ pub(super) const METER: Duration = Duration::from_millis(50);
 
 /// How often a call's figures are taken, unless told otherwise.
 const STATS: Duration = Duration::from_secs(1);
-
-/// How often devices are listed while their list may be looked at.
-pub(super) const LIST: Duration = Duration::from_secs(2);
 
 /// What everything may take at the end.
 const END: Duration = Duration::from_secs(3);
@@ -62,6 +59,8 @@ pub(super) enum Beside {
     Stats(CallId, Box<Stats>),
     /// What the echo measured.
     Echoed(CallId, Box<Stats>, Option<Percentiles>),
+    /// What was to be shared cannot be.
+    NotShared(DeviceError),
     /// What came of a step of the link with the peer called so.
     Step(String, Done),
 }
@@ -149,7 +148,8 @@ pub(super) struct Actor {
     pub(super) camera_before: Option<bool>,
     pub(super) held: bool,
     pub(super) preview: bool,
-    pub(super) list_at: Option<Instant>,
+    /// Devices were listed once; from then on the session tells what is plugged in or out.
+    pub(super) listed: bool,
     pub(super) listing: Option<AbortHandle>,
     /// Another server is to be used.
     pub(super) server_change: bool,
@@ -213,7 +213,7 @@ impl Actor {
             camera_before: None,
             held: false,
             preview: false,
-            list_at: None,
+            listed: false,
             listing: None,
             server_change: false,
             meter_at: None,
@@ -277,10 +277,7 @@ impl Actor {
             .or(self.incoming.as_ref().map(|incoming| incoming.since))
             .map(|since| next_second(since, Instant::now()));
         let stats = active.and_then(|active| active.stats_at);
-        [self.calls.deadline(), self.tests.deadline(), self.meter_at, self.list_at, second, stats]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.calls.deadline(), self.tests.deadline(), self.meter_at, second, stats].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -296,10 +293,6 @@ impl Actor {
         if due(self.meter_at) {
             self.meter_at = Some(now + METER);
             self.read_meters();
-        }
-        if due(self.list_at) {
-            self.list_at = Some(now + LIST);
-            self.list_devices();
         }
         let interval = self.config.stats_every.unwrap_or(STATS);
         if let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none() && due(active.stats_at)) {

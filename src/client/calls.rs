@@ -280,6 +280,7 @@ impl Actor {
             }
             self.media.camera_on = self.camera_before.take().unwrap_or(true);
             self.media.hand = false;
+            self.share(None);
             self.apply_media();
         }
         if peer != Callee::Echo {

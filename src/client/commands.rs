@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::actor::{Actor, LIST, METER};
+use super::actor::{Actor, Beside, METER};
 use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
 use super::{echo, preferences, start};
@@ -13,9 +13,9 @@ use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::invitation::Invitation;
 use crate::model::notice::Notice;
 use crate::model::settings::Settings;
-use crate::model::snapshot::Level;
+use crate::model::snapshot::{Level, Sharing};
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
-use crate::session::{AudioInput, AudioOutput, Sound, VideoInput};
+use crate::session::{AudioInput, AudioOutput, DisplayRequest, Sound, VideoInput};
 
 /// Loudest that the other side is played, percent.
 const MAX_VOLUME: u8 = 200;
@@ -60,6 +60,7 @@ impl Actor {
                 self.media.camera_on = on;
                 self.apply_media();
             }
+            Command::Share(what) => self.share(what),
             Command::RaiseHand(up) => {
                 self.media.hand = up;
                 self.tell_state();
@@ -144,6 +145,38 @@ impl Actor {
                 Err(format!("nobody called “{text}” is among your recent calls; paste an ID or an invitation"))
             }
             [] => Err(not_an_id.to_string()),
+        }
+    }
+
+    /// Shares a screen or window, or nothing any more; what comes of it is an event.
+    pub(super) fn share(&mut self, what: Option<String>) {
+        let session = self.session.clone();
+        let Some(id) = what else {
+            self.closing.spawn(async move { session.stop_display().await });
+            return;
+        };
+        if self.active.as_ref().is_none_or(|active| active.ended.is_some()) {
+            return self.told.push(Notice::Problem("there is no call to share in; call somebody first".into()));
+        }
+        let beside = self.beside.clone();
+        self.closing.spawn(async move {
+            if let Err(error) = session.request_display(DisplayRequest::new(id)).await {
+                // overflow: await; an actor that ends needs no answer
+                let _ = beside.send(Beside::NotShared(error)).await;
+            }
+        });
+    }
+
+    /// Something is shared now, or nothing any more.
+    pub(super) fn shares(&mut self, name: Option<String>) {
+        let shared = name.clone().and_then(|name| Some(Sharing { id: self.session.display()?, name }));
+        if shared.is_some() && self.active.as_ref().is_none_or(|active| active.ended.is_some()) {
+            return self.share(None); // the call ended meanwhile
+        }
+        if self.media.sharing != shared {
+            self.media.sharing = shared;
+            self.tell_state();
+            self.told.push(Notice::Sharing(name));
         }
     }
 
@@ -244,7 +277,9 @@ impl Actor {
         let real = matches!(settings.camera, VideoSpec::Default | VideoSpec::Device(_))
             || matches!(settings.microphone, AudioSpec::Default | AudioSpec::Device(_))
             || matches!(settings.speaker, SinkSpec::Default | SinkSpec::Device(_));
-        self.list_at = if wanted && real { self.list_at.or(Some(now + LIST)) } else { None };
+        if wanted && real && !self.listed {
+            self.list_devices();
+        }
     }
 
     /// Asks what is there; the answer is an event.
@@ -252,6 +287,7 @@ impl Actor {
         if self.listing.as_ref().is_some_and(|task| !task.is_finished()) {
             return; // a slow system is not asked twice at once
         }
+        self.listed = true;
         let session = self.session.clone();
         self.listing = Some(self.closing.spawn(async move {
             session.devices().await;

@@ -135,6 +135,13 @@ impl Actor {
             SessionEvent::MediaState { camera, microphone, speaker } => {
                 (self.media.camera, self.media.microphone, self.media.speaker) = (camera, microphone, speaker);
             }
+            SessionEvent::AfterDisplayMedia { name } => self.shares(Some(name)),
+            SessionEvent::DisplayEnded { error, .. } => {
+                if let Some(error) = error {
+                    self.told.push(Notice::Told(error.to_string()));
+                }
+                self.shares(None);
+            }
             SessionEvent::DevicesListed(devices) if *self.devices != devices => self.devices = Arc::new(devices),
             _ => {}
         }
@@ -176,9 +183,10 @@ impl Actor {
                     active.name = name;
                 }
             }
-            Ok(Control::State { camera, muted, hand }) => {
-                active.remote = RemoteMedia { camera_on: camera, muted, hand };
+            Ok(Control::State { camera, muted, hand, sharing }) => {
+                active.remote = RemoteMedia { camera_on: camera, muted, hand, sharing };
                 if !camera
+                    && !sharing
                     && let Some(link) = &active.link
                     && let Err(e) = self.session.pause_video(link.peer())
                 {
@@ -202,7 +210,8 @@ impl Actor {
     pub(super) fn tell_state(&self) {
         if let Some(link) = self.active.as_ref().and_then(|active| active.link.as_ref()) {
             let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
-            link.control(&Control::from(RemoteMedia { camera_on, muted, hand }));
+            let sharing = self.media.sharing.is_some();
+            link.control(&Control::from(RemoteMedia { camera_on, muted, hand, sharing }));
         }
     }
 
@@ -235,6 +244,7 @@ impl Actor {
     pub(super) fn beside(&mut self, result: Beside) {
         let now = Instant::now();
         match result {
+            Beside::NotShared(error) => self.told.push(Notice::Problem(error.to_string())),
             Beside::Echo(call, body) => self.tests.handle(now, Input::Received { from: echo::id(), call, body }),
             Beside::Step(peer, done) => {
                 let Some(call) = self.call_of(&peer) else { return };

@@ -44,6 +44,8 @@ pub enum Command {
     HoldToTalk(bool),
     /// Camera on or off; off closes the device.
     Camera(bool),
+    /// Share the screen or window with this ID in the call, instead of the camera; `None`: share no more.
+    Share(Option<String>),
     /// Raise or lower the hand.
     RaiseHand(bool),
     /// Write to the other side of the call.

@@ -19,6 +19,7 @@ pub mod id;
 pub mod invitation;
 pub mod notice;
 pub mod outcome;
+pub mod report;
 pub mod settings;
 pub mod slot;
 pub mod snapshot;

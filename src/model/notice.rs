@@ -82,6 +82,8 @@ pub enum Notice {
         /// [`ChatLine::number`](super::chat::ChatLine::number).
         number: u64,
     },
+    /// A screen or window of ours is shared now: its name; or `None` any more.
+    Sharing(Option<String>),
     /// A call is over.
     Ended {
         /// Which call.

@@ -81,8 +81,19 @@ pub struct LocalMedia {
     pub level: Level,
     /// Our hand is up.
     pub hand: bool,
+    /// The screen or window that is shared instead of the camera.
+    pub sharing: Option<Sharing>,
     /// Why the others do not hear us, or badly, although the microphone is open; `None` too while nobody would.
     pub trouble: Option<MicrophoneTrouble>,
+}
+
+/// A screen or window that is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharing {
+    /// As listed in [`Devices::displays`].
+    pub id: String,
+    /// For people.
+    pub name: String,
 }
 
 /// A meter's reading, in whole dBFS from −60 (or less) to 0.
@@ -177,6 +188,8 @@ pub struct RemoteMedia {
     pub muted: bool,
     /// Their hand is up.
     pub hand: bool,
+    /// Their picture is a screen or window of theirs: to be shown whole.
+    pub sharing: bool,
 }
 
 /// A call that rings here.

@@ -348,6 +348,16 @@ impl VideoPublisher {
         self.shared.wish(|w| w.keyframe = true);
     }
 
+    /// Does the same, for whoever has no hold of the publisher; nothing once it is gone.
+    pub fn keyframe_asker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let shared = Arc::downgrade(&self.shared);
+        Arc::new(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.wish(|w| w.keyframe = true);
+            }
+        })
+    }
+
     /// Aims at another bitrate, bits per second, from the next picture on.
     pub fn set_bitrate(&self, bps: u32) {
         self.shared.wish(|w| w.bitrate_bps = bps);

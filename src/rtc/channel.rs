@@ -1,14 +1,14 @@
-//! Data channels (RFC 8831), by name.
+//! Data channels (RFC 8831), by name: their words; `streams` serves them.
 //!
 //! A channel is known by its name from the moment it is declared; what is sent before it opens waits in a bounded queue
 //! and goes out first, in order. Afterwards sending waits while [`SEND_BUFFER`] bytes are on their way.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod streams;
 
-use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
-use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
+use bytes::Bytes;
+use webrtc::data_channel::RTCDataChannelInit;
+
+pub(crate) use streams::Channels;
 
 /// Name of the channel that every first offer carries: a channel first made after the handshake would never open.
 pub const CONTROL: &str = "control";
@@ -19,8 +19,14 @@ pub const MAX_MESSAGE: usize = 64 * 1024;
 /// Most bytes given to one channel and not yet acknowledged; then sending waits.
 pub const SEND_BUFFER: usize = 1 << 20;
 
-/// Most messages kept for a channel that is not open yet.
+/// Most messages kept for a channel that is not open yet; together they have at most [`SEND_BUFFER`] bytes.
 pub const QUEUE_BEFORE_OPEN: usize = 64;
+
+/// Most channels of one peer that are not closed, theirs and ours.
+pub const MAX_CHANNELS: usize = 64;
+
+/// Longest name and longest protocol of a channel, in bytes (RFC 8832 §5.1 would take 65535).
+pub const MAX_LABEL: usize = 256;
 
 /// How a channel delivers (W3C `RTCDataChannelInit`). The default is reliable and in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub struct ChannelConfig {
     pub ordered: bool,
     /// Give up after so many retransmissions; `None`: never. Not together with `max_lifetime_ms`.
     pub max_retransmits: Option<u16>,
-    /// Give up after so many milliseconds; `None`: never.
+    /// Give up after so many milliseconds (W3C `maxPacketLifeTime`); `None`: never. Not together with `max_retransmits`.
     pub max_lifetime_ms: Option<u16>,
     /// Name of the protocol spoken on it, for the other side to see; may be empty.
     pub protocol: String,
@@ -48,6 +54,44 @@ impl ChannelConfig {
             protocol: String::new(),
         }
     }
+}
+
+/// Where a channel is (W3C `RTCDataChannelState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelState {
+    /// Declared, not open yet: what is sent waits.
+    Connecting,
+    /// It can be used.
+    Open,
+    /// Takes nothing more; what was sent is still on its way.
+    Closing,
+    /// Over. Of closed channels the newest 64 are remembered.
+    Closed,
+}
+
+/// One channel of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name and how it delivers. Of a channel that the other side made, name, order and protocol are what it chose;
+    /// its limits on retransmission are kept by the sender alone, are not told, and read as `None` here.
+    pub config: ChannelConfig,
+    /// Where it is.
+    pub state: ChannelState,
+    /// The other side made it.
+    pub remote: bool,
+}
+
+/// What went over one channel since it was declared (webrtc-stats `RTCDataChannelStats`); payload only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Messages given to the transport.
+    pub messages_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Messages that came.
+    pub messages_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
 }
 
 /// One message on a data channel.
@@ -69,24 +113,43 @@ impl Message {
     }
 }
 
-/// Why a message was not sent.
+/// Why a message was not sent, or a channel not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
     /// No channel of this name.
-    #[error("there is no channel “{0}” with this peer; name it when the peer is added")]
+    #[error("there is no channel “{0}” with this peer; add it first")]
     Unknown(String),
     /// A channel of this name is there.
-    #[error("there is a channel “{0}” with this peer already")]
+    #[error("there is a channel “{0}” with this peer already; take another name, or close that one first")]
     Exists(String),
-    /// Over [`MAX_MESSAGE`].
-    #[error("a message of {0} bytes is too long; send at most 65536 at once")]
-    Long(usize),
-    /// Not open yet, and [`QUEUE_BEFORE_OPEN`] messages wait for it.
+    /// [`MAX_CHANNELS`] are there.
+    #[error("there are {MAX_CHANNELS} channels with this peer already; close one first")]
+    Many,
+    /// A configuration that no channel can have.
+    #[error("a channel “{label}” cannot be made: {reason}")]
+    Config {
+        /// Its name.
+        label: String,
+        /// What to change.
+        reason: &'static str,
+    },
+    /// Longer than one message can be: [`MAX_MESSAGE`], or less where the other side takes less (RFC 8841 §6.1).
+    #[error("a message of {bytes} bytes is too long; send at most {limit} at once")]
+    Long {
+        /// Its length.
+        bytes: usize,
+        /// The longest that goes.
+        limit: usize,
+    },
+    /// Not open yet, and [`QUEUE_BEFORE_OPEN`] messages or [`SEND_BUFFER`] bytes wait for it.
     #[error("channel “{0}” is not open yet and its queue is full; wait until it opens")]
     Full(String),
     /// Closed by one of the two sides, or with its peer.
     #[error("channel “{0}” is closed")]
     Closed(String),
+    /// [`CONTROL`] is closed with its peer only.
+    #[error("channel “{CONTROL}” ends with its peer; close the peer")]
+    Needed,
 }
 
 /// What happens on the channels of one peer.
@@ -100,184 +163,26 @@ pub enum ChannelEvent {
     Closed(String),
 }
 
-/// Most channels of one peer, theirs and ours.
-const MAX_CHANNELS: usize = 64;
-
-enum State {
-    /// Declared; the messages wait for it to open.
-    Waiting(VecDeque<Message>),
-    Open(Arc<dyn DataChannel>),
-    Closed,
-}
-
-/// All channels of one peer.
-#[derive(Default)]
-pub(crate) struct Channels(Mutex<HashMap<String, State>>);
-
-impl Channels {
-    /// Makes a name known before its channel is there.
-    pub fn declare(&self, label: &str) -> Result<(), ChannelError> {
-        let mut channels = self.lock();
-        match channels.get(label) {
-            None | Some(State::Closed) if channels.len() < MAX_CHANNELS => {
-                channels.insert(label.to_owned(), State::Waiting(VecDeque::new()));
-                Ok(())
-            }
-            _ => Err(ChannelError::Exists(label.to_owned())),
+/// Looks for what the crate would refuse, or the other side misread.
+pub(super) fn check(config: &ChannelConfig) -> Result<(), ChannelError> {
+    let wrong = |reason| Err(ChannelError::Config { label: config.label.clone(), reason });
+    match config {
+        _ if config.label.len() > MAX_LABEL => wrong("its name is longer than 256 bytes"),
+        _ if config.protocol.len() > MAX_LABEL => wrong("its protocol is longer than 256 bytes"),
+        _ if config.max_retransmits.is_some() && config.max_lifetime_ms.is_some() => {
+            wrong("limit either retransmissions or lifetime, not both")
         }
-    }
-
-    /// Sends, or queues before the channel is open; waits while the path is full.
-    pub async fn send(&self, label: &str, message: Message) -> Result<(), ChannelError> {
-        let length = message.as_bytes().len();
-        if length > MAX_MESSAGE {
-            return Err(ChannelError::Long(length));
-        }
-        let channel = match self.lock().get_mut(label) {
-            None => return Err(ChannelError::Unknown(label.to_owned())),
-            Some(State::Closed) => return Err(ChannelError::Closed(label.to_owned())),
-            Some(State::Waiting(queue)) if queue.len() == QUEUE_BEFORE_OPEN => {
-                // overflow: refuse
-                return Err(ChannelError::Full(label.to_owned()));
-            }
-            Some(State::Waiting(queue)) => {
-                queue.push_back(message);
-                return Ok(());
-            }
-            Some(State::Open(channel)) => Arc::clone(channel),
-        };
-        // overflow: await, 1 MiB
-        deliver(&channel, message).await.map_err(|_| ChannelError::Closed(label.to_owned()))
-    }
-
-    /// Serves one channel until it ends: what waits goes out when it opens, what comes goes to `events`.
-    pub async fn serve(
-        &self,
-        label: String,
-        channel: Arc<dyn DataChannel>,
-        mut open: bool,
-        events: mpsc::Sender<ChannelEvent>,
-    ) {
-        if open && !self.open(&label, &channel, &events).await {
-            return;
-        }
-        while let Some(event) = channel.poll().await {
-            let event = match event {
-                DataChannelEvent::OnOpen if open => continue,
-                DataChannelEvent::OnOpen => {
-                    open = true;
-                    if !self.open(&label, &channel, &events).await {
-                        break;
-                    }
-                    continue;
-                }
-                DataChannelEvent::OnMessage(message) => {
-                    let data = message.data.freeze();
-                    let message = match std::str::from_utf8(&data) {
-                        Ok(text) if message.is_string => Message::Text(text.to_owned()),
-                        // Text that is not UTF-8 is none.
-                        Err(_) if message.is_string => continue,
-                        _ => Message::Binary(data),
-                    };
-                    ChannelEvent::Message(label.clone(), message)
-                }
-                DataChannelEvent::OnClose => break,
-                _ => continue,
-            };
-            // overflow: await; SCTP holds the sender back
-            if events.send(event).await.is_err() {
-                break;
-            }
-        }
-        self.lock().insert(label.clone(), State::Closed);
-        // overflow: await
-        let _ = events.send(ChannelEvent::Closed(label)).await;
-    }
-
-    /// Whether this channel is declared and not open yet.
-    pub fn waits(&self, label: &str) -> bool {
-        matches!(self.lock().get(label), Some(State::Waiting(_)))
-    }
-
-    /// No channel takes anything from now on.
-    pub fn close(&self) {
-        for state in self.lock().values_mut() {
-            *state = State::Closed;
-        }
-    }
-
-    async fn open(&self, label: &str, channel: &Arc<dyn DataChannel>, events: &mpsc::Sender<ChannelEvent>) -> bool {
-        loop {
-            let waiting = match self.lock().get_mut(label) {
-                Some(State::Waiting(queue)) => queue.pop_front(),
-                Some(State::Closed) => return false,
-                _ => None,
-            };
-            match waiting {
-                Some(message) => {
-                    if deliver(channel, message).await.is_err() {
-                        return false;
-                    }
-                }
-                None => {
-                    let mut channels = self.lock();
-                    // Something may have been queued in between: then once more.
-                    if matches!(channels.get(label), Some(State::Waiting(queue)) if !queue.is_empty()) {
-                        continue;
-                    }
-                    if channels.len() >= MAX_CHANNELS && !channels.contains_key(label) {
-                        return false;
-                    }
-                    channels.insert(label.to_owned(), State::Open(Arc::clone(channel)));
-                    break;
-                }
-            }
-        }
-        // overflow: await
-        events.send(ChannelEvent::Open(label.to_owned())).await.is_ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn deliver(channel: &Arc<dyn DataChannel>, message: Message) -> webrtc::error::Result<()> {
-    match message {
-        Message::Text(text) => channel.send_text(&text).await,
-        Message::Binary(bytes) => channel.send(BytesMut::from(bytes)).await,
+        _ => Ok(()),
     }
 }
 
 /// The crate's words for a configuration.
-pub(crate) fn init(config: &ChannelConfig) -> RTCDataChannelInit {
+pub(super) fn init(config: &ChannelConfig) -> RTCDataChannelInit {
     RTCDataChannelInit {
         ordered: config.ordered,
         max_packet_life_time: config.max_lifetime_ms,
         max_retransmits: config.max_retransmits,
         protocol: config.protocol.clone(),
         negotiated: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn before_it_opens_a_channel_queues_up_to_its_bound() {
-        let channels = Channels::default();
-        let hello = Message::Text("hello".into());
-        assert_eq!(channels.send("chat", hello.clone()).await, Err(ChannelError::Unknown("chat".into())));
-        channels.declare("chat").unwrap();
-        assert_eq!(channels.declare("chat"), Err(ChannelError::Exists("chat".into())));
-        for _ in 0..QUEUE_BEFORE_OPEN {
-            channels.send("chat", hello.clone()).await.unwrap();
-        }
-        assert_eq!(channels.send("chat", hello.clone()).await, Err(ChannelError::Full("chat".into())));
-        let long = Message::Binary(vec![0; MAX_MESSAGE + 1].into());
-        assert_eq!(channels.send("chat", long).await, Err(ChannelError::Long(MAX_MESSAGE + 1)));
-        channels.close();
-        assert_eq!(channels.send("chat", hello).await, Err(ChannelError::Closed("chat".into())));
     }
 }

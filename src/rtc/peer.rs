@@ -10,7 +10,7 @@ mod nudge;
 mod state;
 mod tracks;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,15 +21,17 @@ use tokio::task::JoinSet;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, StatsSelector};
 
-use super::channel::{CONTROL, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, init};
+use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic, init};
 use super::description::{Candidate, Description, IceServer};
 use super::engine::{AUDIO_TYPE, BundlePolicy, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
 use super::receiver::AudioOut;
+use super::report::{Known, report};
 use super::sender::{Lane, send_audio, send_video, to_rtp, track};
 use super::stats::{Counters, Figures, path, round_trip};
 use super::tap::{Tap, Wish};
 use crate::call::negotiation::Negotiation;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
+use crate::model::report::StatsReport;
 use crate::model::stats::Transport;
 use handler::{Handler, Local, Shared};
 use nudge::nudge;
@@ -42,6 +44,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest wait for a connection to close.
 const CLOSE: Duration = Duration::from_secs(1);
+
+/// Pause for the offering side to open its channels, before the other opens what is left.
+const OPEN_REST: Duration = Duration::from_millis(500);
 
 /// Name of the stream of camera and microphone, as the other side sees it (W3C `MediaStream.id`).
 pub const STREAM: &str = "visavis";
@@ -114,6 +119,8 @@ pub struct Peer {
     connection: Arc<dyn PeerConnection>,
     shared: Arc<Shared>,
     own_channels: Mutex<Option<Vec<ChannelConfig>>>,
+    /// Their candidates since their newest description.
+    candidates: AtomicUsize,
     /// One negotiation at a time.
     negotiation: tokio::sync::Mutex<Negotiating>,
 }
@@ -145,7 +152,7 @@ impl Peer {
             }
         }
         for config in &own {
-            let _ = channels.declare(&config.label);
+            channels.declare(config).map_err(|e| RtcError::Build(e.to_string()))?;
         }
         let shared = Arc::new(Shared {
             signals,
@@ -204,6 +211,7 @@ impl Peer {
             connection,
             shared,
             own_channels: Mutex::new(Some(own)),
+            candidates: AtomicUsize::new(0),
             negotiation: tokio::sync::Mutex::new(Negotiating {
                 machine: Negotiation::new(setup.polite),
                 extras: Vec::new(),
@@ -216,9 +224,9 @@ impl Peer {
     /// Adds a data channel to a connection that has had its first offer; no negotiation is needed.
     ///
     /// # Errors
-    /// [`ChannelError::Exists`], [`ChannelError::Closed`].
+    /// [`ChannelError::Exists`], [`ChannelError::Many`], [`ChannelError::Config`], [`ChannelError::Closed`].
     pub async fn add_channel(&self, config: ChannelConfig) -> Result<(), ChannelError> {
-        self.shared.channels.declare(&config.label)?;
+        self.shared.channels.declare(&config)?;
         {
             let mut own = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(own) = own.as_mut() {
@@ -235,6 +243,38 @@ impl Peer {
     /// [`ChannelError`].
     pub async fn send(&self, channel: &str, message: Message) -> Result<(), ChannelError> {
         self.shared.channels.send(channel, message).await
+    }
+
+    /// Waits until the channel is open and takes more; see `Channels::writable`.
+    ///
+    /// # Errors
+    /// [`ChannelError::Unknown`], [`ChannelError::Closed`].
+    pub async fn writable(&self, channel: &str) -> Result<(), ChannelError> {
+        self.shared.channels.writable(channel).await
+    }
+
+    /// Bytes given to the channel and not acknowledged.
+    ///
+    /// # Errors
+    /// [`ChannelError::Unknown`].
+    pub async fn buffered(&self, channel: &str) -> Result<usize, ChannelError> {
+        self.shared.channels.buffered(channel).await
+    }
+
+    /// The channels there are, and what went over each.
+    pub fn channels(&self) -> Vec<(Channel, Traffic)> {
+        self.shared.channels.list()
+    }
+
+    /// Closes one data channel; what was sent arrives before.
+    ///
+    /// # Errors
+    /// [`ChannelError::Unknown`], [`ChannelError::Needed`].
+    pub async fn close_channel(&self, channel: &str) -> Result<(), ChannelError> {
+        if let Some(own) = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            own.retain(|config| config.label != channel || channel == CONTROL);
+        }
+        self.shared.channels.close_one(channel, &self.shared.channel_events).await
     }
 
     /// No data channel takes anything from now on: the other side is gone.
@@ -271,6 +311,25 @@ impl Peer {
         let path = path.await.unwrap_or_default();
         self.shared.rtt_us.store(round_trip(&path).as_micros() as u64, Ordering::Relaxed);
         path
+    }
+
+    /// Statistics, without what encoders, decoders and jitter buffers know.
+    pub async fn report(&self) -> StatsReport {
+        let now = Instant::now();
+        let ask = limited(async {
+            let (mut chosen, mut dtls_state) = (None, "new".to_owned());
+            if let Some(sctp) = self.connection.sctp().await {
+                let dtls = sctp.transport();
+                chosen = dtls.ice_transport().get_selected_candidate_pair().await.ok().flatten();
+                if let Ok(state) = dtls.state().await {
+                    dtls_state = state.to_string();
+                }
+            }
+            (self.connection.get_stats(now, StatsSelector::None).await, chosen, dtls_state)
+        });
+        let Ok((known, chosen, dtls_state)) = ask.await else { return StatsReport::default() };
+        let known = Known { report: &known, chosen: chosen.as_ref(), dtls_state };
+        report(now, &known, &self.shared.counters.heard.wire, self.shared.channels.list())
     }
 
     /// Whether the other side has closed its end of the encryption (close_notify, RFC 5246 §7.2.1).
@@ -313,12 +372,43 @@ impl Peer {
     }
 
     async fn create_channel(&self, config: &ChannelConfig) -> webrtc::error::Result<()> {
-        let channel = self.connection.create_data_channel(&config.label, Some(init(config))).await?;
-        let (channels, events) = (Arc::clone(&self.shared.channels), self.shared.channel_events.clone());
-        let label = config.label.clone();
-        self.shared.spawn(async move { channels.serve(label, channel, false, events).await });
-        Ok(())
+        create_channel(&self.connection, &self.shared, config).await
     }
+
+    /// Their channels come with their offer. Those of ours that they do not open are opened from here, once it stands;
+    /// where the offer has no channels at all (RFC 8841), they wait for an offer of ours.
+    fn open_rest(&self, offer: &str) {
+        if !offer.lines().any(|line| line.starts_with("m=application ")) {
+            return;
+        }
+        let own = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (connection, shared) = (Arc::clone(&self.connection), Arc::downgrade(&self.shared));
+        let mut connected = self.shared.connected.subscribe();
+        self.shared.spawn(async move {
+            if connected.wait_for(|connected| *connected).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(OPEN_REST).await;
+            let Some(shared) = shared.upgrade() else { return };
+            for config in own.into_iter().flatten().filter(|config| shared.channels.unmade(&config.label)) {
+                if let Err(e) = create_channel(&connection, &shared, &config).await {
+                    tracing::warn!("channel “{}” could not be opened: {e}", config.label);
+                }
+            }
+        });
+    }
+}
+
+async fn create_channel(
+    connection: &Arc<dyn PeerConnection>,
+    shared: &Shared,
+    config: &ChannelConfig,
+) -> webrtc::error::Result<()> {
+    let channel = connection.create_data_channel(&config.label, Some(init(config))).await?;
+    let (channels, events) = (Arc::clone(&shared.channels), shared.channel_events.clone());
+    let label = config.label.clone();
+    shared.spawn(async move { channels.serve_own(&label, channel, events).await });
+    Ok(())
 }
 
 #[cfg(test)]

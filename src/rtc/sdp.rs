@@ -2,6 +2,9 @@
 
 use crate::model::description::{ANSWERS, Description, POLITE};
 
+/// Candidates taken for one description of the other side: each is tried from every address of ours, again and again.
+pub(crate) const CANDIDATES: usize = 256;
+
 /// What a section carries (W3C `MediaStreamTrack.kind`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {
@@ -164,6 +167,9 @@ pub(crate) fn complete(sdp: &str) -> Result<(), String> {
         if !sdp.lines().any(|line| line.len() > needed.len() && line.starts_with(needed)) {
             return Err(format!("it has no line “{needed}…”"));
         }
+    }
+    if sdp.lines().filter(|line| line.starts_with("a=candidate:")).count() > CANDIDATES {
+        return Err(format!("it has more than {CANDIDATES} candidates"));
     }
     // RFC 9143 §7.1: the group names sections of this description. One that is missing was cut off on the way.
     let mids: Vec<&str> = sections(sdp).iter().map(|section| section.mid).collect();

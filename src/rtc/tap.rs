@@ -1,7 +1,7 @@
 //! An ear on the wire side of the interceptors: hears the feedback about what we send, counts what we ask for.
 //!
 //! The crate ends incoming RTCP inside its chain and keeps its own counters of NACK and PLI at zero; this takes the two
-//! facts a sender needs (a keyframe is wanted, so much is lost) and the counts for statistics.
+//! facts a sender needs (a keyframe is wanted, so much is lost) and lets `wire` count every packet for statistics.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -17,6 +17,8 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
+
+use super::wire::Wire;
 
 /// Called when something is wanted; must return at once.
 pub type Wish = Arc<dyn Fn() + Send + Sync>;
@@ -47,6 +49,8 @@ impl Wishes {
 /// What the tap heard.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
+    /// Every stream on the wire.
+    pub wire: Wire,
     /// NACKed packets we asked for.
     pub nacks: AtomicU64,
     /// PLIs we sent.
@@ -93,7 +97,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &packet.message.packet {
+        if let Packet::Rtp(rtp) = &packet.message.packet {
+            self.heard.wire.received(packet.now, rtp);
+        } else if let Packet::Rtcp(packets) = &packet.message.packet {
+            self.heard.wire.received_rtcp(packet.now, packets);
             for packet in packets {
                 let packet = packet.as_any();
                 if let Some(pli) = packet.downcast_ref::<PictureLossIndication>() {
@@ -116,7 +123,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     }
 
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &packet.message.packet {
+        if let Packet::Rtp(rtp) = &packet.message.packet {
+            self.heard.wire.sent(rtp);
+        } else if let Packet::Rtcp(packets) = &packet.message.packet {
+            self.heard.wire.sent_rtcp(packet.now, packets);
             for packet in packets {
                 let packet = packet.as_any();
                 if packet.is::<PictureLossIndication>() {
@@ -137,8 +147,16 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
 }
 
 impl Interceptor for Tap {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        self.heard.wire.bind_sent(info, true);
+    }
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        self.heard.wire.bind_sent(info, false);
+    }
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        self.heard.wire.bind_received(info, true);
+    }
+    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        self.heard.wire.bind_received(info, false);
+    }
 }

@@ -9,13 +9,14 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::manager::Inner;
+use super::report::Reported;
 use super::stats::{Sample, stats};
 use super::tracks::Furthers;
 use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::slot::Player;
 use crate::model::stats::Stats;
-use crate::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
+use crate::pipeline::subscribe::{SubscribeConfig, SubscribeStats, VideoSubscriber};
 use crate::rtc::channel::{CONTROL, ChannelEvent};
 use crate::rtc::description::{DescriptionKind, IceServer};
 use crate::rtc::engine::Engine;
@@ -48,6 +49,7 @@ pub(super) struct Link {
     furthers: Furthers,
     rate: Mutex<Rate>,
     before: Mutex<Option<Sample>>,
+    pub(super) reported: Mutex<Option<Reported>>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Media goes out: the connection has stood and not ended.
     flows: AtomicBool,
@@ -122,6 +124,7 @@ impl Link {
             furthers: Furthers::default(),
             rate: Mutex::new(Rate::new(Instant::now(), session.top_rate())),
             before: Mutex::default(),
+            reported: Mutex::default(),
             task: Mutex::default(),
             flows: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -174,6 +177,11 @@ impl Link {
         let stats = stats(before.as_ref(), &now, &mut latency_ms, transport);
         *before = Some(now);
         stats
+    }
+
+    /// What its decoder says.
+    pub fn subscribed(&self) -> Option<SubscribeStats> {
+        lock(&self.subscriber).as_ref().map(VideoSubscriber::stats)
     }
 
     /// The other side switched its camera off: shows nothing, and the gap is no freeze.

@@ -10,13 +10,13 @@ use tokio::task::JoinSet;
 
 use super::link::Link;
 use super::media::{self, Local, States};
+use super::report::tick;
 use super::types::{PeerConfig, SessionConfig, SessionError, SessionEvent};
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
 use crate::model::stats::Stats;
 use crate::pipeline::audio::AudioEngine;
 use crate::pipeline::publish::VideoPublisher;
-use crate::rtc::channel::{ChannelConfig, Message};
 use crate::rtc::description::IceServer;
 use crate::rtc::engine::{Engine, RtcError};
 use crate::rtc::peer::ConnectionState;
@@ -50,6 +50,7 @@ pub(super) struct Inner {
     /// One request for media at a time.
     pub(super) requesting: tokio::sync::Mutex<()>,
     pub(super) states: watch::Sender<States>,
+    pub(super) stats_interval: watch::Sender<Option<Duration>>,
     pub(super) tasks: Mutex<JoinSet<()>>,
 }
 
@@ -120,6 +121,9 @@ impl Inner {
             media.video.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
             media.audio.set_loss_percent((loss * 100.0).round().clamp(0.0, 100.0) as u8);
         });
+        if let Some(beside) = &lock(&self.local).beside {
+            beside.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
+        }
     }
 }
 
@@ -155,10 +159,12 @@ impl Session {
             ice_servers: Mutex::new(config.ice_servers),
             requesting: tokio::sync::Mutex::default(),
             states,
+            stats_interval: watch::Sender::new(None),
             tasks: Mutex::default(),
         };
         let inner = Arc::new(inner);
         media::serve(&inner);
+        lock(&inner.tasks).spawn(tick(inner.stats_interval.subscribe(), Arc::downgrade(&inner)));
         (Self { inner }, receiver)
     }
 
@@ -189,8 +195,9 @@ impl Session {
         let servers = config.ice_servers.clone().unwrap_or_else(|| lock(&self.inner.ice_servers).clone());
         let id = self.inner.next_id();
         let link = Link::start(&self.inner, engine, id, peer, config, servers).await?;
-        lock(&self.inner.peers).insert(peer.to_owned(), link);
+        lock(&self.inner.peers).insert(peer.to_owned(), Arc::clone(&link));
         self.inner.update_wanted();
+        self.inner.join_beside(&link).await;
         Ok(())
     }
 
@@ -209,23 +216,6 @@ impl Session {
     pub fn pause_video(&self, peer: &str) -> Result<(), SessionError> {
         self.inner.link(peer)?.pause_video();
         Ok(())
-    }
-
-    /// Adds a data channel; one added after the connection stands negotiates nothing.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Channel`].
-    pub async fn add_channel(&self, peer: &str, config: ChannelConfig) -> Result<(), SessionError> {
-        Ok(self.inner.link(peer)?.peer.add_channel(config).await?)
-    }
-
-    /// Sends a message on a named channel. Before the channel is open it is queued, up to a bound; on a slow path it
-    /// waits.
-    ///
-    /// # Errors
-    /// [`SessionError::UnknownPeer`], [`SessionError::Channel`].
-    pub async fn send(&self, peer: &str, channel: &str, message: Message) -> Result<(), SessionError> {
-        Ok(self.inner.link(peer)?.peer.send(channel, message).await?)
     }
 
     /// How loud the peer is played, percent, 0…200.

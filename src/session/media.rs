@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::beside::Beside;
 use super::manager::{Inner, Media, Session, lock};
-use super::request::{Constraints, DisplayRequest, Facing, UserMediaError, UserMediaRequest, Wanted};
+use super::request::{Constraints, DisplayPlace, DisplayRequest, Facing, UserMediaError, UserMediaRequest, Wanted};
 use super::types::{SessionConfig, SessionEvent};
 use crate::device::watch::Watch;
 use crate::device::{VideoRequest, open_display, open_video};
@@ -27,7 +28,7 @@ const OPENING: Duration = Duration::from_secs(20);
 /// How long to wait after news of devices: a plug brings several at once.
 const SETTLING: Duration = Duration::from_millis(300);
 
-const CLOSED: DeviceError = DeviceError::Unsupported("the session is closed");
+pub(super) const CLOSED: DeviceError = DeviceError::Unsupported("the session is closed");
 
 /// What became of the devices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,6 +37,7 @@ pub(super) struct States {
     pub microphone: DeviceState,
     pub speaker: DeviceState,
     display: DeviceState,
+    pub beside: DeviceState,
 }
 
 type Hook = Arc<dyn Fn(&mut Constraints) + Send + Sync>;
@@ -61,10 +63,11 @@ pub(super) struct Local {
     user: bool,
     pub processing: Processing,
     display: Option<Display>,
+    pub beside: Option<Beside>,
     hook: Option<Hook>,
     listed: Devices,
     watch: Option<Watch>,
-    closed: bool,
+    pub closed: bool,
 }
 
 impl Local {
@@ -79,6 +82,7 @@ impl Local {
             user: false,
             processing: config.processing,
             display: None,
+            beside: None,
             hook: None,
             listed: Devices::default(),
             watch: None,
@@ -138,19 +142,23 @@ pub(super) fn serve(inner: &Arc<Inner>) {
 
 /// Ends what only the session's end ends.
 pub(super) async fn end(inner: &Inner) {
-    let watch = {
+    let (watch, beside) = {
         let mut local = lock(&inner.local);
         local.closed = true;
-        local.watch.take()
+        (local.watch.take(), local.beside.take())
     };
-    let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
+    let work = move || {
+        drop(watch);
+        beside.map(Beside::stop)
+    };
+    let _ = tokio::task::spawn_blocking(work).await;
 }
 
 async fn tell_states(session: Weak<Inner>, events: mpsc::Sender<SessionEvent>, mut states: watch::Receiver<States>) {
     let mut told = States::default();
     while states.changed().await.is_ok() {
         let now = states.borrow_and_update().clone();
-        let States { camera, microphone, speaker, display } = now.clone();
+        let States { camera, microphone, speaker, display, beside } = now.clone();
         if (&camera, &microphone, &speaker) != (&told.camera, &told.microphone, &told.speaker) {
             // overflow: await; what changes meanwhile is told as one
             if events.send(SessionEvent::MediaState { camera, microphone, speaker }).await.is_err() {
@@ -158,8 +166,12 @@ async fn tell_states(session: Weak<Inner>, events: mpsc::Sender<SessionEvent>, m
             }
         }
         told = now;
-        if let (DeviceState::Failed(error), Some(session)) = (display, session.upgrade()) {
+        let Some(session) = session.upgrade() else { return };
+        if let DeviceState::Failed(error) = display {
             session.end_display(Some(error)).await;
+        }
+        if let DeviceState::Failed(error) = beside {
+            session.end_beside(Some(error)).await;
         }
     }
 }
@@ -204,18 +216,17 @@ impl Inner {
     }
 
     /// Waits until an opening's end is known: the device's name, or why it is not open.
-    async fn opened(&self, outcome: impl Fn(&Media) -> Option<DeviceState>) -> Result<String, DeviceError> {
+    pub async fn opened(&self, outcome: impl Fn(&Self) -> Option<DeviceState>) -> Result<String, DeviceError> {
         let mut states = self.states.subscribe();
         let wait = async {
             loop {
                 states.borrow_and_update();
-                match self.media(&outcome) {
-                    None => return Err(CLOSED),
-                    Some(Some(DeviceState::Open { name, .. })) => return Ok(name),
-                    Some(Some(DeviceState::Failed(error))) => return Err(error),
-                    Some(_) => {}
+                match outcome(self) {
+                    Some(DeviceState::Open { name, .. }) => return Ok(name),
+                    Some(DeviceState::Failed(error)) => return Err(error),
+                    _ => {}
                 }
-                if states.changed().await.is_err() {
+                if lock(&self.local).closed || states.changed().await.is_err() {
                     return Err(CLOSED);
                 }
             }
@@ -224,7 +235,26 @@ impl Inner {
         timeout(OPENING, wait).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Ends the share, if there is one, and tells so. With an error only one that had begun: of any other, whoever asked
+    /// Shares in the camera's place; the name of what is shared.
+    async fn start_display(&self, request: DisplayRequest) -> Result<String, DeviceError> {
+        lock(&self.local).display = Some(Display { request, started: false });
+        let number = self.apply_video();
+        let opened = self.opened(|inner| inner.media(|media| media.video.outcome(number))?).await;
+        match &opened {
+            Ok(_) => {
+                if let Some(display) = &mut lock(&self.local).display {
+                    display.started = true;
+                }
+            }
+            Err(_) => {
+                lock(&self.local).display = None;
+                self.apply_video();
+            }
+        }
+        opened
+    }
+
+    /// Ends the share in the camera's place, if there is one, and tells so. With an error only one that had begun: of any other, whoever asked
     /// for it is told.
     async fn end_display(&self, error: Option<DeviceError>) {
         let ended = lock(&self.local).display.take_if(|display| display.started || error.is_none());
@@ -270,13 +300,18 @@ impl Inner {
                 let tried = tokio::task::spawn_blocking(move || Ok(open_video(&camera, video)?.format().name)).await;
                 tried.unwrap_or(Err(CLOSED)).map(Some)
             } else if sees {
-                self.opened(|media| media.video.outcome(number)).await.map(Some)
+                self.opened(|inner| inner.media(|media| media.video.outcome(number))?).await.map(Some)
             } else {
                 Ok(None)
             }
         };
-        let heard =
-            async { if hears { self.opened(|media| media.audio.outcome(opening)).await.map(Some) } else { Ok(None) } };
+        let heard = async {
+            if hears {
+                self.opened(|inner| inner.media(|media| media.audio.outcome(opening))?).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
         let (seen, heard) = tokio::join!(seen, heard);
         Ok((seen.map_err(of(DeviceKind::Camera))?, heard.map_err(of(DeviceKind::Microphone))?))
     }
@@ -401,8 +436,8 @@ impl Session {
         lock(&self.inner.local).hook = Some(Arc::new(hook));
     }
 
-    /// Row P6: shares a screen or window: its pictures replace the camera's in every call, without negotiation, and
-    /// gives back when it is open. A share that runs is replaced. Told as [`SessionEvent::AfterDisplayMedia`]; its end,
+    /// Row P6: shares a screen or window and gives back when it is open: its pictures replace the camera's in every
+    /// call, without negotiation, or go beside it ([`DisplayPlace`]). A share that runs is replaced. Told as [`SessionEvent::AfterDisplayMedia`]; its end,
     /// wanted or not, as [`SessionEvent::DisplayEnded`], and then the camera is sent again.
     ///
     /// # Errors
@@ -415,34 +450,28 @@ impl Session {
         let tried = tokio::task::spawn_blocking(move || open_display(&id, video).map(drop)).await;
         tried.unwrap_or(Err(CLOSED))?;
         inner.end_display(None).await;
-        lock(&inner.local).display = Some(Display { request, started: false });
-        let number = inner.apply_video();
-        match inner.opened(|media| media.video.outcome(number)).await {
-            Ok(name) => {
-                if let Some(display) = &mut lock(&inner.local).display {
-                    display.started = true;
-                }
-                inner.tell(SessionEvent::AfterDisplayMedia { name }).await;
-                // It may have ended before it counted as begun.
-                inner.states.send_modify(|_| {});
-                Ok(())
-            }
-            Err(error) => {
-                lock(&inner.local).display = None;
-                inner.apply_video();
-                Err(error)
-            }
-        }
+        inner.end_beside(None).await;
+        let name = match request.place {
+            DisplayPlace::InsteadOfCamera => inner.start_display(request).await?,
+            DisplayPlace::BesideCamera => inner.start_beside(request).await?,
+        };
+        inner.tell(SessionEvent::AfterDisplayMedia { name }).await;
+        // It may have ended before it counted as begun.
+        inner.states.send_modify(|_| {});
+        Ok(())
     }
 
     /// Row P7: shares no more; the camera is sent again, if it is on.
     pub async fn stop_display(&self) {
         let _one = self.inner.requesting.lock().await;
         self.inner.end_display(None).await;
+        self.inner.end_beside(None).await;
     }
 
     /// Row P6: what is shared now, by its ID.
     pub fn display(&self) -> Option<String> {
-        lock(&self.inner.local).display.as_ref().map(|display| display.request.id.clone())
+        let local = lock(&self.inner.local);
+        let instead = local.display.as_ref().map(|display| &display.request);
+        instead.or(local.beside.as_ref().map(|beside| &beside.request)).map(|request| request.id.clone())
     }
 }

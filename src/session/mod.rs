@@ -23,6 +23,9 @@
 //! while means that something was lost, and [`Session::create_offer`] gives the same offer again. What signaling must do
 //! and what is mended here is written down in [`crate::call::negotiation`].
 //!
+//! Own media: [`Session::devices`] lists what is there and tells of every hot-plug; [`Session::request_user_media`] opens
+//! camera and microphone, [`Session::request_display`] shares a screen or window instead of the camera or beside it.
+//!
 //! Devices are open only while somebody looks ([`Session::set_preview`]) or a peer is there. Sound and picture are
 //! negotiated in both directions from the start, so that switching, muting and choosing another device never negotiates
 //! again.
@@ -77,11 +80,14 @@
 //! A frame in a player carries the media time that the transport gave it; [`Session::captured_at`] of the *sending*
 //! session turns it into the instant of capture. See there.
 
+mod beside;
+mod channels;
 mod link;
 mod manager;
 mod media;
 mod negotiate;
 mod process;
+mod report;
 mod request;
 mod stats;
 mod switches;
@@ -90,13 +96,15 @@ mod types;
 
 pub use crate::device::VideoRequest;
 pub use crate::dsp::clips::Sound;
+pub use crate::model::report::StatsReport;
 pub use crate::pipeline::audio::{AudioInput, AudioOutput};
 pub use crate::pipeline::publish::VideoInput;
-pub use crate::rtc::channel::{CONTROL, ChannelConfig, ChannelError, Message};
+pub use crate::rtc::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelState, MAX_MESSAGE, Message};
 pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
 pub use crate::rtc::engine::{BundlePolicy, RtcError};
 pub use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringState, STREAM, SignalingState};
 pub use crate::rtc::sdp::TrackKind;
+pub use beside::DISPLAY_STREAM;
 pub use manager::Session;
 pub use process::process;
 pub use request::{Constraints, DisplayPlace, DisplayRequest, Facing, UserMediaError, UserMediaRequest, Wanted};

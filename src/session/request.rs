@@ -93,6 +93,9 @@ pub enum DisplayPlace {
     /// On the camera's track, instead of its pictures; nothing is negotiated.
     #[default]
     InsteadOfCamera,
+    /// On a track of its own, whose stream is called [`DISPLAY_STREAM`](super::DISPLAY_STREAM): each peer's
+    /// [`SessionEvent::NegotiationNeeded`](super::SessionEvent::NegotiationNeeded) follows, and its end brings another.
+    BesideCamera,
 }
 
 /// Row P6: what to share.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use super::request::{Constraints, UserMediaError};
 use crate::device::VideoRequest;
 use crate::model::device::{DeviceError, DeviceState, Devices};
+use crate::model::report::StatsReport;
 use crate::model::slot::Player;
 use crate::model::sound::Processing;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
@@ -244,6 +245,13 @@ pub enum SessionEvent {
     FirstFrame {
         /// Which peer.
         peer: String,
+    },
+    /// The peer's statistics, as often as [`Session::set_stats_interval`](super::Session::set_stats_interval) says.
+    Stats {
+        /// Which peer.
+        peer: String,
+        /// All of them.
+        stats: Box<StatsReport>,
     },
     /// State of our own devices changed.
     MediaState {

@@ -3,16 +3,17 @@
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Popup, ViewportCommand};
 
 use super::app::{Place, Scene, is_hidden};
-use super::call::State;
+use super::call::{State, share_key};
 use super::{incoming, settings};
 use crate::model::command::Command;
 use crate::model::snapshot::Stage;
 
 /// What a person can look up: keys, and what they do.
-pub const MAP: [(&str, &str); 15] = [
+pub const MAP: [(&str, &str); 16] = [
     ("M or Ctrl+D", "Microphone on or off"),
     ("V or Ctrl+E", "Camera on or off"),
     ("Space (hold)", "Talk while held; while not muted, cough"),
+    ("S", "Share a screen or window, or stop"),
     ("C", "Chat"),
     ("H", "Raise or lower your hand"),
     ("F11", "Full screen"),
@@ -64,6 +65,9 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
         if live {
             if pressed(Modifiers::CTRL | Modifiers::SHIFT, Key::H) {
                 s.send(Command::HangUp);
+            }
+            if alone(Key::S) {
+                share_key(ctx, s);
             }
             if alone(Key::C) {
                 State::toggle_chat(s);

@@ -18,6 +18,7 @@ pub mod home;
 pub mod icons;
 pub mod incoming;
 pub mod keys;
+pub mod lists;
 pub mod paint;
 pub mod settings;
 pub mod theme;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use visavis::codec::colour::i420_to_rgba;
 use visavis::model::frame::VideoFrame;
+use visavis::model::slot::Player;
 use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
 use visavis::session::*;
 
@@ -14,6 +15,8 @@ pub const SOON: Duration = Duration::from_secs(15);
 pub struct Side {
     pub session: Session,
     events: mpsc::Receiver<SessionEvent>,
+    /// From now on nothing may want to be negotiated.
+    pub calm: bool,
 }
 
 /// Ann, whose media is looked at, and Bob, who looks.
@@ -79,7 +82,19 @@ impl Side {
             video: VideoRequest { width: 320, height: 180, fps: 30 },
             ..SessionConfig::default()
         });
-        Self { session, events }
+        Self { session, events, calm: false }
+    }
+
+    /// Lets go what has come until now.
+    pub fn forget(&mut self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
+    /// Nothing that has come until now wanted to be negotiated.
+    pub fn was_calm(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            assert!(!matches!(event, SessionEvent::NegotiationNeeded { .. }), "something wants to be negotiated");
+        }
     }
 
     /// The first of the coming events that is wanted; the others are let go.
@@ -87,6 +102,8 @@ impl Side {
         let look = async {
             loop {
                 let event = self.events.recv().await.expect("the session goes on");
+                let negotiates = matches!(event, SessionEvent::NegotiationNeeded { .. });
+                assert!(!self.calm || !negotiates, "something wants to be negotiated");
                 if let Some(found) = wanted(event) {
                     return found;
                 }
@@ -127,12 +144,27 @@ impl Pair {
         let answer = bob.accept_offer("ann", offer).await.expect("an answer");
         ann.accept_answer("bob", answer).await.expect("its acceptance");
         pair.seen("the first picture", |_| true).await;
+        pair.ann.forget();
         pair
+    }
+
+    /// Agrees on what Ann wants.
+    pub async fn negotiate(&mut self) {
+        let needed = |event| matches!(event, SessionEvent::NegotiationNeeded { .. }).then_some(());
+        self.ann.until("that it must be negotiated", needed).await;
+        let offer = self.ann.session.create_offer("bob").await.expect("an offer");
+        let answer = self.bob.session.accept_offer("ann", offer).await.expect("an answer");
+        self.ann.session.accept_answer("bob", answer).await.expect("its acceptance");
     }
 
     /// Bob's picture of Ann fulfils this, now or soon.
     pub async fn seen(&mut self, what: &str, wanted: impl Fn(&VideoFrame) -> bool + Send + 'static) {
         let player = self.bob.session.player("ann").expect("Bob knows Ann");
+        self.seen_by(player, what, wanted).await;
+    }
+
+    /// The same of another player.
+    pub async fn seen_by(&self, player: Player, what: &str, wanted: impl Fn(&VideoFrame) -> bool + Send + 'static) {
         let look = move || {
             let (begun, mut seen) = (Instant::now(), 0);
             let mut last = None;

@@ -83,6 +83,7 @@ pub fn home() -> Snapshot {
             muted: false,
             level: Level { rms: -22, peak: -12 },
             hand: false,
+            sharing: None,
             trouble: None,
         },
         recents: Arc::new(vec![
@@ -126,7 +127,7 @@ pub fn call(stage: Stage) -> Snapshot {
         stage,
         seconds: 767,
         video: true,
-        remote: RemoteMedia { camera_on: true, muted: false, hand: false },
+        remote: RemoteMedia { camera_on: true, muted: false, hand: false, sharing: false },
         level: Level { rms: -30, peak: -20 },
         speaking: false,
         volume: 100,

@@ -173,12 +173,8 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
         let (channels, events) = (Arc::clone(&self.0.channels), self.0.channel_events.clone());
-        self.0.spawn(async move {
-            // Asks the connection's task, so not here.
-            if let Ok(label) = channel.label().await {
-                channels.serve(label, channel, true, events).await;
-            }
-        });
+        // It asks the connection's task, so not here.
+        self.0.spawn(async move { channels.serve_remote(channel, events).await });
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {

@@ -6,6 +6,7 @@
 //!
 //! [`Negotiation`]: crate::call::negotiation::Negotiation
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -249,8 +250,10 @@ impl Peer {
         };
         let result = made.await;
         match &result {
-            // Their channels come with the offer: those we declared are opened by them.
-            Ok(_) => drop(self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take()),
+            Ok(_) => {
+                self.candidates.store(0, Ordering::Relaxed);
+                self.open_rest(&offer.sdp);
+            }
             Err(_) if self.connection.pending_remote_description().await.is_some() => {
                 if let Err(e) = self.connection.set_remote_description(rollback()).await {
                     tracing::warn!("a refused offer could not be rolled back: {e}");
@@ -268,7 +271,9 @@ impl Peer {
         let offer = self.shared.local().bare.clone();
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
         self.shared.expect_tracks(&answer.sdp);
-        limited(self.connection.set_remote_description(parsed)).await?.map_err(|e| wrong(e.to_string()))
+        limited(self.connection.set_remote_description(parsed)).await?.map_err(|e| wrong(e.to_string()))?;
+        self.candidates.store(0, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes our description in force, under the next version. Candidates found from here on are held until it is told.
@@ -303,6 +308,9 @@ impl Peer {
     }
 
     async fn add(&self, candidate: Candidate) -> Result<(), RtcError> {
+        if self.candidates.fetch_add(1, Ordering::Relaxed) >= sdp::CANDIDATES {
+            return Err(RtcError::Candidate("there were too many".to_owned()));
+        }
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: candidate.sdp_mid,

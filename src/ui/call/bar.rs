@@ -1,4 +1,4 @@
-//! The bar: microphone and camera (body toggles, chevron lists devices), hand, chat, more; Leave apart. Its width
+//! The bar: microphone and camera (body toggles, chevron lists devices), share, hand, chat, more; Leave apart. Its width
 //! never changes with state, so nothing moves under the pointer.
 
 use eframe::egui::accesskit::Role;
@@ -18,7 +18,7 @@ use crate::ui::settings::Page;
 use crate::ui::theme::{DARK, corner, icon, icon_fill, medium, semibold};
 use crate::ui::widgets::{Button, Kind, focus_ring, popup_frame, tooltip};
 
-const MAIN: f32 = 8.0 + 80.0 + 8.0 + 80.0 + 8.0 + 48.0 + 17.0 + 48.0 + 4.0 + 48.0 + 8.0;
+const MAIN: f32 = 8.0 + 80.0 + 8.0 + 80.0 + 8.0 + 48.0 + 8.0 + 48.0 + 17.0 + 48.0 + 4.0 + 48.0 + 8.0;
 const LEAVE: f32 = 120.0;
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
@@ -45,6 +45,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
         s.send(Command::Camera(!camera_on));
     }
     x += 88.0;
+    super::share::button(ui, s, rect(x, y + 8.0, 48.0, 48.0));
+    x += 56.0;
     let kind = if hand { Kind::Primary } else { Kind::Second };
     let button = Button::new("call-hand", rect(x, y + 8.0, 48.0, 48.0), kind).icon(icons::HAND).icon_size(22.0);
     let tip = if hand { "Lower your hand" } else { "Raise your hand" };

@@ -26,21 +26,23 @@ pub(super) struct Itself {
     dragged: Vec2,
 }
 
-fn place(stage: Rect, corner: Corner) -> Rect {
+/// `below`: what else is at the top.
+fn place(stage: Rect, corner: Corner, below: f32) -> Rect {
     let w = (stage.width() * 0.25).clamp(150.0, 256.0);
     let size = vec2(w, w * 9.0 / 16.0);
     // Beside the bar where there is room, above it otherwise.
-    let beside = stage.width() >= 505.0 + 2.0 * (w + 32.0);
+    let beside = stage.width() >= 561.0 + 2.0 * (w + 32.0);
     let bottom =
         stage.bottom() - 16.0 - if beside && !corner.left { 0.0 } else { 80.0 } - if corner.left { 36.0 } else { 0.0 };
     let x = if corner.left { stage.left() + 16.0 } else { stage.right() - 16.0 - size.x };
-    let y = if corner.top { stage.top() + 68.0 } else { bottom - size.y };
+    let y = if corner.top { stage.top() + 68.0 + below } else { bottom - size.y };
     Rect::from_min_size(pos2(x, y), size)
 }
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     let t = DARK;
-    let home = place(stage, s.state.call.itself.corner);
+    let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
+    let home = place(stage, s.state.call.itself.corner, below);
     let response = ui.interact(
         home.translate(s.state.call.itself.dragged),
         Id::unique("self-view"),
@@ -60,19 +62,21 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
         response.on_hover_cursor(if response_is_dragged(ui) { CursorIcon::Grabbing } else { CursorIcon::Grab });
     let _ = response;
     let media = &s.snap.media;
-    let (muted, on) = (media.muted, media.camera_on);
+    // A screen that is shared goes out instead of the camera: whole, and readable.
+    let sharing = media.sharing.is_some();
+    let (muted, on) = (media.muted, media.camera_on || sharing);
     shadow(ui.painter(), r, 14.0, 24, 8, Color32::from_black_alpha(130));
     ui.painter().rect_filled(r, corner(14.0), t.surface2);
     let size = s.videos.size(s.handle, PlayerKey::Preview);
     match size.filter(|_| on) {
         Some(size) => {
-            let (shown, cover) = fit(size, r, 0.5);
+            let (shown, cover) = fit(size, r, if sharing { 0.0 } else { 0.5 });
             s.videos.paint(
                 ui.painter(),
                 PlayerKey::Preview,
                 shown,
                 cover,
-                Look { radius: 14.0, tint: 1.0, mirror: true },
+                Look { radius: 14.0, tint: 1.0, mirror: !sharing },
             );
         }
         None => {

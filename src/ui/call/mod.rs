@@ -5,6 +5,7 @@ mod chat;
 mod ended;
 mod itself;
 mod remote;
+mod share;
 mod stats;
 mod top;
 mod trouble;
@@ -17,6 +18,7 @@ use super::app::Scene;
 use crate::model::command::Command;
 use crate::model::id::{CallId, Callee};
 use crate::model::snapshot::{CallView, Stage};
+pub(super) use share::key as share_key;
 
 /// Seconds without the mouse until the controls go.
 const REST: f64 = 3.0;
@@ -70,6 +72,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     remote::scrims(ui, stage, shown, picture.is_some());
     remote::plate(ui, stage, view, picture);
     itself::show(ui, s, stage);
+    share::banner(ui, s, stage);
     trouble::show(ui, s, stage, view);
     // Where they are not seen they are there still, for whoever uses the keyboard or a screen reader.
     let mut child = ui.new_child(UiBuilder::new().max_rect(stage).id_salt("controls"));

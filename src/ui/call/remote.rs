@@ -16,10 +16,11 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     ui.painter().rect_filled(stage, 0.0, rgb(0x0A0C10));
     let key = PlayerKey::Remote(view.call);
     let connected = matches!(view.stage, Stage::Connecting | Stage::Connected | Stage::Reconnecting);
-    let size = s.videos.size(s.handle, key).filter(|_| connected && view.remote.camera_on);
+    let size = s.videos.size(s.handle, key).filter(|_| connected && (view.remote.camera_on || view.remote.sharing));
     let again = view.stage == Stage::Reconnecting;
     if let Some(size) = size {
-        let (shown, cover) = fit(size, stage, 0.05);
+        // Of a shared screen nothing may be missing.
+        let (shown, cover) = fit(size, stage, if view.remote.sharing { 0.0 } else { 0.05 });
         let look = Look { radius: 0.0, tint: if again { 0.39 } else { 1.0 }, mirror: false };
         s.videos.paint(ui.painter(), key, shown, cover, look);
         if again {
@@ -112,12 +113,12 @@ pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<R
         (icons::MICROPHONE, Color32::WHITE, "")
     };
     // Beside the bar where there is room, above it otherwise.
-    let low = stage.width() >= 860.0;
+    let low = stage.width() >= 916.0;
     let y = stage.bottom() - 16.0 - 28.0 - if low { 0.0 } else { 80.0 };
     let at = pos2(stage.left() + 16.0, y);
     let on_picture = picture.is_some_and(|picture| picture.contains(at));
     let parts = [(glyph, icon_fill(15.0), ink), (name.as_str(), medium(13.0), Color32::WHITE)];
-    let room = if low { (stage.width() - 520.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
+    let room = if low { (stage.width() - 576.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
     chip(ui, at, on_picture, &parts, &format!("{name}{state}"), room);
     if view.remote.hand {
         let parts = [(icons::HAND, icon_fill(15.0), DARK.amber), ("Hand raised", medium(12.5), Color32::WHITE)];

@@ -31,6 +31,7 @@ pub(super) fn show(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
     let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
     let room = stage.width() - 32.0;
     let wide = (width(ui.painter(), &words, medium(13.5)) + 42.0).min(room);
-    let at = pos2(stage.center().x - wide / 2.0, stage.top() + 64.0);
+    let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
+    let at = pos2(stage.center().x - wide / 2.0, stage.top() + 64.0 + below);
     chip(ui, at, true, &parts, &words, room);
 }

@@ -1,0 +1,90 @@
+//! A path between two sides that loses what it is told to lose: everything goes through a relay on the loopback interface.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+use visavis::session::*;
+
+use super::Side;
+
+/// The path; it ends when this is dropped.
+pub struct Path {
+    /// Of a hundred datagrams from the caller to the answerer so many are lost.
+    loss: Arc<AtomicU32>,
+    /// Datagrams lost.
+    lost: Arc<AtomicU32>,
+    relay: JoinHandle<()>,
+}
+
+impl Path {
+    pub fn lose(&self, percent: u32) {
+        self.loss.store(percent, Ordering::Relaxed);
+    }
+
+    pub fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Path {
+    fn drop(&mut self) {
+        self.relay.abort();
+    }
+}
+
+async fn relay(to: SocketAddr, loss: Arc<AtomicU32>, lost: Arc<AtomicU32>) -> (u16, JoinHandle<()>) {
+    let near = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let far = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let port = near.local_addr().expect("its address").port();
+    let carry = async move {
+        let (mut there, mut back, mut caller, mut seed) = ([0; 2048], [0; 2048], None, 1_u32);
+        loop {
+            tokio::select! {
+                Ok((n, from)) = near.recv_from(&mut there) => {
+                    caller = Some(from);
+                    // A small generator, so that every run loses the same.
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    if (seed >> 16) % 100 < loss.load(Ordering::Relaxed) {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        let _ = far.send_to(&there[..n], to).await;
+                    }
+                }
+                Ok((n, _)) = far.recv_from(&mut back) => {
+                    if let Some(caller) = caller {
+                        let _ = near.send_to(&back[..n], caller).await;
+                    }
+                }
+            }
+        }
+    };
+    (port, tokio::spawn(carry))
+}
+
+/// Offer and answer between two sides that have added each other, such that their only way is the relay.
+pub async fn negotiate(ann: &Side, bob: &Side) -> Path {
+    let keep = |description: Description, wanted: &dyn Fn(&str) -> Option<String>| {
+        let line = |line: &str| if line.starts_with("a=candidate:") { wanted(line) } else { Some(line.to_owned()) };
+        let sdp = description.sdp.lines().filter_map(line).flat_map(|line| [line, "\r\n".to_owned()]).collect();
+        Description { kind: description.kind, sdp }
+    };
+    let offer = keep(ann.session.create_offer(ann.other).await.expect("an offer"), &|_| None);
+    let answer = bob.session.accept_offer(bob.other, offer).await.expect("an answer");
+    let field = |line: &str, n: usize| line.split(' ').nth(n).unwrap_or_default().to_owned();
+    let local = answer
+        .sdp
+        .lines()
+        .find(|line| line.starts_with("a=candidate:") && field(line, 4) == "127.0.0.1")
+        .expect("a candidate on loopback")
+        .to_owned();
+    let to = format!("127.0.0.1:{}", field(&local, 5)).parse().expect("an address");
+    let (loss, lost) = (Arc::default(), Arc::default());
+    let (port, relay) = relay(to, Arc::clone(&loss), Arc::clone(&lost)).await;
+    let through = local.replace(&format!(" {} typ", field(&local, 5)), &format!(" {port} typ"));
+    let answer = keep(answer, &|line| (line == local).then(|| through.clone()));
+    ann.session.accept_answer(ann.other, answer).await.expect("it fits");
+    Path { loss, lost, relay }
+}
