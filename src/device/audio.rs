@@ -67,6 +67,15 @@ impl fmt::Debug for dyn AudioSink {
     }
 }
 
+/// What the default speaker plays, as a source; `None` where the sound system does not offer it (PulseAudio and
+/// PipeWire do). Blocks, up to 5 s.
+pub fn speaker_sound() -> Option<AudioSpec> {
+    #[cfg(feature = "gui")]
+    return crate::device::sound::speaker_sound().map(AudioSpec::Device);
+    #[cfg(not(feature = "gui"))]
+    None
+}
+
 /// Opens a source. Blocks, for a sound card up to 5 s: not for the audio thread itself. `rate`: samples a second that a
 /// sound card is asked for; it does what comes nearest, and what is read has the program's own rate all the same.
 ///

@@ -33,6 +33,13 @@ pub fn list() -> (Vec<Device>, Vec<Device>) {
     listed.unwrap_or_default()
 }
 
+/// The ID to open as a source for what the default speaker plays; `None` where the sound system offers no such thing.
+/// Blocks, up to 5 s.
+pub fn speaker_sound() -> Option<String> {
+    let speaker = limited("snd-list", || host().default_output_device().as_ref().and_then(id_of)).flatten()?;
+    speaker.starts_with("pulseaudio:").then(|| format!("{speaker}.monitor"))
+}
+
 /// Opens a microphone: the default one, or the one with this ID, at this rate if it can. Blocks, up to 5 s.
 ///
 /// # Errors

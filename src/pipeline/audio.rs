@@ -8,6 +8,7 @@
 //! [`AudioEngine`] is the handle; the thread itself is in `engine`, one peer's sound in `input`, the opening
 //! and closing in `port`.
 
+mod computer;
 mod engine;
 mod input;
 mod outlet;
@@ -95,6 +96,8 @@ pub struct AudioStates {
     pub microphone: DeviceState,
     /// What is heard on.
     pub speaker: DeviceState,
+    /// The computer's own sound, while that is shared.
+    pub computer: DeviceState,
 }
 
 /// Called after every change of [`AudioStates`], on the audio thread: it must return at once.
@@ -209,6 +212,7 @@ const STOP_LIMIT: Duration = Duration::from_millis(500);
 
 enum Command {
     Microphone(AudioInput, u64),
+    Computer(Option<AudioInput>, u64),
     Speaker(AudioOutput),
     RingDevice(AudioOutput),
     Processing(Processing),
@@ -232,6 +236,8 @@ struct Published {
     states: AudioStates,
     /// The newest opening of the microphone whose end is in `states`.
     settled: u64,
+    /// The same of the computer's own sound.
+    computer_settled: u64,
     levels: AudioLevels,
     counts: AudioCounts,
     inputs: HashMap<u64, InputStats>,
@@ -310,6 +316,22 @@ impl AudioEngine {
         let opening = self.openings.fetch_add(1, Ordering::Relaxed) + 1;
         self.tell(Command::Microphone(input.into(), opening));
         opening
+    }
+
+    /// Sends the computer's own sound too, muted or not: what is read there, without what this engine plays. `None`: no
+    /// more. Gives the number to ask [`AudioEngine::computer_outcome`] with.
+    pub fn set_computer(&self, input: Option<AudioInput>) -> u64 {
+        let opening = self.openings.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(Command::Computer(input, opening));
+        opening
+    }
+
+    /// What became of an opening of the computer's own sound (or a later one).
+    pub fn computer_outcome(&self, opening: u64) -> Option<DeviceState> {
+        let published = self.shared.lock();
+        let state = &published.states.computer;
+        let known = matches!(state, DeviceState::Open { .. } | DeviceState::Failed(_));
+        (known && published.computer_settled >= opening).then(|| state.clone())
     }
 
     /// What became of an opening of the microphone (or a later one): open, or why not. `None` while that is not known.

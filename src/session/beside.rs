@@ -100,6 +100,7 @@ impl Inner {
     pub async fn end_beside(&self, error: Option<DeviceError>) {
         let ended = lock(&self.local).beside.take_if(|beside| beside.started || error.is_none());
         let Some(beside) = ended else { return };
+        self.end_sound();
         for link in self.links() {
             if let Some(track) = beside.tracks.get(&link.id)
                 && let Err(error) = link.peer.remove_video(track).await

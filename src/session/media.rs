@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use super::beside::Beside;
 use super::manager::{Inner, Media, Session, lock};
-use super::request::{Constraints, DisplayPlace, DisplayRequest, Facing, UserMediaError, UserMediaRequest, Wanted};
+use super::request::{Constraints, DisplayPlace, DisplayRequest, UserMediaError, UserMediaRequest};
 use super::types::{SessionConfig, SessionEvent};
+use crate::device::audio::speaker_sound;
 use crate::device::watch::Watch;
 use crate::device::{VideoRequest, open_display, open_video};
 use crate::model::device::{DeviceError, DeviceKind, DeviceState, Devices};
@@ -28,6 +29,10 @@ const OPENING: Duration = Duration::from_secs(20);
 /// How long to wait after news of devices: a plug brings several at once.
 const SETTLING: Duration = Duration::from_millis(300);
 
+const NO_SOUND: DeviceError = DeviceError::Unsupported(
+    "the computer's sound can only be shared with PulseAudio or PipeWire; share the screen without it",
+);
+
 pub(super) const CLOSED: DeviceError = DeviceError::Unsupported("the session is closed");
 
 /// What became of the devices.
@@ -38,6 +43,7 @@ pub(super) struct States {
     pub speaker: DeviceState,
     display: DeviceState,
     pub beside: DeviceState,
+    computer: DeviceState,
 }
 
 type Hook = Arc<dyn Fn(&mut Constraints) + Send + Sync>;
@@ -127,7 +133,9 @@ pub(super) fn start(config: &SessionConfig, states: &watch::Sender<States>) -> M
         ring: config.ring.clone(),
         processing: config.processing,
         on_state: Some(Arc::new(move |new| {
-            of_sound.send_modify(|states| (states.microphone, states.speaker) = (new.microphone, new.speaker));
+            of_sound.send_modify(|states| {
+                (states.microphone, states.speaker, states.computer) = (new.microphone, new.speaker, new.computer);
+            });
         })),
         ..AudioConfig::default()
     });
@@ -158,7 +166,7 @@ async fn tell_states(session: Weak<Inner>, events: mpsc::Sender<SessionEvent>, m
     let mut told = States::default();
     while states.changed().await.is_ok() {
         let now = states.borrow_and_update().clone();
-        let States { camera, microphone, speaker, display, beside } = now.clone();
+        let States { camera, microphone, speaker, display, beside, .. } = now.clone();
         if (&camera, &microphone, &speaker) != (&told.camera, &told.microphone, &told.speaker) {
             // overflow: await; what changes meanwhile is told as one
             if events.send(SessionEvent::MediaState { camera, microphone, speaker }).await.is_err() {
@@ -235,6 +243,18 @@ impl Inner {
         timeout(OPENING, wait).await.unwrap_or_else(|_| Err(late()))
     }
 
+    /// Sends what the computer plays, until the share ends.
+    async fn share_sound(&self, source: AudioSpec) -> Result<(), DeviceError> {
+        let set = |media: &Media| media.audio.set_computer(Some(source.clone().into()));
+        let opening = self.media(set).ok_or(CLOSED)?;
+        self.opened(|inner| inner.media(|media| media.audio.computer_outcome(opening))?).await.map(drop)
+    }
+
+    /// Sends what the computer plays no more.
+    pub fn end_sound(&self) {
+        self.media(|media| media.audio.set_computer(None));
+    }
+
     /// Shares in the camera's place; the name of what is shared.
     async fn start_display(&self, request: DisplayRequest) -> Result<String, DeviceError> {
         lock(&self.local).display = Some(Display { request, started: false });
@@ -259,6 +279,7 @@ impl Inner {
     async fn end_display(&self, error: Option<DeviceError>) {
         let ended = lock(&self.local).display.take_if(|display| display.started || error.is_none());
         let Some(Display { request, .. }) = ended else { return };
+        self.end_sound();
         self.apply_video();
         self.tell(SessionEvent::DisplayEnded { id: request.id, error }).await;
     }
@@ -270,8 +291,8 @@ impl Inner {
         constraints: &Constraints,
     ) -> Result<(Option<String>, Option<String>), UserMediaError> {
         let of = |kind| move |error| UserMediaError { kind, error };
-        let camera = camera(request.camera, constraints.facing).await.map_err(of(DeviceKind::Camera))?;
-        let microphone = microphone(request.microphone).map_err(of(DeviceKind::Microphone))?;
+        let camera = request.camera.camera(constraints.facing).await.map_err(of(DeviceKind::Camera))?;
+        let microphone = request.microphone.microphone().map_err(of(DeviceKind::Microphone))?;
         let (sees, hears) = (camera != VideoSpec::None, microphone != AudioSpec::None);
         let microphone = match constraints.sample_rate {
             RATE => AudioInput::Spec(microphone),
@@ -325,27 +346,6 @@ fn same(one: &AudioInput, other: &AudioInput) -> bool {
     }
 }
 
-async fn camera(wanted: Wanted, facing: Option<Facing>) -> Result<VideoSpec, DeviceError> {
-    match (wanted, facing) {
-        (Wanted::No, _) => Ok(VideoSpec::None),
-        (Wanted::Default, None) => Ok(VideoSpec::Default),
-        (Wanted::Default, Some(facing)) => {
-            let devices = tokio::task::spawn_blocking(crate::device::list).await.unwrap_or_default();
-            let found = facing.choose(&devices.cameras);
-            Ok(found.map_or(VideoSpec::Default, |camera| VideoSpec::Device(camera.id.clone())))
-        }
-        (Wanted::Device(id), _) => id.parse().map_err(|_| DeviceError::Missing(id)),
-    }
-}
-
-fn microphone(wanted: Wanted) -> Result<AudioSpec, DeviceError> {
-    match wanted {
-        Wanted::No => Ok(AudioSpec::None),
-        Wanted::Default => Ok(AudioSpec::Default),
-        Wanted::Device(id) => id.parse().map_err(|_| DeviceError::Missing(id)),
-    }
-}
-
 impl Session {
     /// Row P1: the devices, screens and windows that are there now; also told as [`SessionEvent::DevicesListed`]. Takes
     /// up to some hundred milliseconds, on a thread of its own.
@@ -370,7 +370,7 @@ impl Session {
         devices
     }
 
-    /// Rows P2, P3: opens camera and microphone, by flag ([`Wanted::flag`]) or exactly those with an ID, and gives back
+    /// Rows P2, P3: opens camera and microphone, by flag ([`Wanted::flag`](super::Wanted::flag)) or exactly those with an ID, and gives back
     /// when they really are open. They stay open, with or without peers, until [`Session::stop_user_media`]. A kind that
     /// is not asked for is not sent.
     ///
@@ -446,15 +446,25 @@ impl Session {
         let inner = &self.inner;
         let _one = inner.requesting.lock().await;
         // Tried before anything changes, so that the camera is not interrupted by what cannot be.
-        let (id, video) = (request.id.clone(), request.video);
-        let tried = tokio::task::spawn_blocking(move || open_display(&id, video).map(drop)).await;
-        tried.unwrap_or(Err(CLOSED))?;
+        let (id, video, sound) = (request.id.clone(), request.video, request.sound);
+        let tried = tokio::task::spawn_blocking(move || {
+            open_display(&id, video).map(drop)?;
+            if sound { speaker_sound().map(Some).ok_or(NO_SOUND) } else { Ok(None) }
+        });
+        let sound = tried.await.unwrap_or(Err(CLOSED))?;
         inner.end_display(None).await;
         inner.end_beside(None).await;
         let name = match request.place {
             DisplayPlace::InsteadOfCamera => inner.start_display(request).await?,
             DisplayPlace::BesideCamera => inner.start_beside(request).await?,
         };
+        if let Some(source) = sound
+            && let Err(error) = inner.share_sound(source).await
+        {
+            inner.end_display(None).await;
+            inner.end_beside(None).await;
+            return Err(error);
+        }
         inner.tell(SessionEvent::AfterDisplayMedia { name }).await;
         // It may have ended before it counted as begun.
         inner.states.send_modify(|_| {});

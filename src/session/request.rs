@@ -3,6 +3,7 @@
 use crate::device::VideoRequest;
 use crate::model::device::{Device, DeviceError, DeviceKind};
 use crate::model::sound::Processing;
+use crate::model::source::{AudioSpec, VideoSpec};
 
 /// Rows P2, P3: which device of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +22,29 @@ impl Wanted {
     /// By flag: the default, or none.
     pub fn flag(yes: bool) -> Self {
         if yes { Self::Default } else { Self::No }
+    }
+
+    /// As a camera; the default may depend on where it looks.
+    pub(super) async fn camera(self, facing: Option<Facing>) -> Result<VideoSpec, DeviceError> {
+        match (self, facing) {
+            (Self::No, _) => Ok(VideoSpec::None),
+            (Self::Default, None) => Ok(VideoSpec::Default),
+            (Self::Default, Some(facing)) => {
+                let devices = tokio::task::spawn_blocking(crate::device::list).await.unwrap_or_default();
+                let found = facing.choose(&devices.cameras);
+                Ok(found.map_or(VideoSpec::Default, |camera| VideoSpec::Device(camera.id.clone())))
+            }
+            (Self::Device(id), _) => id.parse().map_err(|_| DeviceError::Missing(id)),
+        }
+    }
+
+    /// As a microphone.
+    pub(super) fn microphone(self) -> Result<AudioSpec, DeviceError> {
+        match self {
+            Self::No => Ok(AudioSpec::None),
+            Self::Default => Ok(AudioSpec::Default),
+            Self::Device(id) => id.parse().map_err(|_| DeviceError::Missing(id)),
+        }
     }
 }
 
@@ -52,7 +76,7 @@ impl Facing {
     }
 
     /// The first camera that says by its name that it looks there.
-    pub(super) fn choose(self, cameras: &[Device]) -> Option<&Device> {
+    fn choose(self, cameras: &[Device]) -> Option<&Device> {
         cameras.iter().find(|camera| {
             let name = camera.name.to_lowercase();
             self.words().iter().any(|word| name.contains(word))
@@ -105,16 +129,19 @@ pub struct DisplayRequest {
     pub id: String,
     /// Instead of the camera or beside it.
     pub place: DisplayPlace,
+    /// With what the computer plays, mixed into what the microphone sends, without this program's own sound. Needs
+    /// PulseAudio or PipeWire.
+    pub sound: bool,
     /// Largest size and highest rate. What is larger is scaled down; the rate is what gives way, so that text stays
     /// sharp.
     pub video: VideoRequest,
 }
 
 impl DisplayRequest {
-    /// This one, instead of the camera, up to 1920 × 1080 at 15 pictures a second.
+    /// This one, instead of the camera, without sound, up to 1920 × 1080 at 15 pictures a second.
     pub fn new(id: impl Into<String>) -> Self {
         let video = VideoRequest { width: 1920, height: 1080, fps: 15 };
-        Self { id: id.into(), place: DisplayPlace::default(), video }
+        Self { id: id.into(), place: DisplayPlace::default(), sound: false, video }
     }
 }
 

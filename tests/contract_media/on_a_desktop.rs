@@ -1,14 +1,18 @@
 //! What needs a sound server or a display: the test starts its own desktop and itself once more on it, because a
 //! process finds both through its environment.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use super::common;
-use super::desktop::{Desktop, MICROPHONE_NAME};
+use super::desktop::{Desktop, MICROPHONE_NAME, SPEAKER};
 use super::pair::{BLUE, Pair, RED, is_colour, of_size, shows};
+use visavis::dsp::tone::{Sine, tone_level};
+use visavis::dsp::wav::WavWriter;
 use visavis::model::device::{Device, DeviceError, DeviceKind, DeviceState, Devices};
 use visavis::model::frame::VideoFrame;
+use visavis::model::source::SinkSpec;
 use visavis::session::*;
 use x11rb::COPY_DEPTH_FROM_PARENT;
 use x11rb::connection::Connection as _;
@@ -194,7 +198,7 @@ async fn display(pair: &Pair, name: &str) -> Device {
 #[test]
 fn p06_a_window_and_a_screen_are_shared() {
     on_a_desktop("p06_a_window_and_a_screen_are_shared", || {
-        common::run(LIMIT, async {
+        with_sound(async {
             let mut pair = Pair::connected().await;
             let session = pair.ann.session.clone();
             let camera = of_size(320, 180);
@@ -245,6 +249,65 @@ fn p06_a_window_and_a_screen_are_shared() {
             session.stop_display().await;
             pair.seen("the camera at last", camera).await;
             pair.end().await;
+        });
+    });
+}
+
+/// Plays a tone on a speaker for as long as the returned value lives.
+fn plays(folder: &Path, hertz: f64) -> Playing {
+    let path = folder.join(format!("{hertz}.wav"));
+    let mut samples = vec![0.0; 48_000 * 30];
+    Sine::new(hertz, -20.0).fill(&mut samples);
+    let file = std::fs::File::create(&path).expect("a file");
+    WavWriter::new(file, 48_000).expect("its head").write(&samples).expect("its sound");
+    let child = Command::new("paplay").arg(format!("--device={SPEAKER}")).arg(&path).spawn();
+    Playing(child.expect("paplay starts"))
+}
+
+struct Playing(Child);
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended by itself
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn p06_a_display_is_shared_with_the_computers_sound() {
+    on_a_desktop("p06_a_display_is_shared_with_the_computers_sound", || {
+        with_sound(async {
+            let pair = Pair::connected().await;
+            let folder = tempfile::tempdir().unwrap();
+            let heard = folder.path().join("heard.wav");
+            // Bob speaks at 440 Hz, and Ann hears him on the speaker whose sound she shares.
+            pair.ann.session.set_speaker(SinkSpec::Default);
+            pair.ann.session.set_muted(true);
+            pair.bob.session.set_speaker(SinkSpec::File(heard.clone()));
+            let music = plays(folder.path(), 880.0);
+            let mut request = DisplayRequest::new("pattern:bars");
+            request.sound = true;
+            pair.ann.session.request_display(request).await.unwrap();
+            let loud = || pair.bob.session.peer_level("ann").is_ok_and(|(level, _)| level.rms > -40);
+            super::until("the computer's sound", loud).await;
+            // Four seconds of it, 16 bits a sample.
+            let length = || std::fs::metadata(&heard).map_or(0, |file| file.len());
+            let enough = length() + 4 * 96_000;
+            super::until("four seconds of it", || length() > enough).await;
+            pair.ann.session.stop_display().await;
+            super::until("silence", || super::loudness(&pair) <= -60).await;
+            drop(music);
+            pair.end().await;
+            let file = std::fs::read(heard).unwrap();
+            let (_, samples) = visavis::dsp::wav::read_all(std::io::Cursor::new(file)).unwrap();
+            let level = |hertz| {
+                let tenths = samples.chunks_exact(4800).map(|part| tone_level(part, hertz).unwrap_or(-200.0));
+                let mut tenths: Vec<f64> = tenths.filter(|level| *level > -150.0).collect();
+                tenths.sort_by(f64::total_cmp);
+                tenths[tenths.len() / 2]
+            };
+            println!("music: {:.1} dBFS, himself: {:.1} dBFS", level(880.0), level(440.0));
+            assert!(level(880.0) > -35.0 && level(440.0) < level(880.0) - 15.0, "he hears himself");
         });
     });
 }

@@ -1,8 +1,9 @@
 //! Screens and windows to be shared (row P6): X11 itself on Linux, xcap (ScreenCaptureKit, DXGI) elsewhere.
 //!
 //! Not xcap on X11: it opens several connections to the server for every picture and carries the pixels through the
-//! socket, which takes 32 ms for 1920 × 1080 where shared memory and the conversion to I420 take 5; it shows of a window only what no other window
-//! covers; and it never ends its recorder's thread. Under Wayland nothing can be shared yet, and that is said.
+//! socket, which takes 32 ms for 1920 × 1080 where shared memory and the conversion to I420 take 5; it shows of a window
+//! only what no other window covers; and it never ends its recorder's thread. Under Wayland nothing can be shared yet,
+//! and that is said.
 //!
 //! A source keeps the pace it was asked for; what shows nothing for a while (a minimised window) stands still, so that
 //! nobody takes it for a broken path. A window that is closed ends its source with [`DeviceError::Closed`].

@@ -14,6 +14,7 @@ use crate::dsp::trouble::Watch;
 use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::sound::{MicrophoneTrouble, SILENCE, TICK, Tick};
+use crate::pipeline::audio::computer::Computer;
 use crate::pipeline::audio::input::Input;
 use crate::pipeline::audio::outlet::Outlet;
 use crate::pipeline::audio::port::{Job, Port};
@@ -56,7 +57,7 @@ pub(super) fn spawn(
 
 fn fail(shared: &Shared, on_state: Option<&OnAudioState>) {
     let gone = || DeviceState::Failed(DeviceError::Gone("sound".to_owned(), "the program failed inside".to_owned()));
-    let states = AudioStates { microphone: gone(), speaker: gone() };
+    let states = AudioStates { microphone: gone(), speaker: gone(), computer: DeviceState::Closed };
     shared.lock().states = states.clone();
     if let Some(on_state) = on_state {
         let _ = catch_unwind(AssertUnwindSafe(|| on_state(states)));
@@ -90,6 +91,7 @@ struct Engine {
     on_state: Option<OnAudioState>,
     states: AudioStates,
     microphone: Port<AudioInput>,
+    computer: Computer,
     speaker: Port<AudioOutput>,
     ring: Port<AudioOutput>,
     wanted: bool,
@@ -121,6 +123,7 @@ impl Engine {
             on_state: config.on_state,
             states: AudioStates::default(),
             microphone: Port::new(config.microphone, jobs.clone()),
+            computer: Computer::new(jobs.clone()),
             speaker: Port::new(config.speaker, jobs.clone()),
             ring: Port::new(config.ring, jobs),
             wanted: config.wanted,
@@ -165,6 +168,7 @@ impl Engine {
     /// Whether a tick would do nothing: nobody speaks, nobody listens, nothing sounds, and every device is closed.
     fn idle(&self) -> bool {
         let closed = self.microphone.is_closed() && self.speaker.is_closed() && self.ring.is_closed();
+        let closed = closed && self.computer.is_idle();
         closed && !self.wanted && self.outlet.is_empty() && self.inputs.is_empty() && self.sounds.is_empty()
     }
 
@@ -187,12 +191,13 @@ impl Engine {
     /// Closes everything and waits for it; `false` where a device takes too long.
     fn end(mut self) -> bool {
         self.microphone.close();
+        self.computer.close();
         self.speaker.close();
         self.ring.close();
         self.publish();
-        let Self { devices, microphone, speaker, ring, .. } = self;
+        let Self { devices, microphone, computer, speaker, ring, .. } = self;
         // The other thread ends when the last port, with its end of the queue, is gone and all is closed.
-        drop((microphone, speaker, ring));
+        drop((microphone, computer, speaker, ring));
         let deadline = Instant::now() + CLOSE_LIMIT;
         let Some(thread) = devices else { return true };
         while !thread.is_finished() {
@@ -223,6 +228,7 @@ impl Engine {
     fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Microphone(input, opening) => self.microphone.set(input, opening),
+            Command::Computer(input, opening) => self.computer.set(input, opening),
             Command::Speaker(output) => self.speaker.set(output, 0),
             Command::RingDevice(output) => self.ring.set(output, 0),
             Command::Processing(processing) => self.voice.set(processing),
@@ -290,7 +296,8 @@ impl Engine {
         } else if self.trouble.take().is_some() || self.microphone.is_closed() {
             self.watch = Watch::default();
         }
-        self.outlet.send(&mut tick, &mut self.counts);
+        let computer = self.computer.read(now);
+        self.outlet.send(&mut tick, &computer, &mut self.counts);
     }
 
     fn play(&mut self, now: Instant) {
@@ -310,12 +317,18 @@ impl Engine {
         if self.microphone.is_real() {
             self.voice.hear_speaker(&mixed);
         }
+        self.computer.hear_speaker(&mixed);
         write(&mut self.speaker, &mixed, now, &mut self.counts);
         write(&mut self.ring, &ringing, now, &mut self.counts);
     }
 
     fn publish(&mut self) {
-        let states = AudioStates { microphone: self.microphone.state().clone(), speaker: self.speaker.state().clone() };
+        let (computer, computer_settled) = self.computer.state();
+        let states = AudioStates {
+            microphone: self.microphone.state().clone(),
+            speaker: self.speaker.state().clone(),
+            computer: computer.clone(),
+        };
         {
             let mut published = self.shared.lock();
             published.levels = AudioLevels {
@@ -326,6 +339,7 @@ impl Engine {
             };
             published.counts = self.counts;
             published.settled = self.microphone.settled();
+            published.computer_settled = computer_settled;
             published.inputs.clear();
             published.inputs.extend(self.inputs.iter().map(|input| (input.id, input.stats())));
             if states != self.states {

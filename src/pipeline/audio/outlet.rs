@@ -65,11 +65,13 @@ impl Outlet {
         self.encoder.as_mut()
     }
 
-    /// Sends 10 ms; every second one completes a packet.
-    pub(super) fn send(&mut self, tick: &mut Tick, counts: &mut AudioCounts) {
+    /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone; every second one
+    /// completes a packet.
+    pub(super) fn send(&mut self, tick: &mut Tick, computer: &Tick, counts: &mut AudioCounts) {
         // One tick of fading, so that muting is not heard as a click.
         let gain = if self.muted { 0.0 } else { 1.0 };
         mix::glide(tick, self.gain, gain);
+        mix::add(tick, computer, 1.0);
         mix::limit(tick);
         self.gain = gain;
         self.meter.hear(tick);
