@@ -184,6 +184,7 @@ impl Peer {
             });
             self.shared.set_signaling(negotiating.machine.state());
             if let Some(theirs) = theirs.filter(|_| settled) {
+                self.look_up_all(&theirs.sdp);
                 self.shared.tell_tracks(&theirs.sdp);
                 open_gates(&negotiating.extras).await;
                 if self.differs().await {
@@ -310,6 +311,9 @@ impl Peer {
     async fn add(&self, candidate: Candidate) -> Result<(), RtcError> {
         if self.candidates.fetch_add(1, Ordering::Relaxed) >= sdp::CANDIDATES {
             return Err(RtcError::Candidate("there were too many".to_owned()));
+        }
+        if self.look_up(&candidate) {
+            return Ok(());
         }
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,
