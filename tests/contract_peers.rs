@@ -21,7 +21,7 @@ fn p08_each_peer_has_its_own_id_player_and_configuration() {
         assert!(matches!(refused, Err(SessionError::Rtc(RtcError::Build(_)))), "no server to hide behind: {refused:?}");
         let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let urls = vec![format!("turn:{}?transport=udp", nobody.local_addr().unwrap())];
-        let turn = IceServer { urls, username: "u".into(), credential: "p".into() };
+        let turn = IceServer { urls, username: "u".into(), credential: "p".into(), ..IceServer::default() };
         let turn = vec![turn];
         let configs = [
             ("all", PeerConfig::default()),
