@@ -61,7 +61,7 @@ fn p09_default_ice_servers_are_copied_when_a_peer_is_added() {
         };
         let side = Side::with(SessionConfig { ice_servers: server(&old), ..config() });
         side.session.add_peer("before", PeerConfig::default()).await.unwrap();
-        side.session.set_ice_servers(server(&new));
+        side.session.set_ice_servers(server(&new)).unwrap();
         side.session
             .add_peer("own", PeerConfig { ice_servers: Some(Vec::new()), ..PeerConfig::default() })
             .await
