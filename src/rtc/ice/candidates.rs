@@ -1,4 +1,4 @@
-//! What of our candidates and descriptions goes out, as text (RFC 8839 §5.1): no address that nobody can call, and, where
+//! What of our candidates goes out, as text (RFC 8839 §5.1): no address that nobody can call, and, where
 //! only relays may be used, none of this machine's.
 
 /// Keeps what the other side may see of a candidate line (with or without `candidate:`); `None` for one that is of no
