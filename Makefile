@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench fuzz test-camera
+.PHONY: help run headless test check bench fuzz test-camera test-net
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,10 @@ bench: ## benchmarks, and what a call costs
 fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (VISAVIS_FUZZ_SEED=N for others)
 	@$(scripts)/packages build
 	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
+
+test-net: ## calls over NATs, firewalls and relays, in network namespaces (root, or sudo without a password)
+	@$(scripts)/packages build net
+	@$(scripts)/test-net $(ARGS)
 
 test-camera: ## the camera path against a real video device, on a small virtual machine
 	@$(scripts)/packages build camera

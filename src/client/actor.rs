@@ -180,7 +180,7 @@ impl Actor {
             ring: AudioOutput::Spec(settings.ring.clone()),
             processing: settings.processing,
             video: video_request(&settings),
-            ice_servers: Vec::new(),
+            ice_servers: settings.ice_servers.clone(),
         });
         desk.set_player(PlayerKey::Preview, Some(session.preview()));
         let (beside, results) = mpsc::channel(64);

@@ -232,6 +232,11 @@ impl Actor {
         if now.ring != before.ring {
             self.session.set_ring(AudioOutput::Spec(now.ring.clone()));
         }
+        if now.ice_servers != before.ice_servers
+            && let Err(e) = self.session.set_ice_servers(now.ice_servers.clone())
+        {
+            self.told.push(Notice::Problem(e.to_string()));
+        }
         if now.processing != before.processing {
             self.session.set_processing(now.processing);
         }

@@ -18,7 +18,7 @@ use crate::model::id::CallId;
 use crate::model::notice::Notice;
 use crate::model::snapshot::{PlayerKey, RemoteMedia, ServerState, Stage};
 use crate::model::stats::{Percentiles, Stats};
-use crate::session::{CONTROL, ConnectionState, SessionEvent, Sound};
+use crate::session::{CONTROL, ConnectionState, ServerTrouble, SessionEvent, Sound};
 
 impl Actor {
     pub(super) async fn signal_event(&mut self, event: SignalEvent) {
@@ -126,6 +126,17 @@ impl Actor {
             }
             SessionEvent::MediaState { camera, microphone, speaker } => {
                 (self.media.camera, self.media.microphone, self.media.speaker) = (camera, microphone, speaker);
+            }
+            SessionEvent::IceServerFailed { failure, .. } => {
+                tracing::warn!("{failure}");
+                // What a person can mend is said; that a server is down matters only where no call gets through.
+                let mendable = !matches!(
+                    failure.trouble,
+                    ServerTrouble::Silent | ServerTrouble::Unreachable(_) | ServerTrouble::Ended(_)
+                );
+                if mendable {
+                    self.told.push(Notice::Problem(failure.to_string()));
+                }
             }
             SessionEvent::AfterDisplayMedia { name } => self.shares(Some(name)),
             SessionEvent::DisplayEnded { error, .. } => {

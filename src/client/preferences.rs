@@ -8,6 +8,7 @@ use std::io;
 
 use super::profile::{Profile, ProfileError, set_aside, write_private};
 use crate::model::settings::Settings;
+use crate::rtc::ice::server;
 
 const FILE: &str = "settings.toml";
 
@@ -57,6 +58,7 @@ pub fn check(settings: &Settings) -> Result<(), String> {
     if !(1..=120).contains(&fps) {
         return Err(format!("“video_fps” is {fps}; it must be from 1 to 120"));
     }
+    server::read(&settings.ice_servers).map_err(|e| format!("“ice_servers”: {e}"))?;
     Ok(())
 }
 
@@ -78,6 +80,7 @@ fn parse(text: &str) -> Result<Settings, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ice::IceServer;
     use proptest::prelude::*;
 
     #[test]
@@ -85,7 +88,19 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let profile = Profile::open(home.path()).unwrap();
         assert_eq!(load(&profile), (Settings::default(), None));
-        let mine = Settings { name: "Noor “N” Haddad".into(), video_fps: 25, ..Settings::default() };
+        let stun = IceServer { urls: vec!["stun:example.org".into()], ..IceServer::default() };
+        let turn = IceServer {
+            urls: vec!["turn:example.org".into(), "turns:example.org".into()],
+            username: "noor".into(),
+            credential: "secret".into(),
+            expires: Some(1_900_000_000),
+        };
+        let mine = Settings {
+            name: "Noor “N” Haddad".into(),
+            video_fps: 25,
+            ice_servers: vec![stun, turn],
+            ..Settings::default()
+        };
         save(&profile, &mine).unwrap();
         assert_eq!(load(&profile), (mine, None));
     }
@@ -99,6 +114,12 @@ mod tests {
             ("name = \"A", "line 1"),
             ("video_fps = 0\n", "“video_fps” is 0"),
             ("video_width = 3\n", "“video_width”"),
+            (
+                "[[ice_servers]]\nurls = [\"turn:example.org\"]\n",
+                "“ice_servers”: the relay turn:example.org:3478 needs",
+            ),
+            ("[[ice_servers]]\nurls = [\"example.org\"]\n", "must begin with stun:"),
+            ("[[ice_servers]]\nurls = [\"stun:example.org\"]\nuser = \"ann\"\n", "line 1"),
         ] {
             let home = tempfile::tempdir().unwrap();
             let profile = Profile::open(home.path()).unwrap();

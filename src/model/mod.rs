@@ -15,6 +15,7 @@ pub mod description;
 pub mod device;
 pub mod encoded;
 pub mod frame;
+pub mod ice;
 pub mod id;
 pub mod invitation;
 pub mod notice;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ice::IceServer;
 use super::sound::Processing;
 use super::source::{AudioSpec, SinkSpec, VideoSpec};
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub video_fps: u32,
     /// What is done to the microphone's sound.
     pub processing: Processing,
+    /// STUN and TURN servers that help calls through routers and firewalls.
+    pub ice_servers: Vec<IceServer>,
 }
 
 impl Settings {
@@ -77,6 +80,7 @@ impl Default for Settings {
             video_height: 720,
             video_fps: 30,
             processing: Processing::default(),
+            ice_servers: Vec::new(),
         }
     }
 }

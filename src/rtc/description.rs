@@ -1,18 +1,5 @@
-//! The servers that help two sides to find a path; what the sides exchange is in [`crate::model::description`].
-
-use serde::{Deserialize, Serialize};
+//! What two sides exchange to connect is in [`crate::model::description`], the servers that help them in
+//! [`crate::model::ice`].
 
 pub use crate::model::description::{Candidate, Description, DescriptionError, DescriptionKind};
-
-/// A STUN or TURN server (W3C `RTCIceServer`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct IceServer {
-    /// `stun:host:port`, `turn:host:port?transport=udp`.
-    pub urls: Vec<String>,
-    /// TURN user; empty for STUN.
-    #[serde(default)]
-    pub username: String,
-    /// TURN password; empty for STUN.
-    #[serde(default)]
-    pub credential: String,
-}
+pub use crate::model::ice::IceServer;

@@ -17,11 +17,12 @@ use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecPar
 use webrtc::peer_connection::crypto::{RTCCryptoProvider, SignatureScheme, default_provider};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCBundlePolicy, RTCCertificate,
-    RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy, Registry, SettingEngineBuilder,
+    RTCConfigurationBuilder, RTCIceTransportPolicy, Registry, SettingEngineBuilder,
 };
 
 use super::channel::SEND_BUFFER;
-use super::description::IceServer;
+use super::ice::server::{Server, ServerError};
+use super::ice::{EveryInterface, Network, ServerFailure, Trust};
 use super::tap::Tap;
 use crate::call::negotiation::Refusal;
 
@@ -72,6 +73,9 @@ pub enum RtcError {
     /// No socket, or a server address that cannot be used.
     #[error("the connection cannot be prepared: {0}; check the STUN and TURN servers in the settings")]
     Build(String),
+    /// A STUN or TURN server that cannot be used as it is written.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// A description that does not fit here and now.
     #[error("the other side's {what} cannot be used: {reason}")]
     Description {
@@ -112,6 +116,7 @@ pub enum RtcError {
 pub struct Engine {
     certificate: RTCCertificate,
     crypto: Arc<dyn RTCCryptoProvider>,
+    trust: Trust,
 }
 
 impl Engine {
@@ -125,12 +130,18 @@ impl Engine {
         let params = CertificateParams::new(vec!["visavis".to_owned()]).map_err(|e| wrong(&e))?;
         let certificate = RTCCertificate::generate(crypto.crypto(), SignatureScheme::EcdsaP256Sha256, params)
             .map_err(|e| wrong(&e))?;
-        Ok(Self { certificate, crypto })
+        Ok(Self { certificate, crypto, trust: Trust::default() })
+    }
+
+    /// The network for one peer; `tell` hears of servers that are of no use, and must return at once.
+    pub(crate) fn network(&self, tell: Arc<dyn Fn(ServerFailure) + Send + Sync>) -> Network {
+        Network::new(self.trust.clone(), tell)
     }
 
     pub(crate) async fn build(
         &self,
-        servers: &[IceServer],
+        network: &Network,
+        servers: &[Server],
         relay_only: bool,
         bundle: BundlePolicy,
         tap: Tap,
@@ -162,7 +173,7 @@ impl Engine {
         let settings = SettingEngineBuilder::new()
             .with_crypto_provider(Arc::clone(&self.crypto))
             .with_include_loopback_candidate(true)
-            // The default mode needs a multicast route and fails without one.
+            // Fails without a multicast route, at each restart too; names are looked up in `ice::mdns`.
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
@@ -173,14 +184,9 @@ impl Engine {
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_relay_acceptance_min_wait(Some(Duration::from_millis(500)))
             .build();
-        let servers = servers.iter().map(|server| RTCIceServer {
-            urls: server.urls.clone(),
-            username: server.username.clone(),
-            credential: server.credential.clone(),
-        });
         let configuration = RTCConfigurationBuilder::new()
             .with_certificates(vec![self.certificate.clone()])
-            .with_ice_servers(servers.collect())
+            .with_ice_servers(network.assign(servers))
             .with_bundle_policy(match bundle {
                 BundlePolicy::Balanced => RTCBundlePolicy::Balanced,
                 BundlePolicy::MaxCompat => RTCBundlePolicy::MaxCompat,
@@ -198,8 +204,8 @@ impl Engine {
             .with_setting_engine(settings)
             .with_interceptor_registry(registry)
             .with_handler(handler)
-            // The wildcard means every interface but loopback; two copies on a machine without a network need that too.
-            .with_udp_addrs(vec!["0.0.0.0:0", "127.0.0.1:0"])
+            .with_runtime(Arc::new(network.clone()))
+            .with_udp_addrs(vec![EveryInterface])
             .with_data_channel_send_buffer_limit(SEND_BUFFER)
             .build()
             .await

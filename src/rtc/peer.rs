@@ -5,8 +5,10 @@
 //! `tracks`.
 
 mod handler;
+mod names;
 mod negotiation;
 mod nudge;
+mod servers;
 mod state;
 mod tracks;
 
@@ -24,6 +26,8 @@ use webrtc::peer_connection::{PeerConnection, StatsSelector};
 use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic, init};
 use super::description::{Candidate, Description, IceServer};
 use super::engine::{AUDIO_TYPE, BundlePolicy, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
+use super::ice::server;
+use super::ice::{Network, ServerFailure};
 use super::receiver::AudioOut;
 use super::report::{Known, report};
 use super::sender::{Lane, send_audio, send_video, to_rtp, track};
@@ -68,6 +72,8 @@ pub enum Signal {
     CandidatesComplete,
     /// The state of the whole is another.
     State(ConnectionState),
+    /// A STUN or TURN server is of no use; the others go on.
+    ServerFailed(ServerFailure),
     /// The state of the path is another.
     Ice(IceConnectionState),
     /// The state of our candidates is another.
@@ -118,6 +124,7 @@ pub struct PeerEvents {
 pub struct Peer {
     connection: Arc<dyn PeerConnection>,
     shared: Arc<Shared>,
+    network: Network,
     own_channels: Mutex<Option<Vec<ChannelConfig>>>,
     /// Their candidates since their newest description.
     candidates: AtomicUsize,
@@ -139,8 +146,9 @@ impl Peer {
     /// Builds the connection and binds its sockets; nothing is sent yet.
     ///
     /// # Errors
-    /// [`RtcError::Build`].
+    /// [`RtcError::Server`], [`RtcError::Build`].
     pub async fn new(engine: &Engine, setup: PeerSetup) -> Result<(Self, PeerEvents), RtcError> {
+        let servers = server::read(&setup.ice_servers)?;
         let (signals, signals_out) = mpsc::channel(SIGNALS);
         let (channel_events, channels_out) = mpsc::channel(CHANNEL_EVENTS);
         let channels = Arc::new(Channels::default());
@@ -172,13 +180,20 @@ impl Peer {
             audio_out: setup.audio_out,
             incoming: Mutex::default(),
             wishes: Arc::default(),
+            relay_only: setup.relay_only,
         });
+        let teller = Arc::downgrade(&shared);
+        let network = engine.network(Arc::new(move |failure| {
+            if let Some(shared) = teller.upgrade() {
+                shared.signal(Signal::ServerFailed(failure));
+            }
+        }));
         let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec, STREAM, "audio");
         let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec, STREAM, "video");
         shared.wishes.set(video_ssrc, Some(setup.keyframe_wanted));
         let tap = Tap::new(Arc::clone(&shared.counters.heard), video_ssrc, Arc::clone(&shared.wishes));
         let handler = Arc::new(Handler(Arc::clone(&shared)));
-        let building = engine.build(&setup.ice_servers, setup.relay_only, setup.bundle, tap, handler);
+        let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, tap, handler);
         let connection = limited(building).await??;
         let _ = shared.connection.set(Arc::downgrade(&connection)); // the only time
         // Both from the start, in both directions: switching the camera on later negotiates nothing.
@@ -210,6 +225,7 @@ impl Peer {
         let peer = Self {
             connection,
             shared,
+            network,
             own_channels: Mutex::new(Some(own)),
             candidates: AtomicUsize::new(0),
             negotiation: tokio::sync::Mutex::new(Negotiating {
@@ -369,6 +385,7 @@ impl Peer {
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
+        self.network.close().await;
     }
 
     async fn create_channel(&self, config: &ChannelConfig) -> webrtc::error::Result<()> {

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use super::credentials::Credentials;
 use super::manager::Inner;
 use super::report::Reported;
 use super::stats::{Sample, stats};
@@ -53,6 +54,7 @@ pub(super) struct Link {
     task: Mutex<Option<JoinHandle<()>>>,
     /// Media goes out: the connection has stood and not ended.
     flows: AtomicBool,
+    credentials: Credentials,
     /// The other side's end was told.
     pub ended: AtomicBool,
     closing: AtomicBool,
@@ -72,6 +74,7 @@ impl Link {
         config: PeerConfig,
         ice_servers: Vec<IceServer>,
     ) -> Result<Arc<Self>, SessionError> {
+        let credentials = Credentials::of(&ice_servers);
         let (video_out, video_in) = mpsc::channel(VIDEO_OUT);
         let (audio_out, audio_in) = mpsc::channel(AUDIO_OUT);
         let (to_decoder, from_network) = mpsc::channel(VIDEO_IN);
@@ -127,6 +130,7 @@ impl Link {
             reported: Mutex::default(),
             task: Mutex::default(),
             flows: AtomicBool::new(false),
+            credentials,
             ended: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
@@ -153,6 +157,13 @@ impl Link {
     /// Share of packets the other side says it lost, 0…1.
     pub fn loss(&self) -> f64 {
         self.peer.figures().lost_share.unwrap_or(0.0)
+    }
+
+    /// Takes other servers in force, or renewed credentials.
+    pub async fn set_ice_servers(&self, servers: &[IceServer]) -> Result<(), SessionError> {
+        self.peer.set_ice_servers(servers).await?;
+        self.credentials.renew(servers);
+        Ok(())
     }
 
     /// Figures since the last call.
@@ -255,6 +266,9 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
         let peer = link.name.clone();
         let event = match event {
             None => {
+                if link.credentials.are_due(SystemTime::now()) {
+                    session.tell(SessionEvent::IceServersExpire { peer }).await;
+                }
                 if link.flows.load(Ordering::Relaxed) {
                     if link.peer.ended().await {
                         // Closed before its channels were open, so that none could tell.
@@ -309,6 +323,7 @@ async fn told(session: &Inner, link: &Link, signal: Signal) -> Option<SessionEve
             DescriptionKind::Answer => SessionEvent::AnswerWithCandidates { peer, description },
         },
         Signal::Candidate(candidate) => SessionEvent::Candidate { peer, candidate },
+        Signal::ServerFailed(failure) => SessionEvent::IceServerFailed { peer, failure },
         Signal::CandidatesComplete => SessionEvent::CandidatesComplete { peer },
         Signal::Needed => SessionEvent::NegotiationNeeded { peer },
         Signal::Signaling(state) => SessionEvent::SignalingState { peer, state },

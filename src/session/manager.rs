@@ -19,6 +19,7 @@ use crate::pipeline::audio::AudioEngine;
 use crate::pipeline::publish::VideoPublisher;
 use crate::rtc::description::IceServer;
 use crate::rtc::engine::{Engine, RtcError};
+use crate::rtc::ice::server;
 use crate::rtc::peer::ConnectionState;
 use crate::rtc::rate;
 
@@ -168,9 +169,25 @@ impl Session {
         (Self { inner }, receiver)
     }
 
-    /// The servers for peers added from now on without servers of their own; those there are keep theirs. Row P9.
-    pub fn set_ice_servers(&self, servers: Vec<IceServer>) {
+    /// The servers for peers added from now on without servers of their own; see [`IceServer`]. Peers that are there
+    /// keep theirs: [`Session::set_peer_ice_servers`].
+    ///
+    /// # Errors
+    /// [`SessionError::Rtc`] with [`RtcError::Server`] where one cannot be used; the servers are as before.
+    pub fn set_ice_servers(&self, servers: Vec<IceServer>) -> Result<(), SessionError> {
+        server::read(&servers).map_err(RtcError::from)?;
         *lock(&self.inner.ice_servers) = servers;
+        Ok(())
+    }
+
+    /// Other servers, or renewed credentials, for a peer that is there (W3C `setConfiguration`). Nothing is interrupted:
+    /// they are used from the next ICE restart on.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`]; [`SessionError::Rtc`] with [`RtcError::Server`] where one cannot be used, and the
+    /// servers are as before.
+    pub async fn set_peer_ice_servers(&self, peer: &str, servers: Vec<IceServer>) -> Result<(), SessionError> {
+        self.inner.link(peer)?.set_ice_servers(&servers).await
     }
 
     /// Names of the peers there are.

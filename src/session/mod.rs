@@ -82,6 +82,7 @@
 
 mod beside;
 mod channels;
+mod credentials;
 mod link;
 mod manager;
 mod media;
@@ -102,6 +103,9 @@ pub use crate::pipeline::publish::VideoInput;
 pub use crate::rtc::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelState, MAX_MESSAGE, Message};
 pub use crate::rtc::description::{Candidate, Description, DescriptionError, DescriptionKind, IceServer};
 pub use crate::rtc::engine::{BundlePolicy, RtcError};
+pub use crate::rtc::ice::server::ServerError;
+pub use crate::rtc::ice::url::UrlError;
+pub use crate::rtc::ice::{ServerFailure, ServerTrouble};
 pub use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringState, STREAM, SignalingState};
 pub use crate::rtc::sdp::TrackKind;
 pub use beside::DISPLAY_STREAM;

@@ -93,7 +93,8 @@ impl Session {
         self.inner.media(|media| media.audio.levels().trouble).flatten()
     }
 
-    /// State of camera, microphone and speaker; changes are told as [`SessionEvent::MediaState`].
+    /// State of camera, microphone and speaker; changes are told as
+    /// [`SessionEvent::MediaState`](super::SessionEvent::MediaState).
     pub fn media_state(&self) -> (DeviceState, DeviceState, DeviceState) {
         let States { camera, microphone, speaker, .. } = self.inner.states.borrow().clone();
         (camera, microphone, speaker)

@@ -14,6 +14,7 @@ use crate::pipeline::publish::VideoInput;
 use crate::rtc::channel::{ChannelConfig, ChannelError, Message};
 use crate::rtc::description::{Candidate, Description, DescriptionError, IceServer};
 use crate::rtc::engine::{BundlePolicy, RtcError};
+use crate::rtc::ice::ServerFailure;
 use crate::rtc::peer::{ConnectionState, IceConnectionState, IceGatheringState, SignalingState};
 use crate::rtc::sdp::TrackKind;
 
@@ -217,6 +218,19 @@ pub enum SessionEvent {
         peer: String,
         /// Now.
         state: ConnectionState,
+    },
+    /// A STUN or TURN server is of no use for this peer, and why (W3C `icecandidateerror`). The others go on.
+    IceServerFailed {
+        /// Which peer.
+        peer: String,
+        /// Which server, and what is wrong.
+        failure: ServerFailure,
+    },
+    /// A relay's credentials end within a minute: renew them with
+    /// [`Session::set_peer_ice_servers`](super::Session::set_peer_ice_servers). Told once for each end.
+    IceServersExpire {
+        /// Which peer.
+        peer: String,
     },
     /// A data channel can be used.
     ChannelOpen {

@@ -19,6 +19,7 @@ use super::tracks::Incoming;
 use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
+use crate::rtc::ice::{shown, shown_in};
 use crate::rtc::receiver::AudioOut;
 use crate::rtc::sdp;
 use crate::rtc::sender::CaptureLog;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) audio_out: AudioOut,
     pub(super) incoming: Mutex<Incoming>,
     pub(super) wishes: Arc<Wishes>,
+    /// Our addresses are not to be told.
+    pub(super) relay_only: bool,
 }
 
 /// Our own side of the negotiation.
@@ -127,7 +130,8 @@ impl Shared {
         let bare = self.local().bare.clone()?;
         let origin = bare.origin()?;
         let whole = connection.local_description().await?;
-        Some(Description { kind: bare.kind, sdp: sdp::with_version(&whole.sdp, origin.version) })
+        let whole = shown_in(&whole.sdp, self.relay_only);
+        Some(Description { kind: bare.kind, sdp: sdp::with_version(&whole, origin.version) })
     }
 }
 
@@ -137,12 +141,10 @@ pub(super) struct Handler(pub(super) Arc<Shared>);
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
-        // An address nobody can call: the wildcard, where the machine has no interface.
-        if event.candidate.address == "0.0.0.0" {
-            return;
-        }
         let Ok(candidate) = event.candidate.to_json() else { return };
-        self.0.candidate(candidate.candidate);
+        if let Some(line) = shown(&candidate.candidate, self.0.relay_only) {
+            self.0.candidate(line);
+        }
     }
 
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {

@@ -19,6 +19,7 @@ use super::{Negotiating, Peer, Signal, limited};
 use crate::call::negotiation::{Input, Output, Refusal};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
+use crate::rtc::ice::shown_in;
 use crate::rtc::sdp;
 
 /// Longest wait for host candidates, so that a description can carry them.
@@ -179,6 +180,7 @@ impl Peer {
             });
             self.shared.set_signaling(negotiating.machine.state());
             if let Some(theirs) = theirs.filter(|_| settled) {
+                self.look_up_all(&theirs.sdp);
                 self.shared.tell_tracks(&theirs.sdp);
                 open_gates(&negotiating.extras).await;
                 if self.differs().await {
@@ -279,7 +281,8 @@ impl Peer {
         let (bare, before) = {
             let mut local = self.shared.local();
             local.version += 1;
-            let bare = Description { kind, sdp: sdp::with_version(&description.sdp, local.version) };
+            let shown = shown_in(&description.sdp, self.shared.relay_only);
+            let bare = Description { kind, sdp: sdp::with_version(&shown, local.version) };
             let before = local.bare.replace(bare.clone());
             if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
                 local.known.clear();
@@ -302,6 +305,9 @@ impl Peer {
     async fn add(&self, candidate: Candidate) -> Result<(), RtcError> {
         if self.candidates.fetch_add(1, Ordering::Relaxed) >= sdp::CANDIDATES {
             return Err(RtcError::Candidate("there were too many".to_owned()));
+        }
+        if self.look_up(&candidate) {
+            return Ok(());
         }
         let candidate = RTCIceCandidateInit {
             candidate: candidate.candidate,

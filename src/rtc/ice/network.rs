@@ -1,0 +1,164 @@
+//! What a peer connection takes for the network: tokio's, but with our sockets, and with the servers' invented names.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use webrtc::peer_connection::RTCIceServer;
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
+};
+
+use super::directory::{Directory, Tell};
+use super::mdns;
+use super::server::Server;
+use super::socket::Socket;
+use super::tls::Trust;
+
+/// Longest wait at the end for streams to give their allocations back.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Names of one peer that are looked up at once.
+const LOOK_UPS: usize = 16;
+
+/// The tasks of a peer's servers; none when it is closed.
+type Tasks = Mutex<Option<JoinSet<()>>>;
+
+/// What the sockets of one peer share.
+pub(super) struct Shared {
+    pub directory: Directory,
+    pub trust: Trust,
+    watches: Tasks,
+    streams: Tasks,
+    sockets: AtomicU64,
+    look_ups: Semaphore,
+}
+
+fn spawn(tasks: &Tasks, task: impl Future<Output = ()> + Send + 'static) {
+    if let Some(tasks) = tasks.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
+fn take(tasks: &Tasks) -> JoinSet<()> {
+    tasks.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+}
+
+impl Shared {
+    /// A task that may be ended at any time.
+    pub fn watch(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn(&self.watches, task);
+    }
+
+    /// A task that has something to finish when its socket ends.
+    pub fn stream(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn(&self.streams, task);
+    }
+}
+
+/// The network of one peer.
+#[derive(Clone)]
+pub struct Network(Arc<Shared>);
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+impl Network {
+    /// One without servers; `tell` hears of those that are of no use.
+    pub fn new(trust: Trust, tell: Tell) -> Self {
+        Self(Arc::new(Shared {
+            directory: Directory::new(tell),
+            trust,
+            watches: Mutex::new(Some(JoinSet::new())),
+            streams: Mutex::new(Some(JoinSet::new())),
+            sockets: AtomicU64::new(0),
+            look_ups: Semaphore::new(LOOK_UPS),
+        }))
+    }
+
+    /// Takes a list of servers in force, and gives it as the connection shall see it.
+    pub fn assign(&self, servers: &[Server]) -> Vec<RTCIceServer> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.0.directory.assign(servers, now.as_secs())
+    }
+
+    /// A server that is nowhere.
+    pub fn nowhere() -> RTCIceServer {
+        RTCIceServer { urls: vec![Directory::nowhere()], ..RTCIceServer::default() }
+    }
+
+    /// The candidate line with an address in place of its name; `None` where nobody here bears that name, or where
+    /// the other side sends more names than a browser has.
+    pub async fn resolve(&self, line: &str) -> Option<String> {
+        let _one = self.0.look_ups.try_acquire().ok()?;
+        mdns::resolve(line).await
+    }
+
+    /// Ends every task, after the connection: streams have a moment to give their allocations back.
+    pub async fn close(&self) {
+        take(&self.0.watches).shutdown().await;
+        let mut streams = take(&self.0.streams);
+        let all = async { while streams.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            streams.shutdown().await;
+        }
+    }
+}
+
+type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Runtime for Network {
+    fn spawn(&self, future: Later<'static, ()>) -> Box<dyn JoinHandle> {
+        TokioRuntime.spawn(future)
+    }
+
+    fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let inner = TokioRuntime.wrap_udp_socket(socket)?;
+        let id = self.0.sockets.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Socket::new(inner, id, Arc::clone(&self.0))?))
+    }
+
+    fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        TokioRuntime.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(&'a self, remote: SocketAddr) -> Later<'a, io::Result<Arc<dyn AsyncTcpStream>>> {
+        TokioRuntime.connect_tcp(remote)
+    }
+
+    fn resolve_host<'a>(&'a self, host: &'a str) -> Later<'a, io::Result<Vec<SocketAddr>>> {
+        // Everything the connection asks for is invented; no name of the world holds it up.
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, "no server of this connection");
+        Box::pin(std::future::ready(Directory::resolve(host).ok_or_else(unknown)))
+    }
+
+    fn sleep(&self, duration: Duration) -> Later<'static, ()> {
+        TokioRuntime.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        TokioRuntime.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        TokioRuntime.block_on(future);
+    }
+
+    fn yield_now(&self) -> Later<'static, ()> {
+        TokioRuntime.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        "tokio"
+    }
+}
