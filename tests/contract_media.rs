@@ -103,6 +103,10 @@ fn p01_whoever_asks_gets_the_list_and_everybody_the_event() {
             assert!(!device.id.is_empty() && !device.name.is_empty(), "{device:?}");
             assert!(listed.of(device.kind).contains(device), "{device:?}");
         }
+        let video = pair.ann.session.devices_of(true, false).await;
+        assert!(video.microphones.is_empty() && video.speakers.is_empty() && video.cameras == listed.cameras);
+        let audio = pair.ann.session.devices_of(false, true).await;
+        assert!(audio.cameras.is_empty() && audio.displays.is_empty() && audio.speakers == listed.speakers);
         pair.end().await;
     });
 }

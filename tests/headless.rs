@@ -31,7 +31,10 @@ struct Copy {
 
 impl Copy {
     fn start(profile: &Path, server: &str, more: &[&str]) -> Self {
-        let mut command = program();
+        Self::start_in(program(), profile, server, more)
+    }
+
+    fn start_in(mut command: Command, profile: &Path, server: &str, more: &[&str]) -> Self {
         command.arg("headless").arg("--profile").arg(profile).args(["--server", server]);
         command.args(["--camera", "pattern:scene", "--microphone", "tone:440", "--speaker", "none"]);
         command.args(["--video-size", "320x180", "--fps", "15"]).args(more);
@@ -109,7 +112,11 @@ struct Served {
 
 impl Served {
     fn start() -> Self {
-        let mut copy = program()
+        Self::spawn(program())
+    }
+
+    fn spawn(mut program: Command) -> Self {
+        let mut copy = program
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()
@@ -128,6 +135,59 @@ impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.copy.kill();
         let _ = self.copy.wait();
+    }
+}
+
+/// A network of its own with nothing in it but the loopback interface. Needs root.
+struct Network {
+    holder: Child,
+}
+
+impl Network {
+    fn start() -> Option<Self> {
+        let mut holder = Command::new("unshare")
+            .args(["--net", "sh", "-c", "ip link set lo up && nft add table inet cut && echo ready && exec sleep 600"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        let output = holder.stdout.take().expect("its output is a pipe");
+        BufReader::new(output).read_line(&mut line).expect("it says something or ends");
+        let network = Self { holder };
+        (line.trim() == "ready").then_some(network)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.env_remove("VISAVIS_LOG").arg(format!("--net=/proc/{}/ns/net", self.holder.id())).arg(program);
+        command
+    }
+
+    fn program(&self) -> Command {
+        self.command(env!("CARGO_BIN_EXE_visavis"))
+    }
+
+    fn run(&self, line: &str) -> String {
+        let output = self.command("sh").args(["-c", line]).output().expect("a shell runs");
+        assert!(output.status.success(), "{line}: {}", words(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// No datagram reaches the sockets that are open now, ever again.
+    fn cut_datagrams(&self) {
+        let sockets = self.run("ss --no-header --numeric --udp --all");
+        let ports: Vec<_> =
+            sockets.lines().filter_map(|line| line.split_whitespace().nth(3)?.rsplit(':').next()).collect();
+        assert!(ports.len() >= 2, "{sockets}");
+        let rule = format!("nft add rule inet cut input udp dport '{{ {} }}' drop", ports.join(", "));
+        self.run(&format!("nft add chain inet cut input '{{ type filter hook input priority 0 ; }}' && {rule}"));
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
     }
 }
 
@@ -329,4 +389,35 @@ fn the_test_call_and_the_list_speak_json() {
     assert!(report["fps"].as_f64().unwrap() > 0.0, "{report}");
     let expected = if report["good"] == true { 0 } else { 7 };
     assert_eq!(test.status.code(), Some(expected), "{report}");
+}
+
+#[test]
+fn a_path_that_breaks_is_replaced_by_another() {
+    let _guard = common::guard(LIMIT);
+    let Some(network) = Network::start() else {
+        eprintln!("skipped: a network namespace and nft need root");
+        return;
+    };
+    let (_home, a, b) = profiles();
+    let server = Served::spawn(network.program());
+    let mut callee = Copy::start_in(network.program(), &b, &server.url, &["--name", "Noor", "--answer", "video"]);
+    let id = callee.id();
+    let more = ["--name", "Amara", "--call", &id, "--stats", "0.5"];
+    let mut caller = Copy::start_in(network.program(), &a, &server.url, &more);
+    caller.event("first_frame");
+    callee.event("first_frame");
+    let local = |copy: &mut Copy| copy.event("stats")["transport"]["local"].clone();
+    let before = local(&mut caller);
+    network.cut_datagrams();
+    for state in ["reconnecting", "connected"] {
+        while caller.event("state")["state"] != state {}
+    }
+    while callee.event("state")["state"] != "reconnecting" {}
+    while callee.event("state")["state"] != "connected" {}
+    while local(&mut caller) == before {}
+    while caller.event("stats")["received"]["video"]["fps"].as_f64().is_none_or(|fps| fps < 5.0) {}
+    caller.tell(r#"{"command":"chat","text":"still there?"}"#);
+    assert_eq!(callee.event("chat")["text"], "still there?");
+    caller.tell(r#"{"command":"hangup"}"#);
+    assert_eq!(callee.event("ended")["outcome"], "accepted");
 }

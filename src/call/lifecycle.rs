@@ -27,7 +27,9 @@ use crate::model::outcome::{Direction, Outcome};
 use crate::model::snapshot::Stage;
 
 pub use event::{Current, Input, Output, Refusal};
-pub use rules::{CONNECT, CONNECT_GONE, PREPARE, REACH, RECONNECT, RECONNECT_GONE, RESTART_EVERY, RING, RING_GRACE};
+pub use rules::{
+    CONNECT, CONNECT_GONE, PREPARE, REACH, RECONNECT, RECONNECT_GONE, RESTART_CALLEE, RESTART_EVERY, RING, RING_GRACE,
+};
 use rules::{MEDIA_SLOW, NO_PATH, PATH_LOST, SERVER_LOST, THEIRS_FAILED, THEIRS_STARTED_ANEW};
 use state::{Call, State};
 
@@ -116,8 +118,8 @@ impl Calls {
             Input::MediaDisconnected(call) => {
                 if self.in_state(call, &[State::Connected]) {
                     self.enter(State::Reconnecting, Some(now + RECONNECT));
-                    if let Some(call) = self.call.as_mut().filter(|call| call.offerer) {
-                        call.restart_at = Some(now);
+                    if let Some(call) = &mut self.call {
+                        call.restart_at = Some(if call.offerer { now } else { now + RESTART_CALLEE });
                     }
                     self.restart(now);
                 }
@@ -196,7 +198,7 @@ impl Calls {
     // ---- our media -------------------------------------------------------------------------------------------------
 
     fn description_ready(&mut self, now: Instant, id: CallId, sdp: String) {
-        let name = self.name.clone();
+        let (name, inside) = (self.name.clone(), sdp.clone());
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else { return };
         match call.state {
             State::Preparing => {
@@ -213,7 +215,9 @@ impl Calls {
             _ => return,
         }
         let held = self.call.as_mut().map(|call| std::mem::take(&mut call.ours)).unwrap_or_default();
-        held.into_iter().for_each(|candidate| self.say(Body::Candidate(candidate)));
+        held.into_iter()
+            .filter(|held| !inside.contains(&held.candidate))
+            .for_each(|candidate| self.say(Body::Candidate(candidate)));
     }
 
     fn local_candidate(&mut self, id: CallId, candidate: Candidate) {
@@ -360,6 +364,10 @@ impl Calls {
         if online {
             for (to, call, body) in std::mem::take(&mut self.farewells) {
                 self.out.push_back(Output::Send { to, call, body });
+            }
+            // Whatever was said meanwhile did not arrive.
+            if let Some(call) = self.call.as_mut().filter(|call| call.restart_at.is_some()) {
+                call.restart_at = Some(now);
             }
             return self.restart(now);
         }

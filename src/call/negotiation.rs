@@ -3,18 +3,19 @@
 //!
 //! Either side may make an offer at any time. Where two offers cross (*glare*), the polite side takes its own back
 //! (*rollback*), answers the other's and offers anew afterwards; the impolite side ignores the offer. One side must be
-//! polite and the other not; both polite works too, only slower, both impolite never ends a glare.
+//! polite and the other not. Our own descriptions say which their maker is ([`Description::polite`]): where both are the
+//! same, the one with the lower session number gives way.
 //!
 //! What the machine is told is an [`Input`], what it wants done an [`Output`]. Operations on the connection
 //! ([`Output::MakeOffer`] to [`Output::TakeAnswer`]) are wanted one at a time: nothing else is wanted before the outcome
-//! is told ([`Input::Made`], [`Input::Done`], [`Input::Failed`]); what else is told meanwhile waits its turn. An
-//! operation that failed must have changed nothing.
+//! is told ([`Input::Made`], [`Input::Done`], [`Input::Failed`], [`Input::Lost`]); what else is told meanwhile waits its
+//! turn. An operation that failed must have changed nothing.
 //!
 //! # What signaling must do, and what is mended here
 //! Messages may be late, out of order, doubled or lost, as long as one that is said again and again arrives in the end:
 //! - *Old descriptions.* Each side counts the versions of its descriptions up (RFC 3264 §8). What is older than the
 //!   newest one that was taken is [`Refusal::Late`]: it was taken back, or answers an offer that was. An offer that was
-//!   ignored does not count as taken.
+//!   ignored does not count as taken. Our own answers also say which offer they answer ([`Description::answers`]).
 //! - *Lost descriptions.* Nobody can know that a description was lost but the side that waits for an answer. It asks for
 //!   an offer again ([`Input::Offer`] while one is out): the same offer is sent once more. An offer that was answered
 //!   before gets the same answer once more, and nothing else happens by it.
@@ -71,6 +72,8 @@ pub enum Input {
     Done,
     /// The operation was not possible, and all is as before it.
     Failed,
+    /// Taking an answer was not possible, and our offer is no longer in force by it: it is made again.
+    Lost,
 }
 
 /// What the machine wants.
@@ -137,10 +140,11 @@ pub struct Negotiation {
     waiting: VecDeque<Input>,
     /// ICE is to be restarted by the next offer.
     restart: bool,
-    /// An offer is due: by hand, or because ours gave way.
+    /// An offer is due; told as soon as nothing else happens, and once until the next agreement.
+    due: bool,
     told: bool,
     /// The newest description of theirs that was taken.
-    newest: Option<Origin>,
+    taken: Option<Description>,
     /// Our answer to it, if it was an offer.
     answer: Option<Description>,
     /// Offers of theirs that were ignored: a later one may name the same ICE session, or they may say the same again.
@@ -161,8 +165,9 @@ impl Negotiation {
             doing: None,
             waiting: VecDeque::new(),
             restart: false,
+            due: false,
             told: false,
-            newest: None,
+            taken: None,
             answer: None,
             ignored: VecDeque::new(),
             session: None,
@@ -181,13 +186,9 @@ impl Negotiation {
         }
     }
 
-    /// Whether a description of theirs is in force.
-    pub fn has_remote(&self) -> bool {
-        self.session.is_some()
-    }
-
     /// Whether ICE waits to be restarted.
-    pub fn wants_restart(&self) -> bool {
+    #[cfg(test)]
+    fn wants_restart(&self) -> bool {
         self.restart
     }
 
@@ -202,7 +203,11 @@ impl Negotiation {
             (Input::Made(description), Some(doing)) => self.made(doing, description),
             (Input::Done, Some(doing)) => self.done(doing),
             (Input::Failed, Some(doing)) => self.failed(doing),
-            (Input::Made(_) | Input::Done | Input::Failed, None) => {} // the outcome of nothing
+            (Input::Lost, Some(_)) => {
+                let restart = self.offered.take().is_some_and(|out| out.restart);
+                self.start(Doing::MakingOffer { restart });
+            }
+            (Input::Made(_) | Input::Done | Input::Failed | Input::Lost, None) => {} // the outcome of nothing
             (input, Some(doing)) => {
                 self.doing = Some(doing);
                 match self.waiting.len() < WAITING {
@@ -218,19 +223,26 @@ impl Negotiation {
         {
             self.take(input);
         }
+        if self.due && self.doing.is_none() && self.offered.is_none() {
+            self.due = false;
+            if !std::mem::replace(&mut self.told, true) {
+                self.out.push_back(Output::Needed);
+            }
+        }
     }
 
     /// Takes something while no operation runs.
     fn take(&mut self, input: Input) {
         match input {
-            Input::Needed => self.needed(),
+            // While an offer is out the connection looks again once it was answered.
+            Input::Needed => self.due = self.offered.is_none(),
             Input::Offer { restart } => self.offer(restart),
             Input::Said(description) => match description.kind {
                 DescriptionKind::Offer => self.their_offer(description),
                 DescriptionKind::Answer => self.their_answer(description),
             },
             Input::Candidate(candidate) => self.candidate(candidate),
-            Input::Made(_) | Input::Done | Input::Failed => {}
+            Input::Made(_) | Input::Done | Input::Failed | Input::Lost => {}
         }
     }
 
@@ -244,14 +256,6 @@ impl Negotiation {
         self.doing = Some(doing);
     }
 
-    fn needed(&mut self) {
-        // While an offer is out the connection looks again once it was answered.
-        if self.offered.is_none() && !self.told {
-            self.told = true;
-            self.out.push_back(Output::Needed);
-        }
-    }
-
     fn offer(&mut self, restart: bool) {
         match &self.offered {
             None => self.start(Doing::MakingOffer { restart: restart || self.restart }),
@@ -263,29 +267,54 @@ impl Negotiation {
         }
     }
 
+    fn newest(&self) -> Option<Origin> {
+        self.taken.as_ref().and_then(Description::origin)
+    }
+
     fn is_late(&self, description: &Description) -> bool {
-        match (self.newest, description.origin()) {
+        match (self.newest(), description.origin()) {
             (Some(newest), Some(this)) => newest.session == this.session && this.version < newest.version,
             _ => false,
         }
     }
 
+    /// Whether it is the one that was taken last. Ours count every description; others may leave the version as it is
+    /// where nothing changed (RFC 9429 §5.2.2).
+    fn is_again(&self, description: &Description) -> bool {
+        self.taken.as_ref().is_some_and(|taken| {
+            let same_version = description.polite().is_some() && taken.origin() == description.origin();
+            taken.kind == description.kind && (same_version || taken.sdp == description.sdp)
+        })
+    }
+
+    /// Whether this is the answer to the offer that is out, as far as it says.
+    fn is_answered_by(&self, answer: &Description) -> bool {
+        let offer = self.offered.as_ref().and_then(|out| out.offer.origin());
+        answer.answers().zip(offer).is_none_or(|(answers, offer)| answers == offer.version)
+    }
+
     fn their_offer(&mut self, offer: Description) {
         if self.is_late(&offer) {
             self.late(&offer);
-        } else if let Some(answer) =
-            self.answer.as_ref().filter(|_| self.newest.is_some() && offer.origin() == self.newest)
-        {
-            self.out.push_back(Output::Send(answer.clone()));
+        } else if let Some(answer) = self.answer.clone().filter(|_| self.is_again(&offer)) {
+            self.out.push_back(Output::Send(answer));
         } else if self.offered.is_none() {
             self.start(Doing::TakingOffer { offer, gave_way: None });
-        } else if self.polite {
+        } else if self.gives_way(&offer) {
             self.start(Doing::RollingBack(offer));
         } else {
             if let Some(fragment) = offer.username_fragment() {
                 remember(&mut self.ignored, (offer.origin(), fragment.to_owned()));
             }
             self.out.push_back(Output::Refused(Refusal::Glare));
+        }
+    }
+
+    fn gives_way(&self, theirs: &Description) -> bool {
+        let ours = self.offered.as_ref().and_then(|out| out.offer.origin());
+        match (theirs.polite(), ours, theirs.origin()) {
+            (Some(polite), Some(ours), Some(theirs)) if polite == self.polite => ours.session < theirs.session,
+            _ => self.polite,
         }
     }
 
@@ -299,7 +328,7 @@ impl Negotiation {
     fn their_answer(&mut self, answer: Description) {
         if self.offered.is_none() {
             self.out.push_back(Output::Refused(Refusal::NoOffer));
-        } else if self.is_late(&answer) {
+        } else if self.is_late(&answer) || self.is_again(&answer) || !self.is_answered_by(&answer) {
             self.late(&answer);
         } else {
             self.start(Doing::TakingAnswer(answer));
@@ -317,9 +346,8 @@ impl Negotiation {
             Doing::TakingOffer { offer, gave_way } => {
                 self.out.push_back(Output::Send(description.clone()));
                 self.answer = Some(description);
-                // What else our offer wanted the connection finds out by looking: it may have come with theirs.
                 self.restart |= gave_way.unwrap_or(false);
-                self.agreed(&offer);
+                self.agreed(offer);
             }
             other => self.doing = Some(other),
         }
@@ -333,7 +361,7 @@ impl Negotiation {
             }
             Doing::TakingAnswer(answer) => {
                 (self.offered, self.answer) = (None, None);
-                self.agreed(&answer);
+                self.agreed(answer);
             }
             other => self.doing = Some(other),
         }
@@ -348,15 +376,21 @@ impl Negotiation {
     }
 
     /// A description of theirs is in force, and we are stable.
-    fn agreed(&mut self, theirs: &Description) {
-        self.told = false;
-        self.newest = theirs.origin().or(self.newest);
+    fn agreed(&mut self, theirs: Description) {
         let session = theirs.username_fragment().map(str::to_owned);
+        // Their offer restarted ICE, on both sides: so was our wish granted.
+        if theirs.kind == DescriptionKind::Offer && self.session.as_ref().is_some_and(|before| *before != session) {
+            self.restart = false;
+        }
+        // The connection looks for anything else that it wants; of this it knows nothing.
+        (self.due, self.told) = (self.restart, false);
         if let Some(Some(old)) = self.session.replace(session) {
             self.close_session(old);
         }
+        let newest = theirs.origin();
+        self.taken = Some(theirs);
         for (origin, fragment) in std::mem::take(&mut self.ignored) {
-            match (origin, self.newest) {
+            match (origin, newest) {
                 // Answered before they made it: they will say it again.
                 (Some(ignored), Some(newest)) if ignored.version > newest.version => {
                     self.ignored.push_back((origin, fragment));
@@ -366,9 +400,6 @@ impl Negotiation {
         }
         for candidate in std::mem::take(&mut self.held) {
             self.candidate(candidate);
-        }
-        if self.restart {
-            self.needed();
         }
     }
 

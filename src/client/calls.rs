@@ -16,7 +16,7 @@ use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::outcome::{Direction, Outcome};
 use crate::model::snapshot::{Level, PlayerKey, Recent, RemoteMedia, Stage};
-use crate::session::Sound;
+use crate::session::{DescriptionKind, Sound};
 
 /// Volume of a new call, percent.
 const VOLUME: u8 = 100;
@@ -39,25 +39,24 @@ impl Actor {
             Output::Send { to, call, body } => self.say(to, call, body),
             Output::MakeOffer { call, peer, video } => {
                 self.begin(call, peer, Direction::Outgoing, video);
-                self.link(call, &[Step::Prepare, Step::Offer]);
+                self.link(call, &[Step::Prepare { polite: false }, Step::Offer]);
             }
             Output::MakeAnswer { call, peer, video, offer } => {
                 if self.active.as_ref().is_none_or(|active| active.call != call) {
                     self.begin(call, peer, Direction::Incoming, video);
                 }
-                self.link(call, &[Step::Prepare, Step::Answer(offer)]);
+                self.link(call, &[Step::Prepare { polite: true }, Step::Answer(offer)]);
             }
             Output::TakeAnswer { call, sdp } => self.step(call, Step::TakeAnswer(sdp)),
             Output::RemoteCandidate { call, candidate } => {
                 self.step(call, Step::Candidate(wire::candidate_in(candidate)));
             }
             Output::Renegotiate { call, body } => match body {
-                Body::Offer { sdp } => self.step(call, Step::AnswerAgain(sdp)),
-                Body::Answer { sdp } => self.step(call, Step::TakeAnswer(sdp)),
+                Body::Offer { sdp } => self.step(call, Step::Take(DescriptionKind::Offer, sdp)),
+                Body::Answer { sdp } => self.step(call, Step::Take(DescriptionKind::Answer, sdp)),
                 _ => {}
             },
-            // The session has no way to do that: what is left is the path that was found, if it comes back.
-            Output::RestartIce(call) => tracing::debug!("call {call}: waiting for the path to come back"),
+            Output::RestartIce(call) => self.step(call, Step::RestartIce),
             Output::CloseMedia(call) => self.close_media(call),
             Output::Incoming { call, from, name, video } => self.rings(call, from, name, video),
             Output::Replaced { old, new } => {
@@ -162,7 +161,7 @@ impl Actor {
         active.link = Some(link);
     }
 
-    fn step(&mut self, call: CallId, step: Step) {
+    pub(super) fn step(&mut self, call: CallId, step: Step) {
         if let Some(link) = self.active.as_ref().filter(|a| a.call == call).and_then(|a| a.link.as_ref()) {
             link.step(step);
         }

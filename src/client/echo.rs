@@ -137,6 +137,7 @@ impl Task {
             Body::Candidate(candidate) => {
                 self.session.accept_candidate(CALLER, wire::candidate_in(candidate)).await.map_err(|e| e.to_string())
             }
+            Body::Answer { .. } => Ok(()), // it never offers
             Body::Offer { sdp } => match self.describe(sdp).await {
                 Ok(sdp) => {
                     self.answer(Body::Answer { sdp }).await;

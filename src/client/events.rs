@@ -8,7 +8,7 @@ use super::chat::Effect;
 use super::echo;
 use super::echo_report::{self, AFTER_SECONDS, WARM_UP_SECONDS};
 use super::embedded::Claim;
-use super::link::Done;
+use super::link::{Done, Step};
 use super::signaling::SignalEvent;
 use super::wire::{self, CHAT};
 use crate::call::chat;
@@ -90,6 +90,14 @@ impl Actor {
                 if let Some(call) = self.call_of(&peer) {
                     let candidate = wire::candidate_out(candidate);
                     self.machine(call).handle(now, Input::LocalCandidate { call, candidate });
+                }
+            }
+            // The first offer is the call's own matter.
+            SessionEvent::NegotiationNeeded { peer } => {
+                if let Some(call) = self.call_of(&peer)
+                    && self.active.as_ref().is_some_and(|active| active.connected.is_some())
+                {
+                    self.step(call, Step::OfferAgain);
                 }
             }
             SessionEvent::ConnectionState { peer, state } => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::actor::Beside;
 use super::wire::CHAT;
@@ -15,10 +15,14 @@ use crate::call::control::Control;
 use crate::model::body::Body;
 use crate::session::{
     CONTROL, Candidate, ChannelConfig, Description, DescriptionKind, Message, PeerConfig, Session, SessionError,
+    SignalingState,
 };
 
 /// Longest a step may take. Descriptions take milliseconds; a machine under load may need a second.
 const STEP: Duration = Duration::from_secs(5);
+
+/// How long a later offer waits for its answer before it is sent again: it may have been lost with the server.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Longest that saying bye may take before the connection is closed under it.
 const BYE: Duration = Duration::from_millis(250);
@@ -27,15 +31,22 @@ const BYE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// Build the connection, without a word to anybody.
-    Prepare,
+    Prepare {
+        /// Gives way when both sides make an offer at once.
+        polite: bool,
+    },
     /// Make the first offer.
     Offer,
     /// Take their first offer and answer it.
     Answer(String),
-    /// Take a later offer of theirs and answer it.
-    AnswerAgain(String),
-    /// Take their answer.
+    /// Make a later offer: what was agreed on is no longer what we want.
+    OfferAgain,
+    /// Make an offer for another path.
+    RestartIce,
+    /// Take their answer to the first offer.
     TakeAnswer(String),
+    /// Take a later offer or answer of theirs.
+    Take(DescriptionKind, String),
     /// Take a candidate of theirs.
     Candidate(Candidate),
 }
@@ -47,7 +58,7 @@ pub(super) enum Done {
     Prepared,
     /// Our first offer, or our answer to theirs.
     Described(String),
-    /// Our answer to a later offer of theirs.
+    /// A later offer of ours, or our answer to one of theirs.
     Renegotiated(Body),
     /// A step without which there is no call failed, with what happened.
     Failed(String),
@@ -69,7 +80,24 @@ impl Link {
         let (frames, mut next_frame) = mpsc::channel(1024);
         let worker = Worker { session: session.clone(), peer: peer.clone() };
         let stepping = tokio::spawn(async move {
-            while let Some(step) = next_step.recv().await {
+            let mut offered = None;
+            loop {
+                let step = tokio::select! {
+                    step = next_step.recv() => match step {
+                        Some(step) => step,
+                        None => return,
+                    },
+                    () = sleep_until(offered.unwrap_or_else(Instant::now)), if offered.is_some() => {
+                        offered = None;
+                        if !worker.waits() {
+                            continue;
+                        }
+                        Step::OfferAgain
+                    }
+                };
+                if matches!(step, Step::OfferAgain | Step::RestartIce) {
+                    offered = Some(Instant::now() + ASK_AGAIN);
+                }
                 let word = word(&step);
                 let result = match timeout(STEP, worker.step(step)).await {
                     Ok(result) => result,
@@ -145,11 +173,13 @@ impl Link {
 
 fn word(step: &Step) -> &'static str {
     match step {
-        Step::Prepare => "preparing the connection",
+        Step::Prepare { .. } => "preparing the connection",
         Step::Offer => "making an offer",
         Step::Answer(_) => "answering the offer",
-        Step::AnswerAgain(_) => "answering a later offer",
+        Step::OfferAgain => "making a later offer",
+        Step::RestartIce => "making an offer for another path",
         Step::TakeAnswer(_) => "taking the answer",
+        Step::Take(..) => "taking a later offer or answer",
         Step::Candidate(_) => "taking a candidate",
     }
 }
@@ -160,15 +190,20 @@ struct Worker {
 }
 
 impl Worker {
+    /// Whether an offer of ours has no answer yet.
+    fn waits(&self) -> bool {
+        self.session.signaling_state(&self.peer).is_ok_and(|state| state == SignalingState::HaveLocalOffer)
+    }
+
     /// Does it. The error says whether the call cannot go on without.
     async fn step(&self, step: Step) -> Result<Option<Done>, (bool, String)> {
         let fatal = |e: SessionError| (true, e.to_string());
         let harmless = |e: SessionError| (false, e.to_string());
         let (session, peer) = (&self.session, self.peer.as_str());
         match step {
-            Step::Prepare => {
+            Step::Prepare { polite } => {
                 let channels = vec![ChannelConfig::reliable(CHAT)];
-                let config = PeerConfig { channels, ..PeerConfig::default() };
+                let config = PeerConfig { channels, polite, ..PeerConfig::default() };
                 session.add_peer(peer, config).await.map_err(fatal)?;
                 Ok(Some(Done::Prepared))
             }
@@ -177,10 +212,17 @@ impl Worker {
                 let offer = Description { kind: DescriptionKind::Offer, sdp };
                 Ok(Some(Done::Described(session.accept_offer(peer, offer).await.map_err(fatal)?.sdp)))
             }
-            Step::AnswerAgain(sdp) => {
-                let offer = Description { kind: DescriptionKind::Offer, sdp };
-                let sdp = session.accept_offer(peer, offer).await.map_err(harmless)?.sdp;
-                Ok(Some(Done::Renegotiated(Body::Answer { sdp })))
+            Step::OfferAgain => {
+                let sdp = session.create_offer(peer).await.map_err(harmless)?.sdp;
+                Ok(Some(Done::Renegotiated(Body::Offer { sdp })))
+            }
+            Step::RestartIce => {
+                let sdp = session.restart_ice(peer).await.map_err(harmless)?.sdp;
+                Ok(Some(Done::Renegotiated(Body::Offer { sdp })))
+            }
+            Step::Take(kind, sdp) => {
+                let answer = session.accept_description(peer, Description { kind, sdp }).await.map_err(harmless)?;
+                Ok(answer.map(|answer| Done::Renegotiated(Body::Answer { sdp: answer.sdp })))
             }
             Step::TakeAnswer(sdp) => {
                 let answer = Description { kind: DescriptionKind::Answer, sdp };

@@ -6,14 +6,21 @@ use crate::model::device::Devices;
 /// hundred milliseconds; up to 5 s where the sound system does not answer.
 ///
 /// A build without the feature `gui` finds none.
-#[cfg(feature = "gui")]
 pub fn list() -> Devices {
-    let (microphones, speakers) = super::sound::list();
-    Devices { cameras: super::camera::list(), microphones, speakers, displays: super::screen::list() }
+    list_of(true, true)
+}
+
+/// The same of what gives pictures (cameras, screens, windows), of what has to do with sound, or of both. What is not
+/// asked for is not looked for.
+#[cfg(feature = "gui")]
+pub fn list_of(video: bool, audio: bool) -> Devices {
+    let (microphones, speakers) = if audio { super::sound::list() } else { Default::default() };
+    let (cameras, displays) = if video { (super::camera::list(), super::screen::list()) } else { Default::default() };
+    Devices { cameras, microphones, speakers, displays }
 }
 
 /// Asks the system for every camera, microphone and speaker. This build knows none.
 #[cfg(not(feature = "gui"))]
-pub fn list() -> Devices {
+pub fn list_of(_video: bool, _audio: bool) -> Devices {
     Devices::default()
 }

@@ -114,4 +114,4 @@ pub fn open_display(id: &str, request: VideoRequest) -> Result<Box<dyn VideoSour
     }
 }
 
-pub use list::list;
+pub use list::{list, list_of};

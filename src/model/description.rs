@@ -15,6 +15,12 @@ pub const MAX_SDP: usize = 64 * 1024;
 /// Longest candidate line taken, in bytes.
 pub const MAX_CANDIDATE: usize = 1024;
 
+/// Session-level attribute of our descriptions: `yes` or `no`. Others ignore what they do not know (RFC 8866 §5.13).
+pub const POLITE: &str = "x-visavis-polite";
+
+/// Session-level attribute of our answers: version of the offer.
+pub const ANSWERS: &str = "x-visavis-answers";
+
 /// What a description is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,14 +167,28 @@ impl Description {
         Some(Origin { session: words.next()?.parse().ok()?, version: words.next()?.parse().ok()? })
     }
 
+    /// Whether its maker gives way when two offers cross; only our own descriptions say so ([`POLITE`]).
+    pub fn polite(&self) -> Option<bool> {
+        match self.attribute(POLITE)? {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Version of the offer that it answers; only our own answers say so ([`ANSWERS`]).
+    pub fn answers(&self) -> Option<u64> {
+        self.attribute(ANSWERS)?.parse().ok()
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let value = self.sdp.lines().find_map(|line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'));
+        value.map(str::trim)
+    }
+
     /// User fragment of the ICE session (RFC 8839 §5.4) of its first section: the only one, where all are bundled.
     pub fn username_fragment(&self) -> Option<&str> {
         self.sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
-    }
-
-    /// How many media sections it has.
-    pub fn sections(&self) -> usize {
-        self.sdp.lines().filter(|line| line.starts_with("m=")).count()
     }
 }
 

@@ -37,7 +37,7 @@ use crate::call::negotiation::Negotiation;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::report::StatsReport;
 use crate::model::stats::Transport;
-use handler::{Handler, Shared};
+use handler::{Handler, Local, Shared};
 use nudge::nudge;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState, SignalingState, States};
 use tracks::Extra;
@@ -170,7 +170,7 @@ impl Peer {
             connected: watch::Sender::new(false),
             gathered: watch::Sender::new(false),
             states: Mutex::default(),
-            local: Mutex::default(),
+            local: Mutex::new(Local::new(setup.polite)),
             tasks: Mutex::new(Some(JoinSet::new())),
             counters: Counters::default(),
             captures: Arc::default(),

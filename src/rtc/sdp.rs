@@ -1,6 +1,6 @@
 //! The few facts read from SDP here: which media sections there are, what goes which way in them, and who made it.
 
-use crate::model::description::Description;
+use crate::model::description::{ANSWERS, Description, POLITE};
 
 /// Candidates taken for one description of the other side: each is tried from every address of ours, again and again.
 pub(crate) const CANDIDATES: usize = 256;
@@ -82,14 +82,34 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section<'_>> {
     sections
 }
 
-/// The same with another version in its `o=` line: the transport crate writes random ones, but of two descriptions of
-/// one side the newer must have the higher (RFC 3264 §8).
-pub(crate) fn with_version(sdp: &str, version: u64) -> String {
-    let mut text = String::with_capacity(sdp.len() + 8);
+/// What we write into a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Counted for each description.
+    pub version: u64,
+    /// Gives way on glare.
+    pub polite: bool,
+    /// Version of the offer that it answers.
+    pub answers: Option<u64>,
+}
+
+/// The same as we send it: with another version in its `o=` line, and our manners. The transport crate writes random
+/// versions, but of two descriptions of one side the newer must have the higher (RFC 3264 §8).
+/// What an answer answers lets the other side tell it from one to an earlier offer.
+pub(crate) fn stamped(sdp: &str, stamp: &Stamp) -> String {
+    let mut text = String::with_capacity(sdp.len() + 40);
+    let number = stamp.version.to_string();
+    let mut in_session = true;
     for line in sdp.split_inclusive('\n') {
+        if in_session && line.starts_with("m=") {
+            in_session = false;
+            text.push_str(&format!("a={POLITE}:{}\r\n", if stamp.polite { "yes" } else { "no" }));
+            if let Some(offer) = stamp.answers {
+                text.push_str(&format!("a={ANSWERS}:{offer}\r\n"));
+            }
+        }
         let mut words: Vec<&str> = line.split(' ').collect();
-        let number = version.to_string();
-        match (line.starts_with("o="), words.get_mut(2)) {
+        match (in_session && line.starts_with("o="), words.get_mut(2)) {
             (true, Some(word)) => {
                 *word = &number;
                 text.push_str(&words.join(" "));
@@ -98,6 +118,46 @@ pub(crate) fn with_version(sdp: &str, version: u64) -> String {
         }
     }
     text
+}
+
+fn is_of_candidates(line: &str) -> bool {
+    line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates")
+}
+
+/// The same without any candidate. The crate writes those of before into an offer that restarts ICE.
+pub(crate) fn bare(sdp: &str) -> String {
+    sdp.split_inclusive('\n').filter(|line| !is_of_candidates(line)).collect()
+}
+
+/// A bare description with these candidates (`candidate:…`), in its first section: the only one that has a transport,
+/// for all are bundled. `complete` says that there are no more (RFC 8838 §8.2).
+pub(crate) fn with_candidates(bare: &str, candidates: &[String], complete: bool) -> String {
+    let mut lines: String = candidates.iter().flat_map(|candidate| ["a=", candidate, "\r\n"]).collect();
+    if complete {
+        lines.push_str("a=end-of-candidates\r\n");
+    }
+    let mut text = String::with_capacity(bare.len() + lines.len());
+    let mut sections = 0;
+    for line in bare.split_inclusive('\n') {
+        sections += usize::from(line.starts_with("m="));
+        if sections == 2 {
+            text.push_str(&std::mem::take(&mut lines));
+        }
+        text.push_str(line);
+    }
+    if sections > 0 {
+        text.push_str(&lines);
+    }
+    text
+}
+
+/// The same without candidates that cannot be read: others may do (RFC 8839 §5.1), but the crate would refuse it all.
+pub(crate) fn usable(sdp: &str) -> String {
+    let readable = |line: &&str| match line.trim_end().strip_prefix("a=candidate:") {
+        Some(candidate) => rtc::ice::candidate::unmarshal_candidate(candidate).is_ok(),
+        None => true,
+    };
+    sdp.split_inclusive('\n').filter(readable).collect()
 }
 
 /// Looks for what every usable description has, before anything is changed by it: the crate finds some of it missing
@@ -114,6 +174,11 @@ pub(crate) fn complete(sdp: &str) -> Result<(), String> {
     // RFC 9143 §7.1: the group names sections of this description. One that is missing was cut off on the way.
     let mids: Vec<&str> = sections(sdp).iter().map(|section| section.mid).collect();
     let bundled = sdp.lines().filter_map(|line| line.strip_prefix("a=group:BUNDLE")).flat_map(str::split_whitespace);
+    // RFC 8122 §5: the name of a hash function, and the hash.
+    let fingerprints = sdp.lines().filter_map(|line| line.strip_prefix("a=fingerprint:"));
+    if let Some(odd) = fingerprints.into_iter().find(|value| value.split_whitespace().count() != 2) {
+        return Err(format!("“{odd}” is no fingerprint"));
+    }
     match bundled.into_iter().find(|mid| !mids.contains(mid)) {
         Some(mid) => Err(format!("it bundles a section “{mid}” that it does not have")),
         None => Ok(()),
@@ -156,11 +221,29 @@ mod tests {
     }
 
     #[test]
-    fn only_the_version_is_another() {
-        let other = with_version(SDP, 12);
-        let description = Description { kind: DescriptionKind::Offer, sdp: other.clone() };
-        assert_eq!(description.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
-        assert_eq!(other.replace("o=- 7 12 IN", "o=- 7 9 IN"), SDP);
+    fn only_the_version_is_another_and_manners_are_added() {
+        let sdp = stamped(SDP, &Stamp { version: 12, polite: true, answers: Some(3) });
+        let sent = Description { kind: DescriptionKind::Offer, sdp: sdp.clone() };
+        assert_eq!(sent.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
+        assert_eq!((sent.polite(), sent.answers()), (Some(true), Some(3)));
+        let ours = ["a=x-visavis-polite:yes\r\n", "a=x-visavis-answers:3\r\n"];
+        assert_eq!(sdp.replace("o=- 7 12 IN", "o=- 7 9 IN").replace(ours[0], "").replace(ours[1], ""), SDP);
+    }
+
+    #[test]
+    fn candidates_that_cannot_be_read_are_left_out() {
+        let good = "a=candidate:1 1 udp 2130706431 127.0.0.1 5000 typ host\r\n";
+        let sdp = format!("{SDP}a=candidate:x y\r\n{good}a=candidate:\r\n");
+        assert_eq!(usable(&sdp), format!("{SDP}{good}"));
+    }
+
+    #[test]
+    fn candidates_go_into_the_first_section() {
+        let candidates = ["candidate:1 1 udp 1 127.0.0.1 5000 typ host".to_owned()];
+        let whole = with_candidates(SDP, &candidates, true);
+        let added = format!("a={}\r\na=end-of-candidates\r\n", candidates[0]);
+        assert!(whole.contains(&format!("a=sendrecv\r\n{added}m=video")), "{whole}");
+        assert_eq!(bare(&whole), SDP);
     }
 
     #[test]

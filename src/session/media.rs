@@ -370,6 +370,12 @@ impl Session {
         devices
     }
 
+    /// Row P1: only what gives pictures (cameras, screens, windows), only what has to do with sound, or both. What is
+    /// not asked for is not looked for; told to nobody.
+    pub async fn devices_of(&self, video: bool, audio: bool) -> Devices {
+        tokio::task::spawn_blocking(move || crate::device::list_of(video, audio)).await.unwrap_or_default()
+    }
+
     /// Rows P2, P3: opens camera and microphone, by flag ([`Wanted::flag`](super::Wanted::flag)) or exactly those with an ID, and gives back
     /// when they really are open. They stay open, with or without peers, until [`Session::stop_user_media`]. A kind that
     /// is not asked for is not sent.

@@ -137,7 +137,7 @@ pub enum Output {
         /// The candidate.
         candidate: Candidate,
     },
-    /// Make an offer with new ICE credentials and hand it back by [`Input::Renegotiate`]. Only the caller is asked.
+    /// Make an offer with new ICE credentials and hand it back by [`Input::Renegotiate`].
     RestartIce(CallId),
     /// Close the media of this call.
     CloseMedia(CallId),

@@ -20,8 +20,11 @@ pub const RECONNECT: Duration = Duration::from_secs(45);
 pub const RECONNECT_GONE: Duration = Duration::from_secs(3);
 /// How long a path that is being built may still come to stand when the other program is gone from the server.
 pub const CONNECT_GONE: Duration = Duration::from_millis(800);
-/// Pause between two attempts to restart ICE.
-pub const RESTART_EVERY: Duration = Duration::from_secs(5);
+/// Pause between two attempts to restart ICE: an offer, its answer and the checks of a slow path fit in.
+pub const RESTART_EVERY: Duration = Duration::from_secs(4);
+/// How much longer than the caller the callee waits with its first one. Two at once would be sorted out, but each costs
+/// the other one its progress.
+pub const RESTART_CALLEE: Duration = Duration::from_secs(2);
 
 pub(super) const THEIRS_FAILED: &str = "the other program could not go on; call again";
 pub(super) const THEIRS_STARTED_ANEW: &str = "the other program started anew";

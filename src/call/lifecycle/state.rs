@@ -35,7 +35,7 @@ pub(super) struct Call {
     pub(super) until: Option<Instant>,
     pub(super) ring_until: Instant,
     pub(super) restart_at: Option<Instant>,
-    /// We made the first offer, so we restart ICE.
+    /// We made the first offer, so we are the first to restart ICE.
     pub(super) offerer: bool,
     /// Their offer, until it is used.
     pub(super) offer: Option<String>,

@@ -297,14 +297,36 @@ fn a_broken_path_is_mended_or_given_up() {
     assert_eq!((bench.stage(), bench.calls.deadline()), (Some(Stage::Connected), None));
     bench.give(Input::MediaDisconnected(X));
     assert!(matches!(&ended(&bench.wait(RECONNECT))[..], [Outcome::Failed(_)]));
-    // The callee never offers: two restarts at once would cross.
+    // The callee leaves it to the caller for a moment: two restarts at once would cross.
     let mut callee = Bench::rung(b, a);
     callee.give(Input::Accept { call: X, video: true });
     callee.give(Input::DescriptionReady { call: X, sdp: "answer".into() });
     callee.give(Input::MediaConnected(X));
     assert!(!callee.give(Input::MediaDisconnected(X)).contains(&Output::RestartIce(X)));
+    assert!(callee.wait(RESTART_CALLEE).contains(&Output::RestartIce(X)));
     callee.give(Input::Gone(a));
     assert!(matches!(&ended(&callee.wait(RECONNECT_GONE))[..], [Outcome::Failed(_)]));
+}
+
+#[test]
+fn a_path_is_mended_as_soon_as_the_server_is_back() {
+    let (a, b) = two();
+    let mut bench = Bench::connected(a, b);
+    bench.give(Input::Online(false));
+    assert!(!bench.give(Input::MediaDisconnected(X)).contains(&Output::RestartIce(X)), "nobody could hear it");
+    assert!(bench.wait(Duration::from_secs(1)).is_empty());
+    assert!(bench.give(Input::Online(true)).contains(&Output::RestartIce(X)));
+}
+
+#[test]
+fn candidates_inside_the_description_are_not_said_again() {
+    let (a, b) = two();
+    let mut caller = Bench::new(a);
+    caller.give(Input::Call { call: X, to: b, video: true });
+    caller.give(Input::LocalCandidate { call: X, candidate: candidate(1) });
+    caller.give(Input::LocalCandidate { call: X, candidate: candidate(2) });
+    let out = caller.give(Input::DescriptionReady { call: X, sdp: "offer a=candidate:1 end".into() });
+    assert_eq!(said(&out), ["ring", "candidate"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What of our candidates and descriptions goes out, as text (RFC 8839 §5.1): no address that nobody can call, and, where
+//! What of our candidates goes out, as text (RFC 8839 §5.1): no address that nobody can call, and, where
 //! only relays may be used, none of this machine's.
 
 /// Keeps what the other side may see of a candidate line (with or without `candidate:`); `None` for one that is of no
@@ -29,25 +29,6 @@ pub fn shown(line: &str, relay_only: bool) -> Option<String> {
     Some(told.join(" "))
 }
 
-/// The same for every candidate in a description; other lines stay as they are.
-pub fn shown_in(sdp: &str, relay_only: bool) -> String {
-    let mut told = String::with_capacity(sdp.len());
-    for line in sdp.split_inclusive('\n') {
-        let bare = line.trim_end_matches(['\r', '\n']);
-        match bare.strip_prefix("a=candidate:") {
-            None => told.push_str(line),
-            Some(candidate) => {
-                if let Some(candidate) = shown(candidate, relay_only) {
-                    told.push_str("a=candidate:");
-                    told.push_str(&candidate);
-                    told.push_str(&line[bare.len()..]);
-                }
-            }
-        }
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,10 +55,5 @@ mod tests {
             shown(RELAY, true).as_deref(),
             Some("3 1 udp 16777215 198.51.100.3 5002 typ relay raddr 0.0.0.0 rport 9 generation 0")
         );
-        let sdp = format!("v=0\r\na=candidate:{HOST}\r\na=candidate:{RELAY}\r\na=mid:0\r\n");
-        let told = shown_in(&sdp, true);
-        assert!(!told.contains("192.168.7.7"), "{told}");
-        assert!(told.contains("198.51.100.3") && told.ends_with("a=mid:0\r\n"), "{told}");
-        assert_eq!(shown_in(&sdp, false), sdp);
     }
 }

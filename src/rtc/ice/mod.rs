@@ -28,7 +28,7 @@ mod tls;
 mod tunnel;
 pub mod url;
 
-pub(crate) use candidates::{shown, shown_in};
+pub(crate) use candidates::shown;
 pub use directory::{ServerFailure, ServerTrouble};
 pub(crate) use interfaces::EveryInterface;
 pub(crate) use mdns::{name_in, named_in};

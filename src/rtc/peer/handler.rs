@@ -1,6 +1,5 @@
 //! What a connection reports: on its own task, where nothing may wait, so that flags are flipped and tasks spawned.
 
-use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -19,9 +18,9 @@ use super::tracks::Incoming;
 use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
-use crate::rtc::ice::{shown, shown_in};
+use crate::rtc::ice::shown;
 use crate::rtc::receiver::AudioOut;
-use crate::rtc::sdp;
+use crate::rtc::sdp::{self, Stamp};
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::stats::Counters;
 use crate::rtc::tap::Wishes;
@@ -54,14 +53,13 @@ pub(super) struct Shared {
 }
 
 /// Our own side of the negotiation.
-#[derive(Default)]
 pub(super) struct Local {
-    /// Versions given out so far.
-    pub(super) version: u64,
-    /// The newest description, as it was made: without the candidates found since.
+    /// Of the newest description.
+    pub(super) stamp: Stamp,
+    /// The newest description, without any candidate.
     pub(super) bare: Option<Description>,
     /// Our candidates of this ICE session that were found.
-    pub(super) known: HashSet<String>,
+    pub(super) known: Vec<String>,
     /// Those not told yet, while a description is being made.
     pub(super) held: Option<Vec<Candidate>>,
 }
@@ -108,9 +106,10 @@ impl Shared {
     /// One of ours was found. Each is told once, after the description it belongs to.
     fn candidate(&self, line: String) {
         let mut local = self.local();
-        if local.known.len() >= MAX_CANDIDATES || !local.known.insert(line.clone()) {
+        if local.known.len() >= MAX_CANDIDATES || local.known.contains(&line) {
             return;
         }
+        local.known.push(line.clone());
         let mid = local.bare.as_ref().and_then(|bare| sdp::sections(&bare.sdp).first().map(|s| s.mid.to_owned()));
         let candidate = Candidate {
             candidate: line,
@@ -125,13 +124,18 @@ impl Shared {
     }
 
     /// Our newest description with every candidate found so far.
-    pub(super) async fn described(&self) -> Option<Description> {
-        let connection = self.connection.get()?.upgrade()?;
-        let bare = self.local().bare.clone()?;
-        let origin = bare.origin()?;
-        let whole = connection.local_description().await?;
-        let whole = shown_in(&whole.sdp, self.relay_only);
-        Some(Description { kind: bare.kind, sdp: sdp::with_version(&whole, origin.version) })
+    pub(super) fn described(&self) -> Option<Description> {
+        let complete = self.states().gathering == IceGatheringState::Complete;
+        let local = self.local();
+        let bare = local.bare.as_ref()?;
+        Some(Description { kind: bare.kind, sdp: sdp::with_candidates(&bare.sdp, &local.known, complete) })
+    }
+}
+
+impl Local {
+    pub(super) fn new(polite: bool) -> Self {
+        let stamp = Stamp { version: 0, polite, answers: None };
+        Self { stamp, bare: None, known: Vec::new(), held: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Offers, answers and candidates (RFC 9429, RFC 8838): what [`Negotiation`] wants, done on the connection, one
 //! operation at a time, and one that fails leaves all as it was.
 //!
-//! The crate knows no implicit rollback and writes random versions: both are mended here. A path that is restarted gets
+//! The crate knows no implicit rollback and writes random versions: both are mended here and in [`sdp::stamped`]. A path that is restarted gets
 //! new sockets on the addresses of the moment, at either side.
 //!
 //! [`Negotiation`]: crate::call::negotiation::Negotiation
@@ -19,7 +19,6 @@ use super::{Negotiating, Peer, Signal, limited};
 use crate::call::negotiation::{Input, Output, Refusal};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
-use crate::rtc::ice::shown_in;
 use crate::rtc::sdp;
 
 /// Longest wait for host candidates, so that a description can carry them.
@@ -111,7 +110,7 @@ impl Peer {
         let mut gathered = self.shared.gathered.subscribe();
         let all = tokio::time::timeout(GATHER_ALL, gathered.wait_for(|gathered| *gathered)).await;
         all.map_err(|_| RtcError::Stuck(GATHER_ALL))?.map_err(|_| none("the connection is closed"))?;
-        self.shared.described().await.ok_or_else(|| none("the connection is closed"))
+        self.shared.described().ok_or_else(|| none("the connection is closed"))
     }
 
     /// A description of ours with the candidates known after a moment.
@@ -119,7 +118,7 @@ impl Peer {
         let bare = bare.ok_or_else(|| RtcError::Negotiation { what, reason: "nothing came of it".to_owned() })?;
         let mut gathered = self.shared.gathered.subscribe();
         let _ = tokio::time::timeout(GATHER, gathered.wait_for(|gathered| *gathered)).await;
-        Ok(self.shared.described().await.filter(|whole| whole.origin() == bare.origin()).unwrap_or(bare))
+        Ok(self.shared.described().filter(|whole| whole.origin() == bare.origin()).unwrap_or(bare))
     }
 
     /// Tells the machine something and does all it wants. Gives the description it wants sent.
@@ -151,7 +150,7 @@ impl Peer {
                     None
                 }
                 Output::Send(description) => {
-                    self.tell(description.clone()).await;
+                    self.tell(description.clone());
                     said = Some(description);
                     None
                 }
@@ -170,12 +169,17 @@ impl Peer {
             };
             let Some((outcome, theirs)) = outcome else { continue };
             let settled = outcome.is_ok() && theirs.is_some();
+            let answer = theirs.as_ref().is_some_and(|theirs| theirs.kind == DescriptionKind::Answer);
             negotiating.machine.handle(match outcome {
                 Ok(Some(made)) => Input::Made(made),
                 Ok(None) => Input::Done,
                 Err(e) => {
                     error = error.or(Some(e));
-                    Input::Failed
+                    // The crate may find out only when the answer is half applied, and cannot go back from there.
+                    match answer && self.connection.pending_local_description().await.is_none() {
+                        true => Input::Lost,
+                        false => Input::Failed,
+                    }
                 }
             });
             self.shared.set_signaling(negotiating.machine.state());
@@ -192,12 +196,12 @@ impl Peer {
     }
 
     /// Tells a description of ours, then what was held back for it, and the whole of it once all candidates are known.
-    async fn tell(&self, description: Description) {
+    fn tell(&self, description: Description) {
         let again = self.shared.local().held.is_none();
         let origin = description.origin();
         // Said again: candidates that were told once may be lost as well.
         let description = match again {
-            true => self.shared.described().await.filter(|whole| whole.origin() == origin).unwrap_or(description),
+            true => self.shared.described().filter(|whole| whole.origin() == origin).unwrap_or(description),
             false => description,
         };
         self.shared.signal(Signal::Described(description));
@@ -211,7 +215,7 @@ impl Peer {
                 return;
             }
             let Some(shared) = shared.upgrade() else { return };
-            if let Some(whole) = shared.described().await.filter(|whole| whole.origin() == origin) {
+            if let Some(whole) = shared.described().filter(|whole| whole.origin() == origin) {
                 shared.signal(Signal::Complete(whole));
             }
         });
@@ -225,7 +229,7 @@ impl Peer {
         }
         let options = restart.then_some(RTCOfferOptions { ice_restart: true });
         let offer = limited(self.connection.create_offer(options)).await?.map_err(wrong)?;
-        self.put_in_force(DescriptionKind::Offer, offer).await.map_err(wrong)
+        self.put_in_force(DescriptionKind::Offer, offer, None).await.map_err(wrong)
     }
 
     async fn roll_back(&self) -> Result<(), RtcError> {
@@ -235,14 +239,15 @@ impl Peer {
 
     async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
-        let parsed = RTCSessionDescription::offer(offer.sdp.clone()).map_err(wrong)?;
+        let parsed = RTCSessionDescription::offer(sdp::usable(&offer.sdp)).map_err(wrong)?;
+        let origin = offer.origin();
         self.shared.expect_tracks(&offer.sdp);
         let made = async {
             limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
             self.shared.set_signaling(SignalingState::HaveRemoteOffer);
             let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "answer", reason: e.to_string() };
             let answer = limited(self.connection.create_answer(None)).await?.map_err(wrong)?;
-            self.put_in_force(DescriptionKind::Answer, answer).await.map_err(wrong)
+            self.put_in_force(DescriptionKind::Answer, answer, origin.map(|origin| origin.version)).await.map_err(wrong)
         };
         let result = made.await;
         match &result {
@@ -262,7 +267,7 @@ impl Peer {
 
     async fn take_answer(&self, answer: &Description) -> Result<(), RtcError> {
         let wrong = |reason: String| RtcError::Description { what: "answer", reason };
-        let parsed = RTCSessionDescription::answer(answer.sdp.clone()).map_err(|e| wrong(e.to_string()))?;
+        let parsed = RTCSessionDescription::answer(sdp::usable(&answer.sdp)).map_err(|e| wrong(e.to_string()))?;
         sdp::complete(&answer.sdp).map_err(wrong)?;
         let offer = self.shared.local().bare.clone();
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
@@ -277,18 +282,19 @@ impl Peer {
         &self,
         kind: DescriptionKind,
         description: RTCSessionDescription,
+        answers: Option<u64>,
     ) -> webrtc::error::Result<Description> {
-        let (bare, before) = {
+        let (bare, before, stamp) = {
             let mut local = self.shared.local();
-            local.version += 1;
-            let shown = shown_in(&description.sdp, self.shared.relay_only);
-            let bare = Description { kind, sdp: sdp::with_version(&shown, local.version) };
+            let stamp = local.stamp;
+            local.stamp = sdp::Stamp { version: local.stamp.version + 1, answers, ..local.stamp };
+            let bare = Description { kind, sdp: sdp::stamped(&sdp::bare(&description.sdp), &local.stamp) };
             let before = local.bare.replace(bare.clone());
             if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
                 local.known.clear();
             }
             local.held = Some(Vec::new());
-            (bare, before)
+            (bare, before, stamp)
         };
         let same = before.as_ref().and_then(Description::username_fragment) == bare.username_fragment();
         if !same {
@@ -297,7 +303,7 @@ impl Peer {
         let result = self.connection.set_local_description(description).await;
         if result.is_err() {
             let mut local = self.shared.local();
-            (local.bare, local.held) = (before, None);
+            (local.bare, local.stamp, local.held) = (before, stamp, None);
         }
         result.map(|()| bare)
     }

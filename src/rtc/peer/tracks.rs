@@ -308,7 +308,10 @@ impl Peer {
             };
             let agreed = match (find(&ours), find(&theirs)) {
                 (Some(ours), Some((sends, receives))) if we_answered => ours == (wants.0 && receives, wants.1 && sends),
-                (Some(ours), Some((sends, receives))) => ours == wants || (receives, sends) == wants,
+                // They can grant no more than was offered, whatever they say (the crate answers “recvonly” to “inactive”).
+                (Some(ours), Some((sends, receives))) => {
+                    ours == wants || (receives && ours.0, sends && ours.1) == wants
+                }
                 // One that was never told and is no longer wanted needs no telling.
                 _ => wants == (false, false),
             };
