@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench fuzz test-camera test-net
+.PHONY: help run headless test check bench fuzz test-camera test-net test-browser
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,3 +42,7 @@ test-camera: ## the camera path against a real video device, on a small virtual 
 	@$(scripts)/packages build camera
 	cargo build --locked --example camera_check
 	tests/tools/camera-vm "$${CARGO_TARGET_DIR:-target}/debug/examples/camera_check" $(ARGS)
+
+test-browser: ## calls with real browsers: pictures, sound and data, both ways
+	@$(scripts)/packages build browser
+	@$(scripts)/test-browser $(ARGS)

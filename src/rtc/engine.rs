@@ -11,7 +11,9 @@ use rtc::interceptor::{
     NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot, TwccReceiverBuilder,
 };
 use rtc::peer_connection::certificate::CertificateParams;
-use rtc::peer_connection::configuration::interceptor_registry::configure_twcc;
+use rtc::peer_connection::configuration::interceptor_registry::{
+    configure_simulcast_extension_headers, configure_twcc,
+};
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use webrtc::peer_connection::crypto::{RTCCryptoProvider, SignatureScheme, default_provider};
@@ -157,6 +159,8 @@ impl Engine {
         }
         let fir = RTCPFeedback { typ: "ccm".to_owned(), parameter: "fir".to_owned() };
         media.register_feedback(fir, RtpCodecKind::Video);
+        // A layer of simulcast is told by these alone: its offer names no SSRC.
+        configure_simulcast_extension_headers(&mut media).map_err(wrong)?;
         // Transport-wide sequence numbers out, feedback on them back. No RTX: its packets are unwrapped after the
         // interceptors, so the NACK generator would not see that the hole is filled and ask again and again.
         let registry = configure_twcc(Registry::new(), &mut media)

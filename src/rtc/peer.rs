@@ -8,6 +8,7 @@ mod handler;
 mod names;
 mod negotiation;
 mod nudge;
+mod own;
 mod servers;
 mod state;
 mod tracks;
@@ -39,6 +40,7 @@ use crate::model::report::StatsReport;
 use crate::model::stats::Transport;
 use handler::{Handler, Local, Shared};
 use nudge::nudge;
+use own::Gate;
 pub use state::{ConnectionState, IceConnectionState, IceGatheringState, SignalingState, States};
 use tracks::Extra;
 pub use tracks::{AudioListener, IncomingTrack, TrackMedia};
@@ -124,6 +126,8 @@ pub struct PeerEvents {
 pub struct Peer {
     connection: Arc<dyn PeerConnection>,
     shared: Arc<Shared>,
+    /// Of microphone and camera.
+    gates: [Gate; 2],
     network: Network,
     own_channels: Mutex<Option<Vec<ChannelConfig>>>,
     /// Their candidates since their newest description.
@@ -200,9 +204,11 @@ impl Peer {
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
         let audio_sender = connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await.map_err(wrong)?;
         let video_sender = connection.add_track(Arc::clone(&video) as Arc<dyn TrackLocal>).await.map_err(wrong)?;
+        let gates = [Gate::new(Arc::clone(&audio_sender)), Gate::new(Arc::clone(&video_sender))];
         let audio_lane = Lane {
             track: audio,
             sender: audio_sender,
+            connected: shared.connected.subscribe(),
             ssrc: audio_ssrc,
             default_type: AUDIO_TYPE,
             sent: Arc::clone(&shared.counters.audio_out),
@@ -210,21 +216,18 @@ impl Peer {
         let video_lane = Lane {
             track: video,
             sender: video_sender,
+            connected: shared.connected.subscribe(),
             ssrc: video_ssrc,
             default_type: VIDEO_TYPE,
             sent: Arc::clone(&shared.counters.video_out),
         };
         shared.spawn(nudge(Arc::clone(&audio_lane.track), Arc::downgrade(&shared), shared.connected.subscribe()));
-        shared.spawn(send_audio(audio_lane, setup.audio_in, shared.connected.subscribe()));
-        shared.spawn(send_video(
-            video_lane,
-            setup.video_in,
-            shared.connected.subscribe(),
-            Arc::clone(&shared.captures),
-        ));
+        shared.spawn(send_audio(audio_lane, setup.audio_in, gates[0].subscribe()));
+        shared.spawn(send_video(video_lane, setup.video_in, gates[1].subscribe(), Arc::clone(&shared.captures)));
         let peer = Self {
             connection,
             shared,
+            gates,
             network,
             own_channels: Mutex::new(Some(own)),
             candidates: AtomicUsize::new(0),
@@ -318,8 +321,8 @@ impl Peer {
     /// The chosen path; also tells the receiver how long a round trip takes.
     pub async fn path(&self) -> Transport {
         let path = limited(async {
-            let chosen = match self.connection.sctp().await {
-                Some(sctp) => sctp.transport().ice_transport().get_selected_candidate_pair().await.ok().flatten(),
+            let chosen = match self.transport().await {
+                Some(transport) => transport.ice_transport().get_selected_candidate_pair().await.ok().flatten(),
                 None => None,
             };
             path(&self.connection.get_stats(Instant::now(), StatsSelector::None).await, chosen.as_ref())
@@ -351,8 +354,8 @@ impl Peer {
     /// Whether the other side has closed its end of the encryption (close_notify, RFC 5246 §7.2.1).
     pub async fn ended(&self) -> bool {
         let look = limited(async {
-            match self.connection.sctp().await {
-                Some(sctp) => sctp.transport().state().await.ok(),
+            match self.transport().await {
+                Some(transport) => transport.state().await.ok(),
                 None => None,
             }
         });

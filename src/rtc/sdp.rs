@@ -120,6 +120,44 @@ pub(crate) fn stamped(sdp: &str, stamp: &Stamp) -> String {
     text
 }
 
+/// Which end of the DTLS handshake one is (RFC 8842 §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// Begins it.
+    Active,
+    /// Waits for it.
+    Passive,
+}
+
+impl Setup {
+    /// What a description says; `None` where it leaves it open.
+    pub fn of(sdp: &str) -> Option<Self> {
+        match sdp.lines().find_map(|line| line.trim_end().strip_prefix("a=setup:"))? {
+            "active" => Some(Self::Active),
+            "passive" => Some(Self::Passive),
+            _ => None,
+        }
+    }
+
+    /// The other end.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Active => Self::Passive,
+            Self::Passive => Self::Active,
+        }
+    }
+}
+
+/// The same with another end of the handshake: it stays as the first answer said, for as long as the keys stay
+/// (RFC 8842 §5.5), whoever offers next.
+pub(crate) fn with_setup(sdp: &str, setup: Setup) -> String {
+    let line = |setup| match setup {
+        Setup::Active => "a=setup:active",
+        Setup::Passive => "a=setup:passive",
+    };
+    sdp.replace(line(setup.opposite()), line(setup))
+}
+
 fn is_of_candidates(line: &str) -> bool {
     line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates")
 }
@@ -244,6 +282,19 @@ mod tests {
         let added = format!("a={}\r\na=end-of-candidates\r\n", candidates[0]);
         assert!(whole.contains(&format!("a=sendrecv\r\n{added}m=video")), "{whole}");
         assert_eq!(bare(&whole), SDP);
+    }
+
+    #[test]
+    fn the_end_of_the_handshake_is_read_and_set() {
+        let answer = "v=0\r\nm=audio 9\r\na=setup:active\r\nm=video 9\r\na=setup:active\r\n";
+        let passive = answer.replace("active", "passive");
+        assert_eq!(
+            (Setup::of(answer), Setup::of(&passive), Setup::of(SDP)),
+            (Some(Setup::Active), Some(Setup::Passive), None)
+        );
+        assert_eq!(with_setup(answer, Setup::Passive), passive);
+        assert_eq!(with_setup(&passive, Setup::Passive), passive);
+        assert_eq!(with_setup(&passive, Setup::Active), answer);
     }
 
     #[test]

@@ -87,14 +87,18 @@ pub(crate) fn track(kind: RtpCodecKind, codec: RTCRtpCodec, stream: &str, id: &s
 pub(crate) struct Lane {
     pub track: Arc<TrackLocalStaticRTP>,
     pub sender: Arc<dyn RtpSender>,
+    /// Whether the connection has stood.
+    pub connected: watch::Receiver<bool>,
     pub ssrc: u32,
     pub default_type: u8,
     pub sent: Arc<Sent>,
 }
 
 impl Lane {
-    /// Waits until it is live; gives the payload type that was agreed on.
+    /// Waits until it is connected and live; gives the payload type that was agreed on. The crate remembers what it said
+    /// first, so it is not asked before.
     async fn ready(&self, live: &mut watch::Receiver<bool>) -> Option<u8> {
+        self.connected.clone().wait_for(|connected| *connected).await.ok()?;
         live.wait_for(|live| *live).await.ok()?;
         let agreed = self.sender.get_parameters().await.ok();
         Some(agreed.and_then(|p| p.rtp_parameters.codecs.first().map(|c| c.payload_type)).unwrap_or(self.default_type))
@@ -156,19 +160,18 @@ pub(crate) async fn send_video(
 }
 
 /// Sends sound until the queue or the connection ends.
-pub(crate) async fn send_audio(
-    lane: Lane,
-    mut packets: mpsc::Receiver<EncodedAudio>,
-    mut connected: watch::Receiver<bool>,
-) {
+pub(crate) async fn send_audio(lane: Lane, mut packets: mpsc::Receiver<EncodedAudio>, mut live: watch::Receiver<bool>) {
     let payload_type = tokio::select! {
-        ready = lane.ready(&mut connected) => ready,
+        ready = lane.ready(&mut live) => ready,
         () = discard(&mut packets) => None,
     };
     let Some(payload_type) = payload_type else { return };
     let (base, mut sequence) = (random(), random() as u16 >> 1);
     let mut expected = None;
     while let Some(packet) = packets.recv().await {
+        if !*live.borrow() {
+            continue;
+        }
         let timestamp = base.wrapping_add(packet.sample as u32);
         // First packet of a talk spurt: what came before is not directly before (RFC 3551 §4.1).
         let marker = expected != Some(packet.sample);

@@ -36,6 +36,9 @@ const AUDIO_OUT: usize = 16;
 /// How often loss is looked at and the round trip refreshed.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often is looked whether the other side has ended a connection without data channels.
+const END_TICK: Duration = Duration::from_millis(250);
+
 /// One peer.
 pub(super) struct Link {
     pub id: u64,
@@ -249,7 +252,10 @@ impl Link {
 async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first: Arc<Notify>) {
     let PeerEvents { mut signals, mut channels } = events;
     let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut end_tick = tokio::time::interval(END_TICK);
+    for tick in [&mut tick, &mut end_tick] {
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    }
     let mut reports = 0;
     loop {
         let event = tokio::select! {
@@ -257,6 +263,7 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
             Some(event) = channels.recv() => Some(Happened::Channel(event)),
             () = first.notified() => Some(Happened::FirstFrame),
             _ = tick.tick() => None,
+            _ = end_tick.tick() => Some(Happened::EndTick),
         };
         let Some(session) = session.upgrade() else {
             // Dropped without `close`: at least the other side is told.
@@ -270,11 +277,6 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                     session.tell(SessionEvent::IceServersExpire { peer }).await;
                 }
                 if link.flows.load(Ordering::Relaxed) {
-                    if link.peer.ended().await {
-                        // Closed before its channels were open, so that none could tell.
-                        session.ended(&link).await;
-                        continue;
-                    }
                     link.peer.path().await;
                     let figures = link.peer.figures();
                     if figures.reports != reports {
@@ -282,6 +284,13 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                         lock(&link.rate).on_loss(figures.lost_share.unwrap_or(0.0));
                     }
                     session.update_rates(Instant::now());
+                }
+                continue;
+            }
+            Some(Happened::EndTick) => {
+                if link.flows.load(Ordering::Relaxed) && link.peer.ended().await {
+                    // Closed without an open channel that could tell.
+                    session.ended(&link).await;
                 }
                 continue;
             }
@@ -295,7 +304,8 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                 SessionEvent::Message { peer, channel, message }
             }
             Some(Happened::Channel(ChannelEvent::Closed(channel))) => {
-                let ended = channel == CONTROL;
+                // Either its own end, or that of everything: with a browser there may be no such channel.
+                let ended = channel == CONTROL || link.peer.ended().await;
                 session.tell(SessionEvent::ChannelClosed { peer: peer.clone(), channel }).await;
                 if !ended {
                     continue;
@@ -351,4 +361,5 @@ enum Happened {
     Signal(Signal),
     Channel(ChannelEvent),
     FirstFrame,
+    EndTick,
 }

@@ -20,7 +20,7 @@ use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
 use crate::rtc::ice::shown;
 use crate::rtc::receiver::AudioOut;
-use crate::rtc::sdp::{self, Stamp};
+use crate::rtc::sdp::{self, Setup, Stamp};
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::stats::Counters;
 use crate::rtc::tap::Wishes;
@@ -62,6 +62,8 @@ pub(super) struct Local {
     pub(super) known: Vec<String>,
     /// Those not told yet, while a description is being made.
     pub(super) held: Option<Vec<Candidate>>,
+    /// Which end of the DTLS handshake we are, once that is agreed on.
+    pub(super) setup: Option<Setup>,
 }
 
 impl Shared {
@@ -135,7 +137,7 @@ impl Shared {
 impl Local {
     pub(super) fn new(polite: bool) -> Self {
         let stamp = Stamp { version: 0, polite, answers: None };
-        Self { stamp, bare: None, known: Vec::new(), held: None }
+        Self { stamp, bare: None, known: Vec::new(), held: None, setup: None }
     }
 }
 

@@ -19,7 +19,8 @@ use super::{Negotiating, Peer, Signal, limited};
 use crate::call::negotiation::{Input, Output, Refusal};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
-use crate::rtc::sdp;
+use crate::rtc::foreign::one_layer;
+use crate::rtc::sdp::{self, Setup};
 
 /// Longest wait for host candidates, so that a description can carry them.
 const GATHER: Duration = Duration::from_millis(50);
@@ -186,6 +187,7 @@ impl Peer {
             if let Some(theirs) = theirs.filter(|_| settled) {
                 self.look_up_all(&theirs.sdp);
                 self.shared.tell_tracks(&theirs.sdp);
+                self.open_own_gates().await;
                 open_gates(&negotiating.extras).await;
                 if self.differs().await {
                     negotiating.machine.handle(Input::Needed);
@@ -239,15 +241,21 @@ impl Peer {
 
     async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
-        let parsed = RTCSessionDescription::offer(sdp::usable(&offer.sdp)).map_err(wrong)?;
+        let parsed = RTCSessionDescription::offer(one_layer(&sdp::usable(&offer.sdp))).map_err(wrong)?;
         let origin = offer.origin();
         self.shared.expect_tracks(&offer.sdp);
         let made = async {
             limited(self.connection.set_remote_description(parsed)).await?.map_err(wrong)?;
             self.shared.set_signaling(SignalingState::HaveRemoteOffer);
             let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "answer", reason: e.to_string() };
-            let answer = limited(self.connection.create_answer(None)).await?.map_err(wrong)?;
-            self.put_in_force(DescriptionKind::Answer, answer, origin.map(|origin| origin.version)).await.map_err(wrong)
+            let mut answer = limited(self.connection.create_answer(None)).await?;
+            if matches!(answer, Err(webrtc::error::Error::ErrSenderWithNoCodecs)) {
+                self.give_up_video().await.map_err(wrong)?;
+                answer = limited(self.connection.create_answer(None)).await?;
+            }
+            self.put_in_force(DescriptionKind::Answer, answer.map_err(wrong)?, origin.map(|origin| origin.version))
+                .await
+                .map_err(wrong)
         };
         let result = made.await;
         match &result {
@@ -273,6 +281,8 @@ impl Peer {
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
         self.shared.expect_tracks(&answer.sdp);
         limited(self.connection.set_remote_description(parsed)).await?.map_err(|e| wrong(e.to_string()))?;
+        let theirs = Setup::of(&answer.sdp);
+        self.shared.local().setup.get_or_insert(theirs.map_or(Setup::Passive, Setup::opposite));
         self.candidates.store(0, Ordering::Relaxed);
         Ok(())
     }
@@ -284,17 +294,22 @@ impl Peer {
         description: RTCSessionDescription,
         answers: Option<u64>,
     ) -> webrtc::error::Result<Description> {
-        let (bare, before, stamp) = {
+        let (bare, before, stamp, setup) = {
             let mut local = self.shared.local();
-            let stamp = local.stamp;
+            let (stamp, setup) = (local.stamp, local.setup);
             local.stamp = sdp::Stamp { version: local.stamp.version + 1, answers, ..local.stamp };
-            let bare = Description { kind, sdp: sdp::stamped(&sdp::bare(&description.sdp), &local.stamp) };
+            let mut bare = Description { kind, sdp: sdp::stamped(&sdp::bare(&description.sdp), &local.stamp) };
+            if kind == DescriptionKind::Answer {
+                // The crate always answers that it begins the handshake; once that has been, nothing changes it.
+                let made = Setup::of(&bare.sdp).unwrap_or(Setup::Active);
+                bare.sdp = sdp::with_setup(&bare.sdp, *local.setup.get_or_insert(made));
+            }
             let before = local.bare.replace(bare.clone());
             if before.as_ref().and_then(Description::username_fragment) != bare.username_fragment() {
                 local.known.clear();
             }
             local.held = Some(Vec::new());
-            (bare, before, stamp)
+            (bare, before, stamp, setup)
         };
         let same = before.as_ref().and_then(Description::username_fragment) == bare.username_fragment();
         if !same {
@@ -303,7 +318,7 @@ impl Peer {
         let result = self.connection.set_local_description(description).await;
         if result.is_err() {
             let mut local = self.shared.local();
-            (local.bare, local.stamp, local.held) = (before, stamp, None);
+            (local.bare, local.stamp, local.held, local.setup) = (before, stamp, None, setup);
         }
         result.map(|()| bare)
     }
