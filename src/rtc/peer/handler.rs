@@ -62,6 +62,8 @@ pub(super) struct Local {
     pub(super) known: Vec<String>,
     /// Those not told yet, while a description is being made.
     pub(super) held: Option<Vec<Candidate>>,
+    /// There are no more, which is to be told after those.
+    pub(super) complete: bool,
     /// Which end of the DTLS handshake we are, once that is agreed on.
     pub(super) setup: Option<Setup>,
 }
@@ -97,11 +99,24 @@ impl Shared {
     pub(super) fn set_gathering(&self, state: IceGatheringState) {
         let old = std::mem::replace(&mut self.states().gathering, state);
         self.gathered.send_replace(state == IceGatheringState::Complete);
-        if old != state {
-            self.signal(Signal::Gathering(state));
-            if state == IceGatheringState::Complete {
-                self.signal(Signal::CandidatesComplete);
+        if old == state {
+            return;
+        }
+        if state == IceGatheringState::Complete {
+            let mut local = self.local();
+            if local.held.is_some() {
+                // Not before the candidates themselves.
+                local.complete = true;
+                return;
             }
+        }
+        self.tell_gathering(state);
+    }
+
+    pub(super) fn tell_gathering(&self, state: IceGatheringState) {
+        self.signal(Signal::Gathering(state));
+        if state == IceGatheringState::Complete {
+            self.signal(Signal::CandidatesComplete);
         }
     }
 
@@ -137,7 +152,7 @@ impl Shared {
 impl Local {
     pub(super) fn new(polite: bool) -> Self {
         let stamp = Stamp { version: 0, polite, answers: None };
-        Self { stamp, bare: None, known: Vec::new(), held: None, setup: None }
+        Self { stamp, bare: None, known: Vec::new(), held: None, complete: false, setup: None }
     }
 }
 

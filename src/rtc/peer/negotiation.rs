@@ -207,9 +207,15 @@ impl Peer {
             false => description,
         };
         self.shared.signal(Signal::Described(description));
-        let held = self.shared.local().held.take();
+        let (held, complete) = {
+            let mut local = self.shared.local();
+            (local.held.take(), std::mem::take(&mut local.complete))
+        };
         for candidate in held.into_iter().flatten() {
             self.shared.signal(Signal::Candidate(candidate));
+        }
+        if complete {
+            self.shared.tell_gathering(IceGatheringState::Complete);
         }
         let (shared, mut gathered) = (Arc::downgrade(&self.shared), self.shared.gathered.subscribe());
         self.shared.spawn(async move {
