@@ -388,8 +388,9 @@ fn p11_browser_both_offer_at_once_and_it_gives_way() {
         assert!(matches!(glare, Err(SessionError::Rtc(RtcError::Glare))), "{glare:?}");
         let answer = page.run(format!("said({refused}, true)")).await.to_string();
         world.ours.session.accept_answer("it", answer.as_str()).await.unwrap();
-        // Chromium hands no more pictures to its elements once it has taken an offer back in a call; it still gets them.
-        let decoded = "stats('inbound-rtp', 'video').then(all => all[0].framesDecoded)";
+        // Once it has taken an offer back in a call, Chromium makes its receivers anew and hands no more pictures to its
+        // elements; it still gets and decodes them.
+        let decoded = "stats('inbound-rtp', 'video').then(all => all[0]?.framesDecoded ?? 0)";
         let before = page.run(decoded).await;
         page.until("pictures of ours", format!("{decoded}.then(now => now > {before} + 20)")).await;
         world.ours.sees_time("it").await;
