@@ -68,6 +68,13 @@ fn json_lines_are_known_to_the_help() {
 fn links_lead_to_files() {
     for (at, _) in README.match_indices("](") {
         let target = README[at + 2..].split(')').next().unwrap_or("");
+        if let Some(anchor) = target.strip_prefix('#') {
+            let mut headings = README.lines().filter(|line| line.starts_with('#'));
+            let leads =
+                headings.any(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-") == anchor);
+            assert!(leads, "README.md links {target}; it has no such heading");
+            continue;
+        }
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(target);
         assert!(target.starts_with("http") || path.exists(), "README.md links {target}; there is no such file");
     }

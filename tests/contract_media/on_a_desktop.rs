@@ -24,10 +24,14 @@ use x11rb::wrapper::ConnectionExt as _;
 
 const LIMIT: Duration = Duration::from_secs(120);
 const INSIDE: &str = "VISAVIS_TEST_INSIDE";
+const MANAGED: &str = "managed";
 
 /// Runs `body` on a desktop, in a process of its own.
 fn on_a_desktop(test: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
+    if let Some(inside) = std::env::var_os(INSIDE) {
+        if inside == MANAGED {
+            managed();
+        }
         return body();
     }
     common::with_limit(LIMIT + Duration::from_secs(60), || {
@@ -39,12 +43,25 @@ fn on_a_desktop(test: &str, body: impl FnOnce()) {
         // Without one the windows are found all the same, in another way.
         let manager = Desktop::has("openbox").then(|| desktop.launch(&mut Command::new("openbox")));
         println!("with a window manager: {}", manager.is_some());
+        let inside = if manager.is_some() { MANAGED } else { "bare" };
         let myself = std::env::current_exe().expect("a test has a program");
         let name = format!("on_a_desktop::{test}");
         let mut command = Command::new(myself);
-        let mut child = desktop.launch(command.args(["--exact", &name, "--nocapture"]).env(INSIDE, "1"));
+        let mut child = desktop.launch(command.args(["--exact", &name, "--nocapture"]).env(INSIDE, inside));
         let status = common::wait_for("the test inside", LIMIT, || child.ended());
         assert!(status.success(), "the test inside failed: {status}");
+    });
+}
+
+/// Waits until the window manager is at work: a window that opens while it starts may be on no list.
+fn managed() {
+    let (connection, screen) = x11rb::connect(None).expect("a display");
+    let root = connection.setup().roots[screen].root;
+    let check = connection.intern_atom(false, b"_NET_SUPPORTING_WM_CHECK").expect("a connection");
+    let check = check.reply().expect("an atom").atom;
+    common::wait_for("the window manager", LIMIT, || {
+        let property = connection.get_property(false, root, check, AtomEnum::WINDOW, 0, 1).ok()?.reply().ok()?;
+        (property.value_len > 0).then_some(())
     });
 }
 
