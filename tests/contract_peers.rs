@@ -308,7 +308,7 @@ fn p18_the_end_is_known_within_a_second_and_nothing_is_left() {
 fn p19_what_one_peer_does_is_nothing_to_the_others() {
     common::run(LIMIT, async {
         let (mut ann, bob) = connected().await;
-        let (eve, mut carl) = (Side::new(), Side::new());
+        let (mut eve, mut carl) = (Side::new(), Side::new());
         ann.session.add_peer("eve", PeerConfig::default()).await.unwrap();
         ann.session.add_peer("carl", PeerConfig::default()).await.unwrap();
         carl.session.add_peer("ann", PeerConfig::default()).await.unwrap();
@@ -340,6 +340,7 @@ fn p19_what_one_peer_does_is_nothing_to_the_others() {
         let answer = eve.session.accept_offer("ann", offer).await.unwrap();
         ann.session.accept_answer("eve", answer).await.unwrap();
         ann.connected("eve").await;
+        eve.connected("ann").await; // she can say good-bye only over a connection that she has
         eve.session.close().await;
         ann.tells(SessionEvent::ConnectionState { peer: "eve".into(), state: ConnectionState::Closed }).await;
         flows(&ann, "bob").await;
