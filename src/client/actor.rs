@@ -179,6 +179,7 @@ impl Actor {
             speaker: AudioOutput::Spec(settings.speaker.clone()),
             ring: AudioOutput::Spec(settings.ring.clone()),
             processing: settings.processing,
+            levelling: settings.levelling,
             video: video_request(&settings),
             ice_servers: settings.ice_servers.clone(),
         });

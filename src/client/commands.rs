@@ -240,6 +240,9 @@ impl Actor {
         if now.processing != before.processing {
             self.session.set_processing(now.processing);
         }
+        if now.levelling != before.levelling {
+            self.session.set_levelling(now.levelling);
+        }
         if video_request(&now) != video_request(&before) {
             self.session.set_video(video_request(&now));
         }

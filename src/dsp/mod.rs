@@ -7,6 +7,7 @@ pub mod clips;
 pub mod drift;
 pub mod jitter;
 pub mod level;
+pub mod levelling;
 pub mod mix;
 pub mod resample;
 pub mod speech;

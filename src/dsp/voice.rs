@@ -76,6 +76,7 @@ impl Voice {
 
     /// Switches stages on and off, from the next tick on.
     pub fn set(&mut self, processing: Processing) {
+        let processing = processing.in_force();
         switch(&mut self.echo, processing.echo_cancellation, echo);
         switch(&mut self.noise, processing.noise_suppression, noise);
         switch(&mut self.gain, processing.auto_gain_control, gain);

@@ -53,6 +53,8 @@ pub struct Settings {
     pub video_fps: u32,
     /// What is done to the microphone's sound.
     pub processing: Processing,
+    /// Whether loud and quiet voices of the others are brought to one loudness.
+    pub levelling: bool,
     /// STUN and TURN servers that help calls through routers and firewalls.
     pub ice_servers: Vec<IceServer>,
 }
@@ -80,6 +82,7 @@ impl Default for Settings {
             video_height: 720,
             video_fps: 30,
             processing: Processing::default(),
+            levelling: true,
             ice_servers: Vec::new(),
         }
     }

@@ -38,16 +38,31 @@ pub struct Processing {
     pub noise_suppression: bool,
     /// Brings quiet and loud voices to an even loudness.
     pub auto_gain_control: bool,
+    /// For music: the sound goes out as it is, in stereo and at [`MUSIC_BPS`], whatever the other fields say; they hold
+    /// again once this is off.
+    pub music: bool,
 }
 
+/// Bitrate of music, bits a second.
+pub const MUSIC_BPS: u32 = 128_000;
+
 impl Processing {
-    /// The microphone as it is: for music, and for devices that do it themselves.
-    pub const OFF: Self = Self { echo_cancellation: false, noise_suppression: false, auto_gain_control: false };
+    /// The microphone as it is, for devices that do it themselves.
+    pub const OFF: Self =
+        Self { echo_cancellation: false, noise_suppression: false, auto_gain_control: false, music: false };
+
+    /// For music: nothing taken out, stereo, [`MUSIC_BPS`].
+    pub const MUSIC: Self = Self { music: true, ..Self::OFF };
+
+    /// What is really done: music switches everything else off.
+    pub const fn in_force(self) -> Self {
+        if self.music { Self::MUSIC } else { self }
+    }
 }
 
 impl Default for Processing {
-    /// All of it.
+    /// For speech: all of it.
     fn default() -> Self {
-        Self { echo_cancellation: true, noise_suppression: true, auto_gain_control: true }
+        Self { echo_cancellation: true, noise_suppression: true, auto_gain_control: true, music: false }
     }
 }

@@ -114,6 +114,8 @@ pub struct AudioConfig {
     pub ring: AudioOutput,
     /// What is done to a microphone's sound.
     pub processing: Processing,
+    /// Bring loud and quiet inputs to one loudness.
+    pub levelling: bool,
     /// Send silence until [`AudioEngine::set_muted`].
     pub muted: bool,
     /// Open the devices at once.
@@ -131,6 +133,7 @@ impl Default for AudioConfig {
             speaker: SinkSpec::Default.into(),
             ring: SinkSpec::Default.into(),
             processing: Processing::default(),
+            levelling: false,
             muted: false,
             wanted: false,
             encoder: EncoderConfig::default(),
@@ -216,6 +219,7 @@ enum Command {
     Speaker(AudioOutput),
     RingDevice(AudioOutput),
     Processing(Processing),
+    Levelling(bool),
     Muted(bool),
     Wanted(bool),
     Loss(u8),
@@ -355,6 +359,11 @@ impl AudioEngine {
     /// Does this to the microphone's sound, from the next 10 ms on. Sources that are no real device are left as they are.
     pub fn set_processing(&self, processing: Processing) {
         self.tell(Command::Processing(processing));
+    }
+
+    /// Brings loud and quiet voices to one loudness, from the next 10 ms on. Music is left as it is.
+    pub fn set_levelling(&self, levelling: bool) {
+        self.tell(Command::Levelling(levelling));
     }
 
     /// Sends silence instead of the microphone; the stream goes on.

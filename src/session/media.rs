@@ -132,6 +132,7 @@ pub(super) fn start(config: &SessionConfig, states: &watch::Sender<States>) -> M
         speaker: config.speaker.clone(),
         ring: config.ring.clone(),
         processing: config.processing,
+        levelling: config.levelling,
         on_state: Some(Arc::new(move |new| {
             of_sound.send_modify(|states| {
                 (states.microphone, states.speaker, states.computer) = (new.microphone, new.speaker, new.computer);

@@ -42,6 +42,11 @@ impl Session {
         self.inner.media(|media| media.audio.set_processing(processing));
     }
 
+    /// Brings loud and quiet voices of the peers to one loudness from now on, or no more. Music is left as it is.
+    pub fn set_levelling(&self, levelling: bool) {
+        self.inner.media(|media| media.audio.set_levelling(levelling));
+    }
+
     /// Asks the camera for another size or rate.
     pub fn set_video(&self, request: VideoRequest) {
         lock(&self.inner.local).request = request;

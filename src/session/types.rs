@@ -31,6 +31,8 @@ pub struct SessionConfig {
     pub ring: AudioOutput,
     /// What is done to a microphone's sound.
     pub processing: Processing,
+    /// Whether loud and quiet voices of the peers are brought to one loudness.
+    pub levelling: bool,
     /// Size and rate asked of the camera.
     pub video: VideoRequest,
     /// Copied to a peer when it is added without servers of its own; may be empty.
@@ -46,6 +48,7 @@ impl Default for SessionConfig {
             speaker: SinkSpec::Default.into(),
             ring: SinkSpec::Default.into(),
             processing: Processing::default(),
+            levelling: false,
             video: VideoRequest::default(),
             ice_servers: Vec::new(),
         }

@@ -70,6 +70,7 @@ impl Ours {
             ice_servers: Vec::new(),
             // A tone is noise to a suppressor.
             processing: Processing::OFF,
+            levelling: false,
         });
         let (log, routes) = (Arc::new(Log::default()), Arc::new(Mutex::new(HashMap::<String, Page>::new())));
         let mut tasks = JoinSet::new();

@@ -96,6 +96,7 @@ struct Engine {
     ring: Port<AudioOutput>,
     wanted: bool,
     voice: Voice,
+    levelling: bool,
     watch: Watch,
     trouble: Option<MicrophoneTrouble>,
     outlet: Outlet,
@@ -128,6 +129,7 @@ impl Engine {
             ring: Port::new(config.ring, jobs),
             wanted: config.wanted,
             voice: Voice::new(config.processing),
+            levelling: config.levelling,
             watch: Watch::default(),
             trouble: None,
             outlet: Outlet::new(config.encoder, config.muted),
@@ -232,6 +234,7 @@ impl Engine {
             Command::Speaker(output) => self.speaker.set(output, 0),
             Command::RingDevice(output) => self.ring.set(output, 0),
             Command::Processing(processing) => self.voice.set(processing),
+            Command::Levelling(levelling) => self.levelling = levelling,
             Command::Muted(muted) => self.outlet.muted = muted,
             Command::Wanted(wanted) => self.wanted = wanted,
             Command::Loss(percent) => {
@@ -303,7 +306,7 @@ impl Engine {
     fn play(&mut self, now: Instant) {
         let mut mixed = SILENCE;
         for input in &mut self.inputs {
-            input.play(now, &mut mixed);
+            input.play(now, self.levelling, &mut mixed);
         }
         let mut ringing = SILENCE;
         // A device that is still being opened would swallow the beginning of a sound.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::codec::opus::{Decoder, OpusError, may_carry_fec};
 use crate::dsp::jitter::{Decode, JitterBuffer};
 use crate::dsp::level::Meter;
+use crate::dsp::levelling::Levelling;
 use crate::dsp::mix;
 use crate::dsp::speech::Speech;
 use crate::model::sound::{SILENCE, TICK, Tick};
@@ -39,6 +40,7 @@ pub(super) struct Input {
     meter: Meter,
     speech: Speech,
     speaking: bool,
+    levelling: Levelling,
     overflowed: u64,
 }
 
@@ -53,6 +55,7 @@ impl Input {
             meter: Meter::new(),
             speech: Speech::default(),
             speaking: false,
+            levelling: Levelling::default(),
             overflowed: 0,
         })
     }
@@ -61,8 +64,8 @@ impl Input {
         self.volume = mix::gain(percent);
     }
 
-    /// Takes what has come and adds the 10 ms that are due to the mix.
-    pub(super) fn play(&mut self, now: Instant, mixed: &mut Tick) {
+    /// Takes what has come and adds the 10 ms that are due to the mix; `level`: at the loudness of the others.
+    pub(super) fn play(&mut self, now: Instant, level: bool, mixed: &mut Tick) {
         let packets = {
             let mut waiting = self.queue.lock();
             self.overflowed = waiting.overflowed;
@@ -75,6 +78,10 @@ impl Input {
         self.buffer.pull(now, &mut tick);
         // Speech is speech, however quiet somebody made it here.
         self.speaking = self.speech.hear(&tick);
+        match level {
+            true => self.levelling.apply(&mut tick, self.speaking),
+            false => self.levelling.leave(&mut tick),
+        }
         mix::glide(&mut tick, self.gain, self.volume);
         self.gain = self.volume;
         self.meter.hear(&tick);

@@ -19,7 +19,7 @@ use crate::ui::{help, keys};
 pub(super) fn height(page: Page) -> f32 {
     match page {
         Page::Profile => 320.0,
-        Page::Audio => 604.0,
+        Page::Audio => 752.0,
         Page::Video => 520.0,
         Page::Network => 360.0,
         Page::Keyboard => 110.0 + 27.0 * keys::MAP.len() as f32,
@@ -122,27 +122,46 @@ fn audio(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         s.change(|settings| settings.push_to_talk = on);
     }
     let now = s.snap.settings.processing;
-    let mut changed = now;
+    let (mut changed, done) = (now, now.in_force());
     let switches = [
         (
             "echo",
             "Take out echo",
             "What your speaker plays does not go back to the others",
+            done.echo_cancellation,
             &mut changed.echo_cancellation,
         ),
-        ("noise", "Take out noise", "Fans and hum go; switch it off for music", &mut changed.noise_suppression),
-        ("gain", "Even loudness", "Quiet and loud voices are heard alike", &mut changed.auto_gain_control),
+        ("noise", "Take out noise", "Fans, hum and rumble go", done.noise_suppression, &mut changed.noise_suppression),
+        (
+            "gain",
+            "Even loudness",
+            "Quiet and loud voices are heard alike",
+            done.auto_gain_control,
+            &mut changed.auto_gain_control,
+        ),
     ];
-    for (n, (id, name, sub, stage)) in switches.into_iter().enumerate() {
+    for (n, (id, name, sub, done, stage)) in switches.into_iter().enumerate() {
         let at = rect(x, y + 150.0 + 74.0 * n as f32, w, 62.0);
-        if let Some(on) = switch_card(ui, s, at, id, name, sub, *stage) {
+        if let Some(on) = switch_card(ui, s, at, id, name, sub, done) {
             *stage = on;
+            // Whoever wants this does not want the sound as it is.
+            changed.music = false;
         }
+    }
+    let at = rect(x, y + 372.0, w, 62.0);
+    let sub = "The sound goes out as it is: nothing is taken out or evened";
+    if let Some(on) = switch_card(ui, s, at, "music", "Music", sub, done.music) {
+        changed.music = on;
     }
     if changed != now {
         s.change(|settings| settings.processing = changed);
     }
-    let at = rect(x, y + 372.0, w, 62.0);
+    let at = rect(x, y + 446.0, w, 62.0);
+    let sub = "Loud and quiet voices of the others sound alike";
+    if let Some(on) = switch_card(ui, s, at, "levelling", "Level the others", sub, s.snap.settings.levelling) {
+        s.change(|settings| settings.levelling = on);
+    }
+    let at = rect(x, y + 520.0, w, 62.0);
     let sub = "Look at your picture and devices before each call";
     if let Some(on) =
         switch_card(ui, s, at, "green-room-always", "Show the green room", sub, s.snap.settings.green_room)
