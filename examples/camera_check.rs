@@ -80,7 +80,7 @@ fn look(spec: VideoSpec, request: VideoRequest) -> Result<String, String> {
         }
     }
     let took = begun.elapsed();
-    let DeviceState::Open { name, format } = publisher.state() else { return Err("closed by itself".to_owned()) };
+    let DeviceState::Open { name, format, .. } = publisher.state() else { return Err("closed by itself".to_owned()) };
     let closing = Instant::now();
     publisher.set_enabled(false);
     while publisher.state() != DeviceState::Closed && closing.elapsed() < LIMIT {

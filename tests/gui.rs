@@ -7,13 +7,15 @@ mod gui_world;
 use std::sync::Arc;
 
 use eframe::egui::{Event, accesskit::Role};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use gui_world::window::*;
 use visavis::model::command::Command;
 use visavis::model::id::Callee;
+use visavis::model::notice::Notice;
+use visavis::model::preference::Pick;
 use visavis::model::settings::Settings;
 use visavis::model::snapshot::{ServerState, Snapshot, Stage};
-use visavis::model::source::VideoSpec;
+use visavis::model::source::{AudioSpec, VideoSpec};
 
 #[test]
 fn a_mistyped_id_is_told_before_anything_is_sent() {
@@ -183,4 +185,49 @@ fn what_was_copied_is_pasted() {
     window.harness.event(Event::Paste(format!(" {}\n", gui_world::peer(9))));
     window.harness.run_steps(3);
     assert!(window.sees("A complete ID"));
+}
+
+#[test]
+fn a_device_that_is_back_can_be_sent_away_again() {
+    let mut window = Window::new(connected());
+    window.tell(gui_world::headset_back());
+    assert!(window.sees("“Jabra Evolve2 65” is back as microphone and speaker"));
+    window.tell(Notice::Told("the server is back".into()));
+    assert!(window.has("Undo"), "an answer is not pushed away by news");
+    window.rest(5.0);
+    window.click("Undo");
+    assert_eq!(window.commands(), [Command::UndoDevices]);
+    assert!(!window.has("Undo") && !window.sees("is back as"));
+    window.tell(gui_world::headset_back());
+    window.rest(10.0);
+    assert!(!window.has("Undo"), "it goes by itself");
+}
+
+#[test]
+fn the_list_marks_the_device_that_is_open_and_names_the_one_that_is_not_there() {
+    let mut snapshot = gui_world::home();
+    let mut settings = gui_world::settings();
+    settings.preferences.microphone.choose(Pick::Device("gone".into()), "Studio microphone");
+    settings.microphone = AudioSpec::Device("gone".into());
+    snapshot.settings = Arc::new(settings);
+    // Two of the same make: only their IDs tell them apart.
+    let devices = Arc::make_mut(&mut snapshot.devices);
+    devices.microphones[1].name = devices.microphones[0].name.clone();
+    snapshot.call = connected().call;
+    let mut window = Window::new(snapshot);
+    window.click("Choose microphone");
+    let rows = window.harness.get_all_by_role(Role::ListBoxOption);
+    let notes = rows.map(|row| {
+        let node = row.accesskit_node();
+        (node.label().unwrap_or_default(), node.description().unwrap_or_default())
+    });
+    let jabra = "Jabra Evolve2 65";
+    let wanted = [
+        (format!("System default ({jabra})"), String::new()),
+        (jabra.to_owned(), "in use".to_owned()),
+        (jabra.to_owned(), String::new()),
+        ("Studio microphone".to_owned(), "not there".to_owned()),
+        ("None".to_owned(), String::new()),
+    ];
+    assert_eq!(notes.collect::<Vec<_>>(), wanted);
 }

@@ -10,6 +10,7 @@ use eframe::egui::{Key, accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
 use visavis::client::handle;
+use visavis::model::notice::Notice;
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
 use visavis::model::snapshot::{PlayerKey, Sharing, Snapshot, Stage};
@@ -29,6 +30,22 @@ fn can_paint() -> bool {
 }
 
 fn look(name: &str, snapshot: Snapshot, size: (f32, f32), act: impl FnOnce(&mut Harness<'static, App>)) {
+    look_told(name, snapshot, size, None, act);
+}
+
+/// The same with something said in passing.
+fn toast(name: &str, snapshot: Snapshot) {
+    let notice = Some(gui_world::headset_back());
+    look_told(name, snapshot, USUAL, notice, |harness| harness.hover_at(pos2(640.0, 600.0)));
+}
+
+fn look_told(
+    name: &str,
+    snapshot: Snapshot,
+    size: (f32, f32),
+    notice: Option<Notice>,
+    act: impl FnOnce(&mut Harness<'static, App>),
+) {
     if !can_paint() {
         return;
     }
@@ -41,6 +58,7 @@ fn look(name: &str, snapshot: Snapshot, size: (f32, f32), act: impl FnOnce(&mut 
     let mut harness =
         Harness::builder().with_size(vec2(size.0, size.1)).wgpu().build_eframe(move |cc| App::new(cc, handle));
     harness.run_steps(4);
+    notice.into_iter().for_each(|notice| desk.notify(notice));
     act(&mut harness);
     // Long enough for every motion to end, and short of the controls' rest.
     harness.run_steps(6);
@@ -102,6 +120,16 @@ fn call_unheard() {
     let mut snapshot = gui_world::call(Stage::Connected);
     snapshot.media.trouble = Some(MicrophoneTrouble::Silent);
     look("call-unheard", snapshot, USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
+}
+
+#[test]
+fn headset_back() {
+    toast("headset-back", gui_world::call(Stage::Connected));
+}
+
+#[test]
+fn headset_back_at_home() {
+    toast("headset-back-light", light(gui_world::home()));
 }
 
 #[test]

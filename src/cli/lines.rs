@@ -18,6 +18,7 @@
 //! | `report` | `good`, `verdict` and the figures of a test call (to `echo`) |
 //! | `sharing` | `name` of the screen or window of ours that is shared now; null: none any more |
 //! | `devices` | `cameras`, `microphones`, `speakers`, `displays`, each `{id, name, kind, default}` |
+//! | `device_switch` | `changes`, each `{use, reason, before, now, id}`; `undo`; `message`: other devices are used now, unasked |
 //! | `ended` | `call`, `peer`, `direction` (`outgoing`, `incoming`), `outcome`, `text` for people, `reason` (of `failed`) |
 //! | `told` | `message`: plain information |
 //! | `error` | `message`: what did not work and what to do |
@@ -55,6 +56,7 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   report       good, verdict, ...        what a call to "echo" found
   sharing      name                      a screen or window of ours is shared now; null: no more
   devices      cameras, microphones, speakers, displays (screens and windows)
+  device_switch  changes, undo, message  other devices are used now, unasked: one is gone, back, or the new default
   ended        call, peer, direction, outcome, text, reason
                  outcome: accepted accepted_without_video declined cancelled busy no_answer unreachable failed
   told, error  message
@@ -72,7 +74,7 @@ JSON Lines on standard input, one object a line, each with "command":
   {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
   {"command":"share","id":"ID of a screen or window, or none"}
   {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
-  {"command":"devices"}   {"command":"reconnect"}   {"command":"quit"}
+  {"command":"devices"}   {"command":"undo_devices"}   {"command":"reconnect"}   {"command":"quit"}
 A line that makes no sense is answered by an error and skipped. The end of the input ends nothing: the program runs
 until "quit", SIGINT, SIGTERM, --for, or, with --call, the end of that call."#;
 
@@ -144,6 +146,8 @@ pub enum Line {
     },
     /// List the devices.
     Devices,
+    /// Go back to the devices of before the last `device_switch`.
+    UndoDevices,
     /// Try the server now.
     Reconnect,
     /// End the program.
@@ -190,6 +194,7 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
             Command::Settings(Box::new(settings))
         }
         Line::Devices => Command::ListDevices, // its answer is a line of its own
+        Line::UndoDevices => Command::UndoDevices,
         Line::Reconnect => Command::Reconnect,
         Line::Quit => Command::Quit,
     })
@@ -226,6 +231,7 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
             })
         }
         Notice::Sharing(name) => json!({"event": "sharing", "name": name}),
+        Notice::Devices(switch) => with(json!({"event": "device_switch", "message": switch.sentence()}), switch),
         Notice::Told(message) => json!({"event": "told", "message": message}),
         Notice::Problem(message) => error(message),
     }

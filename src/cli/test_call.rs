@@ -163,8 +163,8 @@ fn problem(state: &DeviceState) -> Option<String> {
 
 fn words(state: &DeviceState) -> String {
     match state {
-        DeviceState::Open { name, format } if format.is_empty() => name.clone(),
-        DeviceState::Open { name, format } => format!("{name}, {format}"),
+        DeviceState::Open { name, format, .. } if format.is_empty() => name.clone(),
+        DeviceState::Open { name, format, .. } => format!("{name}, {format}"),
         DeviceState::Failed(why) => why.to_string(),
         DeviceState::Opening => "opening".into(),
         DeviceState::Closed => "none".into(),

@@ -20,6 +20,7 @@ use super::link::{Done, Link};
 use super::profile::Profile;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
+use crate::call::ranking::{self, Plugs};
 use crate::model::body::Body;
 use crate::model::device::{DeviceError, Devices};
 use crate::model::id::{CallId, Callee, PeerId};
@@ -144,6 +145,8 @@ pub(super) struct Actor {
     pub(super) incoming: Option<Incoming>,
     pub(super) recents: Arc<Vec<Recent>>,
     pub(super) devices: Arc<Devices>,
+    /// Which of them is used for what.
+    pub(super) plugs: Plugs,
     pub(super) media: LocalMedia,
     pub(super) camera_before: Option<bool>,
     pub(super) held: bool,
@@ -210,6 +213,7 @@ impl Actor {
             incoming: None,
             recents: recents.into(),
             devices: Arc::default(),
+            plugs: super::devices::plugs(&settings),
             media: LocalMedia { camera_on: true, ..LocalMedia::default() },
             camera_before: None,
             held: false,
@@ -278,7 +282,10 @@ impl Actor {
             .or(self.incoming.as_ref().map(|incoming| incoming.since))
             .map(|since| next_second(since, Instant::now()));
         let stats = active.and_then(|active| active.stats_at);
-        [self.calls.deadline(), self.tests.deadline(), self.meter_at, second, stats].into_iter().flatten().min()
+        [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline(), self.meter_at, second, stats]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due.
@@ -290,6 +297,9 @@ impl Actor {
         }
         if due(self.tests.deadline()) {
             self.tests.handle(now, Input::Tick);
+        }
+        if due(self.plugs.deadline()) {
+            self.plug(ranking::Input::Tick);
         }
         if due(self.meter_at) {
             self.meter_at = Some(now + METER);

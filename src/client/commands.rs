@@ -8,6 +8,7 @@ use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
 use super::{echo, preferences, start};
 use crate::call::lifecycle::{Input, Refusal};
+use crate::call::ranking;
 use crate::model::command::Command;
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::invitation::Invitation;
@@ -15,7 +16,7 @@ use crate::model::notice::Notice;
 use crate::model::settings::Settings;
 use crate::model::snapshot::{Level, Sharing};
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
-use crate::session::{AudioInput, AudioOutput, DisplayRequest, Sound, VideoInput};
+use crate::session::{DisplayRequest, Sound};
 
 /// Loudest that the other side is played, percent.
 const MAX_VOLUME: u8 = 200;
@@ -80,6 +81,7 @@ impl Actor {
             }
             Command::PlayTestSound => self.session.play(Sound::Test),
             Command::ListDevices => self.list_devices(),
+            Command::UndoDevices => self.plug(ranking::Input::Undo),
             Command::Settings(settings) => self.change(*settings),
             Command::Volume(percent) => {
                 let percent = percent.min(MAX_VOLUME);
@@ -198,7 +200,7 @@ impl Actor {
     }
 
     /// Takes settings in force and keeps them.
-    fn change(&mut self, chosen: Settings) {
+    pub(super) fn change(&mut self, mut chosen: Settings) {
         if let Err(why) = preferences::check(&chosen) {
             return self.told.push(Notice::Problem(why));
         }
@@ -207,6 +209,7 @@ impl Actor {
             return self.told.push(Notice::Problem(why));
         }
         let before = Arc::clone(&self.settings);
+        self.choose_devices(&mut chosen);
         let keep = self.config.overrides.keep(&chosen, &self.kept);
         if keep != self.kept {
             match preferences::save(&self.profile, &keep) {
@@ -220,18 +223,7 @@ impl Actor {
         }
         self.settings = Arc::new(chosen);
         let now = Arc::clone(&self.settings);
-        if now.camera != before.camera {
-            self.session.set_camera(VideoInput::Spec(now.camera.clone()));
-        }
-        if now.microphone != before.microphone {
-            self.session.set_microphone(AudioInput::Spec(now.microphone.clone()));
-        }
-        if now.speaker != before.speaker {
-            self.session.set_speaker(AudioOutput::Spec(now.speaker.clone()));
-        }
-        if now.ring != before.ring {
-            self.session.set_ring(AudioOutput::Spec(now.ring.clone()));
-        }
+        self.use_devices(&before);
         if now.ice_servers != before.ice_servers
             && let Err(e) = self.session.set_ice_servers(now.ice_servers.clone())
         {
@@ -280,6 +272,7 @@ impl Actor {
             (self.media.level, self.media.trouble) = (Level::default(), None);
         }
         self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
+        self.devices_in_use(wanted);
         // Patterns, tones and files are not plugged in or out.
         let settings = &self.settings;
         let real = matches!(settings.camera, VideoSpec::Default | VideoSpec::Device(_))

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn open() -> DeviceState {
-        DeviceState::Open { name: "x".into(), format: String::new() }
+        DeviceState::Open { id: String::new(), name: "x".into(), format: String::new() }
     }
 
     fn fine() -> Findings {

@@ -133,7 +133,7 @@ impl Actor {
                 }
             }
             SessionEvent::MediaState { camera, microphone, speaker } => {
-                (self.media.camera, self.media.microphone, self.media.speaker) = (camera, microphone, speaker);
+                self.media_state(camera, microphone, speaker);
             }
             SessionEvent::IceServerFailed { failure, .. } => {
                 tracing::warn!("{failure}");
@@ -153,7 +153,7 @@ impl Actor {
                 }
                 self.shares(None);
             }
-            SessionEvent::DevicesListed(devices) if *self.devices != devices => self.devices = Arc::new(devices),
+            SessionEvent::DevicesListed(devices) => self.devices_listed(devices),
             _ => {}
         }
     }

@@ -18,6 +18,7 @@ mod calls;
 mod chat;
 mod commands;
 pub mod config;
+mod devices;
 mod dial;
 mod echo;
 mod echo_report;

@@ -26,6 +26,11 @@ pub trait AudioSource: Send {
     /// What it is called, for people.
     fn name(&self) -> String;
 
+    /// The ID of the device that is really open, as [`list`](super::list::list) gives it; empty for what is no device.
+    fn id(&self) -> String {
+        String::new()
+    }
+
     /// What it delivers, for people: `44100 Hz, 2 channels`; may be empty.
     fn format(&self) -> String {
         String::new()
@@ -42,6 +47,11 @@ pub trait AudioSource: Send {
 pub trait AudioSink: Send {
     /// What it is called, for people.
     fn name(&self) -> String;
+
+    /// The ID of the device that is really open, as [`list`](super::list::list) gives it; empty for what is no device.
+    fn id(&self) -> String {
+        String::new()
+    }
 
     /// What it takes, for people; may be empty.
     fn format(&self) -> String {

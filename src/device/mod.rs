@@ -69,6 +69,11 @@ pub trait VideoSource {
     /// What it delivers.
     fn format(&self) -> VideoFormat;
 
+    /// The ID of the device that is really open, as [`list`](list::list) gives it; empty for what is no device.
+    fn id(&self) -> String {
+        String::new()
+    }
+
     /// Waits for the next picture, at most about `limit`; `None` where none came by then.
     ///
     /// The picture's `at` says when it was captured; its media time counts from the opening of the source.

@@ -58,6 +58,9 @@ pub enum Command {
     PlayTestSound,
     /// Look for devices again.
     ListDevices,
+    /// Go back to the devices that were used before the last [`Notice::Devices`](super::notice::Notice::Devices); counts
+    /// as choosing them.
+    UndoDevices,
     /// Take these settings in force and keep them. Device changes act at once, also in a call.
     Settings(Box<Settings>),
     /// How loud the other side is played, percent, 0…200.

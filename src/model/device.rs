@@ -89,6 +89,8 @@ pub enum DeviceState {
     Opening,
     /// Open and running: the device that really is open.
     Open {
+        /// Its [`Device::id`], as the system tells it of what is open; empty for a pattern, a tone or a file.
+        id: String,
         /// The device's own name, or what a pattern or file is called.
         name: String,
         /// What it delivers, for people: `1280 × 720, 30 fps`; empty where there is nothing to say.

@@ -20,6 +20,7 @@ pub mod id;
 pub mod invitation;
 pub mod notice;
 pub mod outcome;
+pub mod preference;
 pub mod report;
 pub mod settings;
 pub mod slot;

@@ -2,6 +2,7 @@
 
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
+use super::preference::DeviceSwitch;
 use super::snapshot::Stage;
 use super::stats::Stats;
 
@@ -84,6 +85,9 @@ pub enum Notice {
     },
     /// A screen or window of ours is shared now: its name; or `None` any more.
     Sharing(Option<String>),
+    /// Other devices are used now, unasked: unplugged, back, another default of the system. Answered by
+    /// [`Command::UndoDevices`](super::command::Command::UndoDevices) where [`DeviceSwitch::undo`] says so.
+    Devices(DeviceSwitch),
     /// A call is over.
     Ended {
         /// Which call.

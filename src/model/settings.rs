@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ice::IceServer;
+use super::preference::Preferences;
 use super::sound::Processing;
 use super::source::{AudioSpec, SinkSpec, VideoSpec};
 
@@ -57,6 +58,9 @@ pub struct Settings {
     pub levelling: bool,
     /// STUN and TURN servers that help calls through routers and firewalls.
     pub ice_servers: Vec<IceServer>,
+    /// The devices that were chosen, latest first: what is used when one is not there. Kept by the program itself; what
+    /// a change of settings says about it is not looked at.
+    pub preferences: Preferences,
 }
 
 impl Settings {
@@ -84,6 +88,7 @@ impl Default for Settings {
             processing: Processing::default(),
             levelling: true,
             ice_servers: Vec::new(),
+            preferences: Preferences::default(),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::rtc::rate;
 const OPENING: Duration = Duration::from_secs(20);
 
 /// How long to wait after news of devices: a plug brings several at once.
-const SETTLING: Duration = Duration::from_millis(300);
+const SETTLING: Duration = Duration::from_millis(200);
 
 const NO_SOUND: DeviceError = DeviceError::Unsupported(
     "the computer's sound can only be shared with PulseAudio or PipeWire; share the screen without it",

@@ -155,6 +155,7 @@ impl App {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Told(text)) => self.state.toast.tell(text, time),
+                Ok(Notice::Devices(switch)) => self.state.toast.devices(&switch, time),
                 Ok(Notice::Problem(text)) => self.state.toast.problem(text, time),
                 // The rest is in the snapshot already.
                 Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}

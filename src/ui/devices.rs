@@ -140,13 +140,16 @@ fn shown<S: Spec>(spec: &S, kind: DeviceKind, state: &DeviceState, snap: &Snapsh
     }
     let id = spec.id().unwrap_or_default();
     let listed = list.iter().find(|d| d.id == id).map(|d| d.name.as_str());
-    open.or(listed).unwrap_or(id).to_owned()
+    open.or(listed).or(snap.settings.preferences.name(id)).unwrap_or(id).to_owned()
 }
 
 /// The choices of a drop-down.
 fn choices<S: Spec>(spec: &S, kind: DeviceKind, state: &DeviceState, snap: &Snapshot) -> Vec<Choice<S>> {
     let list = snap.devices.of(kind);
-    let open = if let DeviceState::Open { name, .. } = state { Some(name.as_str()) } else { None };
+    let (open, in_use) = match state {
+        DeviceState::Open { id, name, .. } => (Some(name.as_str()), Some(id.as_str())),
+        _ => (None, None),
+    };
     let plain = |value: S, label: String| Choice { value, label, note: String::new(), apart: false };
     let system = list.iter().find(|d| d.default).map(|d| d.name.as_str()).or(open.filter(|_| *spec == S::system()));
     let mut all = vec![plain(
@@ -155,14 +158,15 @@ fn choices<S: Spec>(spec: &S, kind: DeviceKind, state: &DeviceState, snap: &Snap
     )];
     for device in list {
         let mut choice = plain(S::device(&device.id), device.name.clone());
-        if open == Some(device.name.as_str()) {
+        if in_use == Some(device.id.as_str()) {
             choice.note = "in use".to_owned();
         }
         all.push(choice);
     }
     let extras = S::extras();
     if !all.iter().any(|choice| choice.value == *spec) && *spec != S::nothing() && !extras.contains(spec) {
-        let mut choice = plain(spec.clone(), shown(spec, kind, state, snap));
+        // Whatever is open in its place is listed under its own name.
+        let mut choice = plain(spec.clone(), shown(spec, kind, &DeviceState::Closed, snap));
         if spec.id().is_some() {
             choice.note = "not there".to_owned();
         }

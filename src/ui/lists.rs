@@ -69,6 +69,9 @@ fn choice_row<V>(ui: &mut Ui, t: &Tokens, id: Id, width: f32, choice: &Choice<V>
     let (_, row) = ui.allocate_space(vec2(width, 40.0));
     let response = ui.interact(row, id, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, on, &choice.label));
+    if !choice.note.is_empty() {
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(choice.note.as_str()));
+    }
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(row, corner(9.0), if t.dark { t.surface3 } else { t.surface2 });
     }

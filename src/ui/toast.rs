@@ -1,4 +1,5 @@
-//! What is said in passing: at most one toast, four seconds; and problems, which stay until they are solved.
+//! What is said in passing: at most one toast, four seconds, or eight where there is something to answer; and problems,
+//! which stay until they are solved.
 
 use std::time::Duration;
 
@@ -10,9 +11,15 @@ use super::icons;
 use super::paint::{CENTER, label, rect, shadow};
 use super::theme::{corner, icon, icon_fill, medium};
 use super::widgets::{Button, Kind};
+use crate::model::command::Command;
+use crate::model::preference::DeviceSwitch;
 
 const SECONDS: f64 = 4.0;
 const PROBLEM_SECONDS: f64 = 8.0;
+const UNDO_SECONDS: f64 = 8.0;
+
+/// Width of the button that undoes, with the gap to the words.
+const UNDO_WIDTH: f32 = 72.0;
 
 /// The toast there is, if any.
 #[derive(Debug, Default)]
@@ -24,21 +31,31 @@ pub struct Toasts {
 struct Toast {
     text: String,
     problem: bool,
+    /// Has a button that takes back what is said.
+    undo: bool,
     until: f64,
 }
 
 impl Toasts {
     /// Good news or plain information.
     pub fn tell(&mut self, text: String, now: f64) {
-        // A problem on the screen is not pushed away by good news.
-        if !self.shown.as_ref().is_some_and(|toast| toast.problem && now < toast.until) {
-            self.shown = Some(Toast { text: sentence(&text), problem: false, until: now + SECONDS });
+        // A problem on the screen is not pushed away by good news, nor is what can be answered.
+        if !self.shown.as_ref().is_some_and(|toast| (toast.problem || toast.undo) && now < toast.until) {
+            self.shown = Some(Toast { text: sentence(&text), problem: false, undo: false, until: now + SECONDS });
         }
     }
 
     /// Something did not work.
     pub fn problem(&mut self, text: String, now: f64) {
-        self.shown = Some(Toast { text: sentence(&text), problem: true, until: now + PROBLEM_SECONDS });
+        self.shown = Some(Toast { text: sentence(&text), problem: true, undo: false, until: now + PROBLEM_SECONDS });
+    }
+
+    /// Other devices are used now, which one may want to take back.
+    pub fn devices(&mut self, switch: &DeviceSwitch, now: f64) {
+        let (text, undo) = (sentence(&switch.sentence()), switch.undo);
+        let problem = switch.changes.iter().any(|change| change.now.is_none());
+        let seconds = if undo { UNDO_SECONDS } else { PROBLEM_SECONDS };
+        self.shown = Some(Toast { text, problem, undo, until: now + seconds });
     }
 }
 
@@ -50,11 +67,12 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         return;
     }
     ui.ctx().request_repaint_after(Duration::from_secs_f64(toast.until - s.time + 0.01));
-    let (text, problem) = (toast.text.clone(), toast.problem);
+    let (text, problem, undo) = (toast.text.clone(), toast.problem, toast.undo);
     let t = s.t;
-    let lines = layout(ui, &text, (all.width() - 160.0).min(560.0), t.text);
-    let size = vec2(lines.size().x + 54.0 + 48.0, lines.size().y + 24.0);
-    let mut closed = false;
+    let beside = if undo { UNDO_WIDTH } else { 0.0 };
+    let lines = layout(ui, &text, (all.width() - 160.0 - beside).min(560.0), t.text);
+    let size = vec2(lines.size().x + 54.0 + 48.0 + beside, lines.size().y + 24.0);
+    let (mut closed, mut undone) = (false, false);
     Area::new(Id::unique("toast"))
         .order(Order::Tooltip)
         .anchor(Align2::CENTER_TOP, vec2(0.0, 16.0))
@@ -69,6 +87,10 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
             let at = pos2(r.left() + 46.0, r.center().y - lines.size().y / 2.0);
             said(ui, Rect::from_min_size(at, lines.size()), &text);
             ui.painter().galley(at, lines.clone(), t.text);
+            if undo {
+                let button = rect(r.right() - 40.0 - UNDO_WIDTH, r.center().y - 16.0, UNDO_WIDTH - 8.0, 32.0);
+                undone = Button::new("toast-undo", button, Kind::Soft).label("Undo").size(13.5).show(ui, &t).clicked();
+            }
             let close = rect(r.right() - 40.0, r.center().y - 16.0, 32.0, 32.0);
             closed = Button::new("toast-close", close, Kind::Ghost)
                 .icon(icons::X)
@@ -77,7 +99,10 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
                 .show(ui, &t)
                 .clicked();
         });
-    if closed {
+    if undone {
+        s.send(Command::UndoDevices);
+    }
+    if closed || undone {
         s.state.toast.shown = None;
     }
 }

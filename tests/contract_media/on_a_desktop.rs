@@ -124,7 +124,10 @@ fn p02_p03_p04_a_microphone_by_flag_by_id_and_by_constraints() {
             session.request_user_media(open(Wanted::Device("pulseaudio:mic".to_owned()))).await.unwrap();
             let (_, microphone, _) = session.media_state();
             let right = |name: &str, format: &str| name == MICROPHONE_NAME && format == "16000 Hz, mono";
-            assert!(matches!(&microphone, DeviceState::Open { name, format } if right(name, format)), "{microphone:?}");
+            assert!(
+                matches!(&microphone, DeviceState::Open { name, format, .. } if right(name, format)),
+                "{microphone:?}"
+            );
 
             let error = session.request_user_media(open(Wanted::Device("pulseaudio:headset".to_owned()))).await;
             let missing = DeviceError::Missing("pulseaudio:headset".to_owned());

@@ -10,7 +10,9 @@ use visavis::model::chat::{ChatLine, Delivery};
 use visavis::model::device::{Device, DeviceError, DeviceKind, DeviceState, Devices};
 use visavis::model::frame::VideoFrame;
 use visavis::model::id::{CallId, Callee, PeerId};
+use visavis::model::notice::Notice;
 use visavis::model::outcome::{Direction, Outcome};
+use visavis::model::preference::{DeviceChange, DeviceSwitch, DeviceUse, SwitchReason};
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::snapshot::{
     CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, ServerState, Snapshot, Stage,
@@ -49,8 +51,25 @@ pub fn recent(
     Recent { id: peer(n), name: name.to_owned(), direction, video, outcome, time: NOON - ago_h * 3600, seconds }
 }
 
+/// The headset is plugged in again and used at once.
+pub fn headset_back() -> Notice {
+    let change = |of, id: &str| DeviceChange {
+        of,
+        reason: SwitchReason::Back,
+        before: Some("Built-in audio".to_owned()),
+        now: Some("Jabra Evolve2 65".to_owned()),
+        id: Some(id.to_owned()),
+    };
+    let changes = vec![change(DeviceUse::Microphone, "mic1"), change(DeviceUse::Speaker, "spk1")];
+    Notice::Devices(DeviceSwitch { changes, undo: true })
+}
+
 pub fn home() -> Snapshot {
-    let open = |name: &str, format: &str| DeviceState::Open { name: name.to_owned(), format: format.to_owned() };
+    let open = |id: &str, name: &str, format: &str| DeviceState::Open {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        format: format.to_owned(),
+    };
     Snapshot {
         id: Some(peer(1)),
         settings: Arc::new(settings()),
@@ -76,9 +95,9 @@ pub fn home() -> Snapshot {
             ],
         }),
         media: LocalMedia {
-            camera: open("Logitech BRIO", "1280 × 720, 30 fps"),
-            microphone: open("Jabra Evolve2 65", ""),
-            speaker: open("Jabra Evolve2 65", ""),
+            camera: open("cam1", "Logitech BRIO", "1280 × 720, 30 fps"),
+            microphone: open("mic1", "Jabra Evolve2 65", ""),
+            speaker: open("spk1", "Jabra Evolve2 65", ""),
             camera_on: true,
             muted: false,
             level: Level { rms: -22, peak: -12 },

@@ -5,6 +5,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use visavis::client::{Desk, handle};
 use visavis::model::command::Command;
+use visavis::model::notice::Notice;
 use visavis::model::snapshot::{Snapshot, Stage};
 use visavis::ui::app::App;
 
@@ -49,6 +50,11 @@ impl Window {
 
     pub fn commands(&mut self) -> Vec<Command> {
         std::iter::from_fn(|| self.desk.commands.try_recv().ok()).collect()
+    }
+
+    pub fn tell(&mut self, notice: Notice) {
+        self.desk.notify(notice);
+        self.harness.run_steps(3);
     }
 
     pub fn publish(&mut self, snapshot: Snapshot) {

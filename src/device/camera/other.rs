@@ -87,6 +87,7 @@ fn offers(index: &CameraIndex) -> Result<Vec<Offer>, NokhwaError> {
 
 /// An open camera.
 pub(in crate::device) struct Camera {
+    id: String,
     inner: nokhwa::Camera,
     format: VideoFormat,
     opened: Instant,
@@ -110,7 +111,7 @@ impl Camera {
         }
         let mut last = DeviceError::Format(name.clone(), "none that can be shown".to_owned());
         for offer in ranked(offers(index).map_err(|e| refusal(&name, &e))?, request) {
-            match Self::start(index, &name, offer) {
+            match Self::start(&found, &name, offer) {
                 Ok(camera) => return Ok(camera),
                 Err(e) => {
                     tracing::debug!(camera = name, ?offer, error = %e, "not in this format");
@@ -124,22 +125,26 @@ impl Camera {
         Err(last)
     }
 
-    fn start(index: &CameraIndex, name: &str, offer: Offer) -> Result<Self, NokhwaError> {
+    fn start(found: &CameraInfo, name: &str, offer: Offer) -> Result<Self, NokhwaError> {
         let format = LAYOUTS.iter().find(|(_, layout)| *layout == offer.layout);
         let format = [format.map_or(FrameFormat::YUYV, |(format, _)| *format)];
         let exact = CameraFormat::new_from(offer.width, offer.height, format[0], offer.interval.1);
         let wanted = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &format);
-        let mut inner = nokhwa::Camera::new(index.clone(), wanted)?;
+        let mut inner = nokhwa::Camera::new(found.index().clone(), wanted)?;
         inner.open_stream()?;
         let format =
             VideoFormat { name: name.to_owned(), width: offer.width & !1, height: offer.height & !1, fps: offer.fps() };
-        Ok(Self { inner, format, opened: Instant::now(), damaged: 0 })
+        Ok(Self { id: id(found), inner, format, opened: Instant::now(), damaged: 0 })
     }
 }
 
 impl VideoSource for Camera {
     fn format(&self) -> VideoFormat {
         self.format.clone()
+    }
+
+    fn id(&self) -> String {
+        self.id.clone()
     }
 
     /// Blocks until the camera delivers: `limit` cannot be kept with this library.

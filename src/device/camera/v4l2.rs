@@ -171,6 +171,7 @@ fn within(shortest: &Fraction, longest: &Fraction, fps: u32) -> (u32, u32) {
 
 /// An open camera.
 pub(in crate::device) struct Camera {
+    id: String,
     stream: Stream<'static>,
     layout: Layout,
     /// As the driver said when it took the format.
@@ -229,6 +230,7 @@ impl Camera {
         stream.set_timeout(SILENCE);
         let now = Instant::now();
         let mut camera = Self {
+            id: found.id.clone(),
             stream,
             layout,
             size: (taken.width, taken.height),
@@ -274,6 +276,10 @@ impl Camera {
 impl VideoSource for Camera {
     fn format(&self) -> VideoFormat {
         self.format.clone()
+    }
+
+    fn id(&self) -> String {
+        self.id.clone()
     }
 
     fn next(&mut self, limit: Duration) -> Result<Option<VideoFrame>, DeviceError> {

@@ -11,7 +11,7 @@ use cpal::{BufferSize, Data, ErrorKind, FromSample, Sample, SampleFormat, Stream
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::device::audio::{AudioSink, AudioSource, Flow};
-use crate::device::sound::{LIMIT, find, name_of, refused, word};
+use crate::device::sound::{LIMIT, find, id_of, name_of, refused, word};
 use crate::dsp::drift::{AIM, Cushion};
 use crate::dsp::resample::Resampler;
 use crate::model::device::{DeviceError, DeviceKind};
@@ -58,6 +58,7 @@ impl Signs {
 
 /// What an open device is like.
 struct Opened {
+    id: String,
     name: String,
     rate: u32,
     channels: u16,
@@ -100,7 +101,8 @@ impl Keeper {
                 let config = choose(&device, kind, rate).map_err(error)?;
                 let (stream, ring) = build(&device, &config, &for_thread).map_err(error)?;
                 stream.play().map_err(error)?;
-                let opened = Opened { name, rate: config.sample_rate(), channels: config.channels() };
+                let id = id_of(&device).unwrap_or_default();
+                let opened = Opened { id, name, rate: config.sample_rate(), channels: config.channels() };
                 Ok((stream, opened, ring))
             });
             match opened {
@@ -326,6 +328,10 @@ impl AudioSource for SoundSource {
         self.keeper.opened.name.clone()
     }
 
+    fn id(&self) -> String {
+        self.keeper.opened.id.clone()
+    }
+
     fn format(&self) -> String {
         self.keeper.format()
     }
@@ -416,6 +422,10 @@ impl SoundSink {
 impl AudioSink for SoundSink {
     fn name(&self) -> String {
         self.keeper.opened.name.clone()
+    }
+
+    fn id(&self) -> String {
+        self.keeper.opened.id.clone()
     }
 
     fn format(&self) -> String {

@@ -14,13 +14,21 @@ const RETRY: Duration = Duration::from_secs(3);
 /// Work for the thread that opens and closes devices.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
+/// An open device, and what it is: its ID, its name and its format for people.
+pub(super) struct Opened<D: ?Sized> {
+    device: Box<D>,
+    id: String,
+    name: String,
+    format: String,
+}
+
 /// What a port can open.
 pub(super) trait Open: Clone + Send + 'static {
     /// An open device.
     type Device: ?Sized + Send + 'static;
 
-    /// Opens it; may block for seconds. With it come its name and its format, for people.
-    fn open(&self) -> Result<(Box<Self::Device>, String, String), DeviceError>;
+    /// Opens it; may block for seconds.
+    fn open(&self) -> Result<Opened<Self::Device>, DeviceError>;
 
     /// Nothing is to be opened.
     fn is_none(&self) -> bool;
@@ -35,14 +43,14 @@ pub(super) trait Open: Clone + Send + 'static {
 impl Open for AudioInput {
     type Device = dyn AudioSource;
 
-    fn open(&self) -> Result<(Box<dyn AudioSource>, String, String), DeviceError> {
+    fn open(&self) -> Result<Opened<dyn AudioSource>, DeviceError> {
         let device = match self {
             Self::Spec(spec) => open_audio_source(spec, None)?,
             Self::At(spec, rate) => open_audio_source(spec, Some(*rate))?,
             Self::Custom(open) => open()?,
         };
-        let (name, format) = (device.name(), device.format());
-        Ok((device, name, format))
+        let (id, name, format) = (device.id(), device.name(), device.format());
+        Ok(Opened { device, id, name, format })
     }
 
     fn is_none(&self) -> bool {
@@ -61,13 +69,13 @@ impl Open for AudioInput {
 impl Open for AudioOutput {
     type Device = dyn AudioSink;
 
-    fn open(&self) -> Result<(Box<dyn AudioSink>, String, String), DeviceError> {
+    fn open(&self) -> Result<Opened<dyn AudioSink>, DeviceError> {
         let device = match self {
             Self::Spec(spec) => open_audio_sink(spec)?,
             Self::Custom(open) => open()?,
         };
-        let (name, format) = (device.name(), device.format());
-        Ok((device, name, format))
+        let (id, name, format) = (device.id(), device.name(), device.format());
+        Ok(Opened { device, id, name, format })
     }
 
     fn is_none(&self) -> bool {
@@ -83,14 +91,12 @@ impl Open for AudioOutput {
     }
 }
 
-type Opened<O> = Result<(Box<<O as Open>::Device>, String, String), DeviceError>;
-
 /// A device that is open while it is wanted.
 pub(super) struct Port<O: Open> {
     what: O,
     device: Option<Box<O::Device>>,
     state: DeviceState,
-    opening: Option<Receiver<Opened<O>>>,
+    opening: Option<Receiver<Result<Opened<O::Device>, DeviceError>>>,
     /// The caller's number of what is to be opened, and of the newest whose end is known.
     number: u64,
     settled: u64,
@@ -161,11 +167,11 @@ impl<O: Open> Port<O> {
             return;
         }
         match self.opening.as_ref().map(Receiver::try_recv) {
-            Some(Ok(Ok((device, name, format)))) => {
+            Some(Ok(Ok(Opened { device, id, name, format }))) => {
                 self.opening = None;
                 self.device = Some(device);
                 self.settled = self.number;
-                self.state = DeviceState::Open { name, format };
+                self.state = DeviceState::Open { id, name, format };
             }
             Some(Ok(Err(error))) => self.fail(now, error),
             Some(Err(TryRecvError::Empty)) => {}

@@ -87,7 +87,7 @@ impl<'a> Capture<'a> {
         match input.open(request) {
             Ok(source) => {
                 let format = source.format();
-                let state = DeviceState::Open { name: format.name.clone(), format: format.sentence() };
+                let state = DeviceState::Open { id: source.id(), name: format.name.clone(), format: format.sentence() };
                 self.shared.set_state(self.kind, state, Some(opening));
                 self.open = Some(Open { source, format, opening, request, next: Duration::ZERO });
             }
