@@ -11,7 +11,7 @@ pub mod assembler;
 pub mod channel;
 pub mod description;
 pub mod engine;
-mod foreign;
+pub mod foreign;
 pub mod ice;
 pub mod peer;
 pub mod rate;
