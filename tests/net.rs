@@ -11,6 +11,7 @@ mod net_world;
 
 use std::time::{Duration, Instant};
 
+use net_world::apart::Apart;
 use net_world::namespaces::{Host, Nat, World};
 use net_world::pair::{Pair, Setup};
 use net_world::relay::{NAME, Relay, Users, server, timed_server};
@@ -369,6 +370,76 @@ fn names_in_candidates_of_browsers_are_looked_up() {
         let path = pair.look(0);
         assert!(path["remote"].as_str().unwrap().starts_with("203.0.113.22:"), "{path}");
         pair.exchange("hello");
+        pair.close();
+    });
+}
+
+#[test]
+#[ignore = "needs root and network namespaces: make test-net"]
+fn set_up_takes_so_many_round_trips() {
+    const ONE_WAY: Duration = Duration::from_millis(50);
+    world(|world| {
+        let apart = match Apart::new(world, ONE_WAY) {
+            Ok(apart) => apart,
+            Err(why) => return eprintln!("skipped: {why}"),
+        };
+        let relay = Relay::on(apart.middle.clone(), Users::Fixed);
+        for host in &apart.free {
+            world.names(host, &format!("203.0.113.10 {NAME}"));
+        }
+        let only = |url: &str| Setup::relay_only(&[server(url)]).trusting(relay.certificate());
+        let kinds = [
+            ("host", &apart.free, Setup::with(&[])),
+            ("server-reflexive", &apart.behind, Setup::with(&[stun()])),
+            ("relay, UDP", &apart.free, only(TURN)),
+            ("relay, TCP", &apart.free, only(TURN_TCP)),
+            ("relay, TLS", &apart.free, only(&format!("turns:{NAME}"))),
+        ];
+        eprintln!("from the offer to …, signaling that takes no time; a round trip is {:?}", ONE_WAY * 2);
+        eprintln!("{:18} {:>16} {:>24}", "candidates", "connected", "a picture, both sides");
+        for (kind, hosts, setup) in kinds {
+            let mut pair = Pair::start([&hosts[0], &hosts[1]], [setup.clone(), setup]);
+            let begun = Instant::now();
+            pair.negotiate();
+            for index in [0, 1] {
+                pair.until_that(index, "a connection", |line| line["state"] == "Connected");
+            }
+            let connected = begun.elapsed();
+            for index in [0, 1] {
+                pair.until(index, "first_frame");
+            }
+            let trips = |took: Duration| took.as_secs_f64() / (ONE_WAY * 2).as_secs_f64();
+            let shown = |took: Duration| format!("{} ms = {:.1}", took.as_millis(), trips(took));
+            eprintln!("{kind:18} {:>16} {:>24}", shown(connected), shown(begun.elapsed()));
+            let path = pair.look(0);
+            assert_eq!(path["relayed"], kind.starts_with("relay"), "{path}");
+            pair.close();
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root and network namespaces: make test-net"]
+fn a_call_goes_on_when_the_network_was_gone_for_a_while() {
+    const GONE: Duration = Duration::from_secs(20);
+    world(|world| {
+        let hosts = [world.host("a", 21), world.host("b", 22)];
+        let mut pair = Pair::start([&hosts[0], &hosts[1]], [Setup::with(&[]), Setup::with(&[])]);
+        pair.call();
+        world.cut(&hosts[0], true);
+        for index in [0, 1] {
+            pair.until_that(index, "the gap", |line| line["state"] == "Disconnected");
+        }
+        // Not waited for: it is how long the network is away.
+        std::thread::sleep(GONE);
+        world.cut(&hosts[0], false);
+        let begun = Instant::now();
+        pair.more_pictures();
+        eprintln!(
+            "pictures on both sides {} ms after the network was back, gone {GONE:?}",
+            begun.elapsed().as_millis()
+        );
+        pair.exchange("again");
         pair.close();
     });
 }

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "not every test needs every part")]
 
+pub mod apart;
 pub mod endpoint;
 pub mod namespaces;
 pub mod pair;

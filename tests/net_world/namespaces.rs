@@ -22,7 +22,7 @@ pub enum Nat {
 }
 
 /// A namespace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Host {
     /// Its name for `ip netns exec`.
     pub namespace: String,
@@ -93,7 +93,8 @@ impl World {
         world
     }
 
-    fn namespace(&mut self, name: &str) -> String {
+    /// An empty one, linked to nothing.
+    pub fn namespace(&mut self, name: &str) -> String {
         let namespace = format!("{}-{name}", self.prefix);
         run("ip", &["netns", "add", &namespace]).expect("a namespace");
         self.made.push(namespace.clone());
@@ -208,6 +209,18 @@ impl World {
                  ip addr add 203.0.113.{number}/24 dev eth0; ip route replace default via 203.0.113.1"
             ),
         );
+    }
+
+    /// Takes a machine's network away, without a word to it, or gives it back.
+    pub fn cut(&self, host: &Host, cut: bool) {
+        let script = if cut {
+            "nft 'add table inet cut; add chain inet cut in { type filter hook input priority 0; }
+                  add rule inet cut in iifname != \"lo\" drop; add chain inet cut out { type filter hook output priority 0; }
+                  add rule inet cut out oifname != \"lo\" drop'"
+        } else {
+            "nft delete table inet cut"
+        };
+        self.script(&host.namespace, script);
     }
 
     /// Names that a namespace knows besides the DNS, in the form of `/etc/hosts`.

@@ -45,7 +45,8 @@ impl Relay {
         Self::on(host, users)
     }
 
-    fn on(host: Host, users: Users) -> Self {
+    /// Starts one on a machine that has these addresses.
+    pub fn on(host: Host, users: Users) -> Self {
         let folder = TempDir::new().expect("a folder");
         let names = vec![NAME.to_owned(), "203.0.113.10".to_owned(), "2001:db8::10".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
