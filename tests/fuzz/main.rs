@@ -83,6 +83,7 @@ targets! {
     the_signaling_client: text::client_talks, text::client_talk;
     ids_and_invitations: text::ids, text::id;
     video_packets: media::video_packets, media::video;
+    redundant_sound: media::redundant_sounds, media::redundant_sound;
     sound_packets: media::sound_packets, media::sound;
     opus_payloads: media::opus_payloads, media::opus;
     h264_units: media::h264_units, media::h264;
