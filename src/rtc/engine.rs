@@ -58,6 +58,11 @@ const KEEPALIVE: Duration = Duration::from_secs(1);
 const NACK_INTERVAL: Duration = Duration::from_millis(30);
 const NACKS: u16 = 4;
 
+/// Bytes of messages that may wait to be read. The crate tells the other side when this is full, but not when there is room
+/// again: that side finds out by its timer, a second later. Four times what one channel sends ahead, so that a reader that
+/// is a little late costs nothing.
+const WINDOW: u32 = 4 * SEND_BUFFER as u32;
+
 /// How media sections share transports (W3C `RTCBundlePolicy`), where the other side cannot bundle (RFC 9143). One that
 /// can gets one transport for everything, whatever the policy; so every description of ours says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -192,6 +197,7 @@ impl Engine {
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
             // A restart is for a path that broke, mostly with the network under it: new sockets on the addresses of now.
             .with_discard_local_candidates_during_ice_restart(true)
+            .with_sctp_max_receive_buffer_size(WINDOW)
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))

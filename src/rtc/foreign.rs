@@ -4,7 +4,7 @@
 
 /// Of a picture offered in several sizes at once (simulcast, RFC 8853) keeps the first: an answer may take fewer
 /// (§5.3.2). All else stays as it is.
-pub(crate) fn one_layer(sdp: &str) -> String {
+pub fn one_layer(sdp: &str) -> String {
     if !sdp.contains("a=simulcast:") {
         return sdp.to_owned();
     }

@@ -12,7 +12,7 @@ pub mod assembler;
 pub mod channel;
 pub mod description;
 pub mod engine;
-mod foreign;
+pub mod foreign;
 pub mod ice;
 mod nack;
 pub mod peer;

@@ -190,7 +190,7 @@ pub(crate) fn with_candidates(bare: &str, candidates: &[String], complete: bool)
 }
 
 /// The same without candidates that cannot be read: others may do (RFC 8839 §5.1), but the crate would refuse it all.
-pub(crate) fn usable(sdp: &str) -> String {
+pub fn usable(sdp: &str) -> String {
     let readable = |line: &&str| match line.trim_end().strip_prefix("a=candidate:") {
         Some(candidate) => rtc::ice::candidate::unmarshal_candidate(candidate).is_ok(),
         None => true,
@@ -200,7 +200,10 @@ pub(crate) fn usable(sdp: &str) -> String {
 
 /// Looks for what every usable description has, before anything is changed by it: the crate finds some of it missing
 /// only when it is half applied.
-pub(crate) fn complete(sdp: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What it lacks, as a part of a sentence.
+pub fn complete(sdp: &str) -> Result<(), String> {
     for needed in ["m=", "a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
         if !sdp.lines().any(|line| line.len() > needed.len() && line.starts_with(needed)) {
             return Err(format!("it has no line “{needed}…”"));
@@ -225,7 +228,10 @@ pub(crate) fn complete(sdp: &str) -> Result<(), String> {
 
 /// Whether an answer speaks of the sections of the offer: as many, of the same kinds, under the same names
 /// (RFC 3264 §6, RFC 9429 §5.3.1).
-pub(crate) fn answers(offer: &Description, answer: &Description) -> Result<(), String> {
+///
+/// # Errors
+/// Where they differ, as a part of a sentence.
+pub fn answers(offer: &Description, answer: &Description) -> Result<(), String> {
     let (offered, answered) = (sections(&offer.sdp), sections(&answer.sdp));
     if offered.len() != answered.len() {
         return Err(format!("it answers {} of {} media sections", answered.len(), offered.len()));

@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod disk;
+mod ice;
 mod media;
 mod mutate;
 mod text;
@@ -71,7 +72,8 @@ macro_rules! targets {
 
 targets! {
     descriptions: text::descriptions, text::description;
-    session_descriptions: text::sdps, text::sdp;
+    session_descriptions: text::sdps, text::crate_sdp;
+    offers_and_answers: text::sdps, text::offer;
     candidates: text::candidates, text::candidate;
     candidate_lines: text::candidate_lines, text::candidate_line;
     control_frames: text::controls, text::control;
@@ -82,6 +84,9 @@ targets! {
     the_hub: text::hub_talks, text::hub_talk;
     the_signaling_client: text::client_talks, text::client_talk;
     ids_and_invitations: text::ids, text::id;
+    server_urls: ice::urls, ice::url;
+    stun_messages: ice::stun_messages, ice::stun_message;
+    relay_streams: ice::relay_streams, ice::relay_stream;
     video_packets: media::video_packets, media::video;
     redundant_sound: media::redundant_sounds, media::redundant_sound;
     sound_packets: media::sound_packets, media::sound;

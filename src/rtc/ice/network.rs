@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use socket2::SockRef;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use webrtc::peer_connection::RTCIceServer;
@@ -26,6 +27,11 @@ const FAREWELL: Duration = Duration::from_millis(300);
 
 /// Names of one peer that are looked up at once.
 const LOOK_UPS: usize = 16;
+
+/// Bytes asked for in a socket's buffers. A data channel sends up to 1 MiB at once, and what does not fit into the buffer of
+/// the other side's socket is lost and costs a timer of a second. The system counts small packets about twice, for what it
+/// keeps beside them.
+const ROOM: usize = 2 << 20;
 
 /// The tasks of a peer's servers; none when it is closed.
 type Tasks = Mutex<Option<JoinSet<()>>>;
@@ -115,6 +121,14 @@ impl Network {
     }
 }
 
+/// Asks the system for [`ROOM`] in both directions; it gives what its limit allows, and says nothing.
+fn make_room(socket: &std::net::UdpSocket) {
+    let socket = SockRef::from(socket);
+    if let Err(e) = socket.set_recv_buffer_size(ROOM).and_then(|()| socket.set_send_buffer_size(ROOM)) {
+        tracing::debug!("the buffers of a socket stay as they are: {e}");
+    }
+}
+
 type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Runtime for Network {
@@ -123,6 +137,7 @@ impl Runtime for Network {
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        make_room(&socket);
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
         let id = self.0.sockets.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Socket::new(inner, id, Arc::clone(&self.0))?))
