@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench fuzz test-camera test-net test-browser
+.PHONY: help run headless test check bench fuzz score-audio test-camera test-net test-browser
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,10 @@ bench: ## benchmarks, and what a call costs
 fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (VISAVIS_FUZZ_SEED=N for others)
 	@$(scripts)/packages build
 	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
+
+score-audio: ## what speech suffers from loss, jitter and echo, beside Chromium, as a table (a quarter of an hour)
+	@$(scripts)/packages build score
+	@$(scripts)/score-audio $(ARGS)
 
 test-net: ## calls over NATs, firewalls and relays, in network namespaces (root, or sudo without a password)
 	@$(scripts)/packages build net

@@ -78,7 +78,15 @@ impl Link {
                     }
                     let now = Instant::now();
                     let timestamp = (packet.sample as u32).wrapping_add(4_294_900_000);
-                    let packet = AudioPacket { sequence, timestamp, marker: false, data: packet.data, at: now };
+                    let packet = AudioPacket {
+                        ssrc: 1,
+                        sequence,
+                        timestamp,
+                        marker: false,
+                        data: packet.data,
+                        at: now,
+                        behind: 0,
+                    };
                     under_way.push((now + Duration::from_millis(20 + roll(jitter_ms)), packet));
                 }
                 under_way.sort_by_key(|(due, _)| *due);

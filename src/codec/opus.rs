@@ -13,6 +13,9 @@ pub const FRAME: usize = 2 * TICK;
 /// Most samples one packet can hold: 120 ms (RFC 6716 §3.2.5).
 pub const MAX_FRAME: usize = 12 * TICK;
 
+/// A packet no longer than this says only that nobody speaks.
+pub const NOTHING: usize = 2;
+
 /// Largest packet the encoder makes; RFC 6716 §3.2.1 allows 1275 bytes a frame.
 const MAX_PACKET: usize = 1275;
 
@@ -93,6 +96,15 @@ impl Encoder {
     /// [`OpusError::Library`].
     pub fn set_bitrate(&mut self, bps: u32) -> Result<(), OpusError> {
         self.inner.set_bitrate(::opus::Bitrate::Bits(bps.clamp(6_000, 510_000) as i32)).map_err(library)
+    }
+
+    /// Makes packets of two bytes or less while nobody speaks, which need not be sent (RFC 6716 §2.1.9), or whole ones all
+    /// the time.
+    ///
+    /// # Errors
+    /// [`OpusError::Library`].
+    pub fn set_dtx(&mut self, dtx: bool) -> Result<(), OpusError> {
+        self.inner.set_dtx(dtx).map_err(library)
     }
 
     /// Gets ready for this much loss, 0…100 percent.

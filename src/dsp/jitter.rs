@@ -5,17 +5,22 @@
 //!
 //! How long packets are held follows from how late they have come against the fastest of the last two seconds
 //! (`delay`). The way there goes through [`stretch`]: a period of the sound is taken out or played twice.
-//! A lost packet is brought back from the error correction in the next one where that is there, else concealed. When
-//! nothing is there at all, sound is made up while the stream waits: a packet that comes late is still played then,
-//! and one from further on tells how much of the wait was loss.
+//! A lost packet is played from a copy in a later one ([`AudioPacket::behind`]), brought back from the error correction in
+//! the next one, or else concealed; `copies` says how long to hold packets for that. When nothing is there at all, sound is
+//! made up while the stream waits: a packet that comes late is still played then, and one from further on tells how much
+//! of the wait was loss. A pause that the sender meant (a packet of two bytes or less) is filled with [`comfort`] noise.
+//!
+//! [`comfort`]: crate::dsp::comfort
 
+mod copies;
 mod delay;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::dsp::comfort::Comfort;
 use crate::dsp::stretch;
 use crate::model::encoded::AudioPacket;
 use crate::model::sound::{RATE, TICK, Tick};
@@ -44,7 +49,7 @@ const MOST_MEDIA: i64 = 120 * RATE as i64;
 /// After making up this much the stream has stopped: silence until it starts anew.
 const GIVE_UP: usize = RATE as usize;
 /// Further behind the target than this (seconds), a little is taken out, …
-const BEHIND: f64 = 0.010;
+const BEHIND: f64 = 0.006;
 /// … ahead of it, put in, …
 const AHEAD: f64 = 0.005;
 /// … and this far off, without regard to how it sounds.
@@ -53,6 +58,10 @@ const URGENT: f64 = 0.080;
 const TOO_FAR: f64 = 0.600;
 /// How much the mean wait follows one packet: a few seconds.
 const SMOOTH: f64 = 0.01;
+/// A packet with nothing but this many bytes says “silence follows” (what Opus makes of it; RFC 6716 §2.1.9).
+const NOTHING: usize = 2;
+/// After another stream began, packets of the one before are stragglers for so long.
+const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// What has happened so far.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -63,6 +72,8 @@ pub struct JitterStats {
     pub lost: u64,
     /// Of these, brought back by error correction.
     pub recovered: u64,
+    /// Packets that came in time as a copy in a later one, and not themselves; no part of `packets` or `lost`.
+    pub copies: u64,
     /// Packets that came when their time was over, or twice.
     pub late: u64,
     /// Packets that could not be decoded.
@@ -88,6 +99,8 @@ struct Held {
     timestamp: i64,
     at: Instant,
     data: Bytes,
+    /// It came in another one.
+    copy: bool,
 }
 
 /// Where the stream is played.
@@ -107,10 +120,16 @@ struct Playing {
 #[derive(Debug)]
 pub struct JitterBuffer<D> {
     decoder: D,
+    comfort: Comfort,
+    ssrc: Option<u32>,
+    /// The stream before this one, and when this one began.
+    former: Option<(u32, Instant)>,
     delay: Option<Delay>,
     packets: BTreeMap<i64, Held>,
     /// Number and timestamp of the newest packet, extended over their wraps.
     newest: Option<(i64, i64)>,
+    /// Number of the first packet that came itself: copies of those before it are the past.
+    first: i64,
     /// Numbers that fit nowhere: a new stream, if the next ones follow it.
     stray: Option<AudioPacket>,
     playing: Option<Playing>,
@@ -129,9 +148,13 @@ impl<D: Decode> JitterBuffer<D> {
     pub fn new(decoder: D) -> Self {
         Self {
             decoder,
+            comfort: Comfort::default(),
+            ssrc: None,
+            former: None,
             delay: None,
             packets: BTreeMap::new(),
             newest: None,
+            first: 0,
             stray: None,
             playing: None,
             stopped: None,
@@ -150,6 +173,13 @@ impl<D: Decode> JitterBuffer<D> {
 
     /// Takes a packet, in whatever order they come.
     pub fn insert(&mut self, packet: AudioPacket) {
+        if !self.belongs(&packet) {
+            self.stats.late += 1;
+            return;
+        }
+        if packet.behind > 0 {
+            return self.insert_copy(packet);
+        }
         let Some((sequence, timestamp)) = self.place(&packet) else {
             let follows = self.stray.take().filter(|s| s.sequence.wrapping_add(1) == packet.sequence);
             match follows {
@@ -164,21 +194,71 @@ impl<D: Decode> JitterBuffer<D> {
         };
         self.stray = None;
         let delay = self.delay.get_or_insert_with(|| Delay::new(packet.at));
-        delay.arrived(timestamp, self.frame_length, packet.at);
+        delay.arrived(sequence, timestamp, self.frame_length, packet.at);
         self.stats.target_ms = delay.target().as_secs_f64() * 1e3;
+        if self.newest.is_none() {
+            self.first = sequence;
+        }
         if self.newest.is_none_or(|(newest, _)| sequence > newest) {
             self.newest = Some((sequence, timestamp));
         }
-        let over = self.playing.map(|p| p.sequence).or(self.stopped).is_some_and(|due| sequence < due);
-        if over || self.packets.contains_key(&sequence) {
+        if let Some(held) = self.packets.get_mut(&sequence).filter(|held| held.copy) {
+            held.copy = false;
+            self.stats.copies -= 1;
+            self.stats.packets += 1;
+            return;
+        }
+        if self.is_over(sequence) || self.packets.contains_key(&sequence) {
             self.stats.late += 1;
             return;
         }
         self.stats.packets += 1;
-        self.packets.insert(sequence, Held { timestamp, at: packet.at, data: packet.data });
+        self.hold(sequence, Held { timestamp, at: packet.at, data: packet.data, copy: false });
+    }
+
+    /// A copy is worth what is missing, and nothing more: it neither begins a stream nor tells how late packets come.
+    fn insert_copy(&mut self, packet: AudioPacket) {
+        let (Some((sequence, timestamp)), Some(delay)) = (self.place(&packet), self.delay.as_mut()) else { return };
+        let newest = self.newest.is_some_and(|(newest, _)| sequence >= newest);
+        let before = self.packets.range(..sequence).next_back().is_some_and(|(_, held)| held.timestamp >= timestamp);
+        let after = self.packets.range(sequence + 1..).next().is_some_and(|(_, held)| held.timestamp <= timestamp);
+        if newest || before || after || sequence < self.first {
+            return;
+        }
+        delay.copied(sequence, usize::from(packet.behind));
+        if self.is_over(sequence) || self.packets.contains_key(&sequence) {
+            return;
+        }
+        self.stats.copies += 1;
+        self.hold(sequence, Held { timestamp, at: packet.at, data: packet.data, copy: true });
+    }
+
+    fn hold(&mut self, sequence: i64, held: Held) {
+        self.packets.insert(sequence, held);
         if self.packets.len() > MOST_PACKETS {
             self.packets.pop_first();
         }
+    }
+
+    /// Whether its time was played already, or left out.
+    fn is_over(&self, sequence: i64) -> bool {
+        self.playing.map(|p| p.sequence).or(self.stopped).is_some_and(|due| sequence < due)
+    }
+
+    /// Whether it is of the stream that is played. One of another source begins a new stream, unless it is a straggler
+    /// of the one before.
+    fn belongs(&mut self, packet: &AudioPacket) -> bool {
+        let known = self.ssrc.get_or_insert(packet.ssrc);
+        if *known == packet.ssrc {
+            return true;
+        }
+        if self.former.is_some_and(|(former, since)| former == packet.ssrc && packet.at < since + STRAGGLERS) {
+            return false;
+        }
+        self.former = Some((std::mem::replace(known, packet.ssrc), packet.at));
+        self.stray = None;
+        self.restart();
+        true
     }
 
     /// The packet's numbers, extended over their wraps; `None` where they fit nowhere.
@@ -276,7 +356,7 @@ impl<D: Decode> JitterBuffer<D> {
             } else {
                 // Leave the last frame before the packet to its error correction.
                 let length = if gap > self.frame_length { gap - self.frame_length } else { gap };
-                let made = self.conceal(length.min(self.frame_length), missing > 0 || !playing.pause);
+                let made = self.conceal(length.min(self.frame_length), missing == 0 && playing.pause);
                 playing.timestamp += made as i64;
                 if missing > 0 {
                     playing.sequence += 1;
@@ -298,7 +378,7 @@ impl<D: Decode> JitterBuffer<D> {
 
     /// Nothing is there: makes up a tick and stays where it is, so that a packet that is only late is still played.
     fn wait(&mut self, mut playing: Playing) {
-        playing.waited += self.conceal(TICK, !playing.pause);
+        playing.waited += self.conceal(TICK, playing.pause);
         if playing.waited >= GIVE_UP && !playing.pause {
             self.stopped = Some(playing.sequence);
             self.playing = None;
@@ -307,7 +387,8 @@ impl<D: Decode> JitterBuffer<D> {
         }
     }
 
-    fn conceal(&mut self, samples: usize, counted: bool) -> usize {
+    /// Makes something up. A `pause` is meant so: it sounds like the room, and nothing is missing.
+    fn conceal(&mut self, samples: usize, pause: bool) -> usize {
         self.frame.clear();
         self.decoder.conceal(samples, &mut self.frame);
         // A decoder that made up nothing must not stop the clock.
@@ -315,10 +396,12 @@ impl<D: Decode> JitterBuffer<D> {
             self.frame.resize(samples.max(1), 0.0);
         }
         let made = self.frame.len();
-        self.ready.extend(self.frame.drain(..));
-        if counted {
+        if pause {
+            self.comfort.fill(&mut self.frame);
+        } else {
             self.stats.concealed += made as u64;
         }
+        self.ready.extend(self.frame.drain(..));
         made
     }
 
@@ -341,10 +424,16 @@ impl<D: Decode> JitterBuffer<D> {
             Some(length) if length > 0 => self.frame_length = length,
             _ => {
                 self.stats.malformed += 1;
-                let made = self.conceal(self.frame_length, true);
+                let made = self.conceal(self.frame_length, false);
                 self.advance(sequence, held, made);
                 return;
             }
+        }
+        if held.data.len() <= NOTHING {
+            self.comfort.begin();
+            self.comfort.fill(&mut self.frame);
+        } else {
+            self.comfort.learn(&self.frame);
         }
         let length = self.frame.len();
         let waited = now.saturating_duration_since(held.at).as_secs_f64() * 1e3;
@@ -360,7 +449,7 @@ impl<D: Decode> JitterBuffer<D> {
             sequence: sequence + 1,
             timestamp: held.timestamp + length as i64,
             waited: 0,
-            pause: held.data.len() <= 2,
+            pause: held.data.len() <= NOTHING,
         });
     }
 

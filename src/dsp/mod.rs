@@ -4,6 +4,7 @@
 //! [`wav`] are where other rates and formats come in and go out.
 
 pub mod clips;
+pub mod comfort;
 pub mod drift;
 pub mod jitter;
 pub mod level;

@@ -31,6 +31,8 @@ pub struct EncodedAudio {
 /// One received RTP packet of sound, for the jitter buffer, which wants to see order and loss for itself.
 #[derive(Debug, Clone)]
 pub struct AudioPacket {
+    /// RTP synchronisation source: another one is another stream, with numbers of its own (RFC 3550 §8.2).
+    pub ssrc: u32,
     /// RTP sequence number.
     pub sequence: u16,
     /// RTP timestamp, 48 kHz.
@@ -41,4 +43,6 @@ pub struct AudioPacket {
     pub data: Bytes,
     /// When it came.
     pub at: Instant,
+    /// How many packets later it came, as a copy in another one (RFC 2198); 0 for the packet itself.
+    pub behind: u8,
 }

@@ -164,6 +164,8 @@ pub struct InputStats {
     pub lost: u64,
     /// Of the lost ones, those brought back by the error correction in the next packet.
     pub recovered: u64,
+    /// Packets that came only as copies in later ones (RFC 2198), in time.
+    pub copies: u64,
     /// Packets thrown away because the audio thread did not take them.
     pub overflowed: u64,
     /// Packets that were not Opus.
@@ -224,6 +226,7 @@ enum Command {
     Wanted(bool),
     Loss(u8),
     Bitrate(u32),
+    Pauses(bool),
     AddOutput(u64, Sender<EncodedAudio>),
     RemoveOutput(u64),
     AddInput(u64, Arc<Queue>),
@@ -384,6 +387,11 @@ impl AudioEngine {
     /// Aims at another bitrate, bits a second.
     pub fn set_bitrate(&self, bps: u32) {
         self.tell(Command::Bitrate(bps));
+    }
+
+    /// Sends nothing while nobody speaks (discontinuous transmission), or all the time.
+    pub fn set_pauses(&self, pauses: bool) {
+        self.tell(Command::Pauses(pauses));
     }
 
     /// Sends every packet there too, from now on. The number is the caller's; a second one of the same replaces it.

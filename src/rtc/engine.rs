@@ -34,6 +34,11 @@ pub const VIDEO_CLOCK: u32 = 90_000;
 /// Payload types we offer; an answer may say otherwise.
 pub(crate) const VIDEO_TYPE: u8 = 102;
 pub(crate) const AUDIO_TYPE: u8 = 111;
+/// The same as browsers have it.
+const RED_TYPE: u8 = 63;
+
+/// Media type of redundant sound (RFC 2198 §5).
+pub(crate) const RED: &str = "audio/red";
 
 /// Pause between connectivity checks of one pair while connecting.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -157,6 +162,10 @@ impl Engine {
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
         let mut media = MediaEngine::default();
         media.register_codec(audio_codec(), RtpCodecKind::Audio).map_err(wrong)?;
+        media.register_codec(redundant_codec(), RtpCodecKind::Audio).map_err(wrong)?;
+        // Sound is asked for again too, where `nack` says so; browsers do not offer that.
+        let again = RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() };
+        media.register_feedback(again, RtpCodecKind::Audio);
         media.register_codec(video_codec(), RtpCodecKind::Video).map_err(wrong)?;
         for parameter in ["", "pli"] {
             let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
@@ -234,6 +243,18 @@ pub(crate) fn video_codec() -> RTCRtpCodecParameters {
         rtcp_feedback: Vec::new(),
     };
     RTCRtpCodecParameters { rtp_codec, payload_type: VIDEO_TYPE }
+}
+
+/// Opus with copies of the packets before (RFC 2198), in the form of browsers; see `sound`.
+fn redundant_codec() -> RTCRtpCodecParameters {
+    let rtp_codec = RTCRtpCodec {
+        mime_type: RED.to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: format!("{AUDIO_TYPE}/{AUDIO_TYPE}"),
+        rtcp_feedback: Vec::new(),
+    };
+    RTCRtpCodecParameters { rtp_codec, payload_type: RED_TYPE }
 }
 
 /// Opus (RFC 7587 §7: always 48000/2 in SDP, also for one channel).

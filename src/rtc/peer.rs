@@ -184,6 +184,9 @@ impl Peer {
             audio_out: setup.audio_out,
             incoming: Mutex::default(),
             wishes: Arc::default(),
+            sound: Mutex::default(),
+            types: Arc::default(),
+            copies: Arc::default(),
             relay_only: setup.relay_only,
         });
         let teller = Arc::downgrade(&shared);
@@ -195,7 +198,13 @@ impl Peer {
         let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec, STREAM, "audio");
         let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec, STREAM, "video");
         shared.wishes.set(video_ssrc, Some(setup.keyframe_wanted));
-        let tap = Tap::new(Arc::clone(&shared.counters.heard), video_ssrc, Arc::clone(&shared.wishes));
+        let tap = Tap::new(
+            Arc::clone(&shared.counters.heard),
+            [audio_ssrc, video_ssrc],
+            Arc::clone(&shared.wishes),
+            Arc::clone(&shared.rtt_us),
+            Arc::clone(&shared.types),
+        );
         let handler = Arc::new(Handler(Arc::clone(&shared)));
         let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, tap, handler);
         let connection = limited(building).await??;
@@ -222,7 +231,7 @@ impl Peer {
             sent: Arc::clone(&shared.counters.video_out),
         };
         shared.spawn(nudge(Arc::clone(&audio_lane.track), Arc::downgrade(&shared), shared.connected.subscribe()));
-        shared.spawn(send_audio(audio_lane, setup.audio_in, gates[0].subscribe()));
+        shared.spawn(send_audio(audio_lane, setup.audio_in, gates[0].subscribe(), Arc::clone(&shared.copies)));
         shared.spawn(send_video(video_lane, setup.video_in, gates[1].subscribe(), Arc::clone(&shared.captures)));
         let peer = Self {
             connection,

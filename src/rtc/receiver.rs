@@ -9,7 +9,9 @@ use tokio::sync::{Notify, mpsc};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::assembler::{Assembler, Output, VideoPacket};
+use super::red;
 use super::sender::from_rtp;
+use super::sound::Types;
 use super::tap::Wish;
 use crate::model::encoded::{AudioPacket, EncodedVideo};
 
@@ -177,21 +179,25 @@ pub(crate) async fn receive_video(
     }
 }
 
-/// Receives sound until the track or the connection ends.
-pub(crate) async fn receive_audio(track: Arc<dyn TrackRemote>, sink: &AudioSink) {
+/// Receives sound until the track or the connection ends; copies in redundant packets come out as packets of their own.
+pub(crate) async fn receive_audio(track: Arc<dyn TrackRemote>, sink: &AudioSink, types: &Types) {
+    let mut ssrc = None;
     let mut count = Count::default();
     while let Some(event) = track.poll().await {
         match event {
             TrackRemoteEvent::OnRtpPacket(packet) => {
-                count.take(&sink.received, packet.header.sequence_number, packet.payload.len());
+                let header = &packet.header;
+                if ssrc.replace(header.ssrc) != Some(header.ssrc) {
+                    count = Count::default();
+                }
+                count.take(&sink.received, header.sequence_number, packet.payload.len());
                 let Some(out) = sink.get() else { continue };
-                out(AudioPacket {
-                    sequence: packet.header.sequence_number,
-                    timestamp: packet.header.timestamp,
-                    marker: packet.header.marker,
-                    data: packet.payload,
-                    at: Instant::now(),
-                });
+                let at = Instant::now();
+                let of = red::header(header.ssrc, header.sequence_number, header.timestamp, header.marker, at);
+                match types.within(header.payload_type) {
+                    Some(opus) => red::packets(&packet.payload, opus, &of).into_iter().for_each(|packet| out(packet)),
+                    None => out(AudioPacket { data: packet.payload, ..of }),
+                }
             }
             TrackRemoteEvent::OnEnded => return,
             _ => {}

@@ -4,7 +4,7 @@
 //! (RFC 7587 §4.1), each from a random start (RFC 3550 §5.1). What came before the connection stood is dropped.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::engine::VIDEO_CLOCK;
+use super::engine::{RED, VIDEO_CLOCK};
+use super::red::Redundancy;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 
 /// Largest RTP payload: with headers, extensions, SRTP and UDP it fits in 1200 bytes of QUIC-safe path MTU.
@@ -101,7 +102,15 @@ impl Lane {
         self.connected.clone().wait_for(|connected| *connected).await.ok()?;
         live.wait_for(|live| *live).await.ok()?;
         let agreed = self.sender.get_parameters().await.ok();
-        Some(agreed.and_then(|p| p.rtp_parameters.codecs.first().map(|c| c.payload_type)).unwrap_or(self.default_type))
+        let codecs = agreed.map(|p| p.rtp_parameters.codecs).unwrap_or_default();
+        let own = codecs.iter().find(|c| !c.rtp_codec.mime_type.eq_ignore_ascii_case(RED));
+        Some(own.map_or(self.default_type, |c| c.payload_type))
+    }
+
+    /// Payload type of redundancy, where the other side takes it.
+    async fn red(&self) -> Option<u8> {
+        let agreed = self.sender.get_parameters().await.ok()?.rtp_parameters.codecs;
+        agreed.iter().find(|c| c.rtp_codec.mime_type.eq_ignore_ascii_case(RED)).map(|c| c.payload_type)
     }
 
     async fn write(&self, header: Header, payload: bytes::Bytes) -> bool {
@@ -159,26 +168,40 @@ pub(crate) async fn send_video(
     }
 }
 
-/// Sends sound until the queue or the connection ends.
-pub(crate) async fn send_audio(lane: Lane, mut packets: mpsc::Receiver<EncodedAudio>, mut live: watch::Receiver<bool>) {
+/// Sends sound until the queue or the connection ends, each packet with up to so many `copies` of those before where the
+/// other side takes them.
+pub(crate) async fn send_audio(
+    lane: Lane,
+    mut packets: mpsc::Receiver<EncodedAudio>,
+    mut live: watch::Receiver<bool>,
+    copies: Arc<AtomicUsize>,
+) {
     let payload_type = tokio::select! {
         ready = lane.ready(&mut live) => ready,
         () = discard(&mut packets) => None,
     };
     let Some(payload_type) = payload_type else { return };
     let (base, mut sequence) = (random(), random() as u16 >> 1);
-    let mut expected = None;
+    let red_type = lane.red().await;
+    let (mut expected, mut redundancy) = (None, Redundancy::default());
     while let Some(packet) = packets.recv().await {
         if !*live.borrow() {
+            redundancy.clear();
             continue;
         }
         let timestamp = base.wrapping_add(packet.sample as u32);
         // First packet of a talk spurt: what came before is not directly before (RFC 3551 §4.1).
         let marker = expected != Some(packet.sample);
         expected = Some(packet.sample + u64::from(packet.samples));
-        let header = lane.header(payload_type, sequence, timestamp, marker);
+        let depth = if red_type.is_some() { copies.load(Ordering::Relaxed) } else { 0 };
+        let wrapped = redundancy.wrap(payload_type, timestamp, &packet.data, depth, PAYLOAD);
+        let (this_type, data) = match (red_type, wrapped) {
+            (Some(red_type), Some(wrapped)) => (red_type, wrapped),
+            _ => (payload_type, packet.data),
+        };
+        let header = lane.header(this_type, sequence, timestamp, marker);
         sequence = sequence.wrapping_add(1);
-        if !lane.write(header, packet.data).await {
+        if !lane.write(header, data).await {
             return;
         }
     }

@@ -41,6 +41,10 @@ pub struct Figures {
     pub lost_share: Option<f64>,
     /// Reports of the other side about our video.
     pub reports: u64,
+    /// Reports of the other side about our sound, …
+    pub sound_reports: u64,
+    /// … and the sum of the shares of it that they say were lost.
+    pub sound_lost: f64,
 }
 
 /// Counters shared with the tasks.
@@ -73,6 +77,8 @@ impl Counters {
             nacks: get(&self.heard.nacks),
             plis: get(&self.heard.plis),
             reports,
+            sound_reports: get(&self.heard.sound_reports),
+            sound_lost: get(&self.heard.sound_lost) as f64 / 256.0,
             lost_share: (reports > 0).then(|| f64::from(self.heard.fraction_lost.load(Ordering::Relaxed)) / 256.0),
         }
     }

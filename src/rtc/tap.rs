@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
@@ -14,10 +14,12 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+use super::nack::Again;
+use super::sound::Types;
 use super::wire::Wire;
 
 /// Called when something is wanted; must return at once.
@@ -59,21 +61,37 @@ pub(crate) struct Heard {
     pub reports: AtomicU64,
     /// The newest one's fraction lost, in 256ths (RFC 3550 §6.4.1).
     pub fraction_lost: AtomicU8,
+    /// Receiver reports about our sound, and the sum of what they say is lost, in 256ths.
+    pub sound_reports: AtomicU64,
+    pub sound_lost: AtomicU64,
 }
 
 /// The interceptor.
 pub(crate) struct Tap {
     heard: Arc<Heard>,
-    /// The one whose loss is reported.
+    /// Those whose loss is reported.
     video_ssrc: u32,
+    audio_ssrc: u32,
+    /// How long a round trip takes, microseconds; 0 while unknown.
+    rtt_us: Arc<AtomicU64>,
+    types: Arc<Types>,
+    again: Again,
     wishes: Arc<Wishes>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
 impl Tap {
-    pub fn new(heard: Arc<Heard>, video_ssrc: u32, wishes: Arc<Wishes>) -> Self {
-        Self { heard, video_ssrc, wishes, reads: VecDeque::new(), writes: VecDeque::new() }
+    /// `ssrcs` are those of our sound and our pictures.
+    pub fn new(
+        heard: Arc<Heard>,
+        [audio_ssrc, video_ssrc]: [u32; 2],
+        wishes: Arc<Wishes>,
+        rtt_us: Arc<AtomicU64>,
+        types: Arc<Types>,
+    ) -> Self {
+        let (reads, writes) = (VecDeque::new(), VecDeque::new());
+        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again: Again::default(), wishes, reads, writes }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -81,7 +99,31 @@ impl Tap {
         Slot::from(500)
     }
 
+    /// Of what is to be asked for again, leaves out the sound that would come too late.
+    fn sift(&mut self, now: Instant, packets: &mut Vec<Box<dyn rtc::rtcp::Packet>>) {
+        let (again, wire) = (&mut self.again, &self.heard.wire);
+        let rtt = Duration::from_micros(self.rtt_us.load(Ordering::Relaxed));
+        let copies = self.types.has_red();
+        packets.retain_mut(|packet| {
+            let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return true };
+            if !wire.is_sound(nack.media_ssrc) {
+                return true;
+            }
+            let missing: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
+            let wanted = again.wanted(now, nack.media_ssrc, &missing, rtt, copies);
+            if wanted.len() != missing.len() {
+                let nacks = nack_pairs_from_sequence_numbers(&wanted);
+                *packet = Box::new(TransportLayerNack { nacks, ..*nack });
+            }
+            !wanted.is_empty()
+        });
+    }
+
     fn report(&self, reports: &[ReceptionReport]) {
+        for report in reports.iter().filter(|report| report.ssrc == self.audio_ssrc) {
+            self.heard.sound_lost.fetch_add(u64::from(report.fraction_lost), Ordering::Relaxed);
+            self.heard.sound_reports.fetch_add(1, Ordering::Relaxed);
+        }
         for report in reports.iter().filter(|report| report.ssrc == self.video_ssrc) {
             self.heard.fraction_lost.store(report.fraction_lost, Ordering::Relaxed);
             self.heard.reports.fetch_add(1, Ordering::Relaxed);
@@ -122,7 +164,14 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
         self.reads.pop_front()
     }
 
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        let now = packet.now;
+        if let Packet::Rtcp(packets) = &mut packet.message.packet {
+            self.sift(now, packets);
+            if packets.is_empty() {
+                return Ok(());
+            }
+        }
         if let Packet::Rtp(rtp) = &packet.message.packet {
             self.heard.wire.sent(rtp);
         } else if let Packet::Rtcp(packets) = &packet.message.packet {

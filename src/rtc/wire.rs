@@ -267,6 +267,11 @@ impl Wire {
         }
     }
 
+    /// Whether this stream comes in and is sound.
+    pub fn is_sound(&self, ssrc: u32) -> bool {
+        self.lock().received.get(&ssrc).is_some_and(|stream| stream.bound && !stream.video)
+    }
+
     /// Streams that go out and streams that come in, by SSRC.
     pub fn streams(&self) -> (Streams<Out>, Streams<In>) {
         fn bound<D: Clone>(of: &HashMap<u32, Stream<D>>) -> Streams<D> {

@@ -22,7 +22,9 @@ use crate::rtc::channel::{CONTROL, ChannelEvent};
 use crate::rtc::description::{DescriptionKind, IceServer};
 use crate::rtc::engine::Engine;
 use crate::rtc::peer::{ConnectionState, Peer, PeerEvents, PeerSetup, Signal};
+use crate::rtc::protection::{Plan, Protection};
 use crate::rtc::rate::Rate;
+use crate::rtc::stats::Figures;
 
 /// Encoded pictures between encoder and transport: a third of a second; then drop until keyframe.
 const VIDEO_OUT: usize = 10;
@@ -52,6 +54,7 @@ pub(super) struct Link {
     subscriber: Mutex<Option<VideoSubscriber>>,
     furthers: Furthers,
     rate: Mutex<Rate>,
+    protection: Mutex<Protection>,
     before: Mutex<Option<Sample>>,
     pub(super) reported: Mutex<Option<Reported>>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -129,6 +132,7 @@ impl Link {
             subscriber: Mutex::new(Some(subscriber)),
             furthers: Furthers::default(),
             rate: Mutex::new(Rate::new(Instant::now(), session.top_rate())),
+            protection: Mutex::default(),
             before: Mutex::default(),
             reported: Mutex::default(),
             task: Mutex::default(),
@@ -157,9 +161,27 @@ impl Link {
         self.flows.load(Ordering::Relaxed).then(|| lock(&self.rate).at(now))
     }
 
-    /// Share of packets the other side says it lost, 0…1.
-    pub fn loss(&self) -> f64 {
-        self.peer.figures().lost_share.unwrap_or(0.0)
+    /// How sound is sent to this peer, where it gets any.
+    pub fn protect(&self, now: Instant) -> Option<Plan> {
+        let given = self.bitrate(now).filter(|_| self.sends_audio)?;
+        Some(self.peer.protect(now, &lock(&self.protection), given))
+    }
+
+    /// What the other side says of our media since the last time: loss of pictures, and of sound.
+    fn take_reports(&self, before: &Figures, now: &Figures) {
+        let pictures = now.reports != before.reports;
+        if pictures {
+            lock(&self.rate).on_loss(now.lost_share.unwrap_or(0.0));
+        }
+        if now.sound_reports != before.sound_reports {
+            let reports = (now.sound_reports - before.sound_reports) as f64;
+            let lost = (now.sound_lost - before.sound_lost) / reports;
+            lock(&self.protection).on_report(Instant::now(), lost);
+            if !pictures && now.video_out == before.video_out {
+                // A call with sound alone has nothing else to know the path by.
+                lock(&self.rate).on_loss(lost);
+            }
+        }
     }
 
     /// Takes other servers in force, or renewed credentials.
@@ -256,7 +278,7 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
     for tick in [&mut tick, &mut end_tick] {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     }
-    let mut reports = 0;
+    let mut reported = Figures::default();
     loop {
         let event = tokio::select! {
             Some(signal) = signals.recv() => Some(Happened::Signal(signal)),
@@ -279,10 +301,8 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                 if link.flows.load(Ordering::Relaxed) {
                     link.peer.path().await;
                     let figures = link.peer.figures();
-                    if figures.reports != reports {
-                        reports = figures.reports;
-                        lock(&link.rate).on_loss(figures.lost_share.unwrap_or(0.0));
-                    }
+                    link.take_reports(&reported, &figures);
+                    reported = figures;
                     session.update_rates(Instant::now());
                 }
                 continue;

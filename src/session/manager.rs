@@ -113,14 +113,20 @@ impl Inner {
         }
     }
 
-    /// One encoder serves all: the weakest path decides. Sound is protected for the worst.
+    /// One encoder serves all: the weakest path decides. Sound is protected for the worst, and left out while nobody speaks
+    /// only where everybody wants that.
     pub fn update_rates(&self, now: Instant) {
         let links = self.links();
         let bitrate = links.iter().filter_map(|link| link.bitrate(now)).min().unwrap_or_else(|| self.top_rate());
-        let loss = links.iter().map(|link| link.loss()).fold(0.0, f64::max);
+        let plans: Vec<_> = links.iter().filter_map(|link| link.protect(now)).collect();
+        let pauses = !links.is_empty() && links.iter().all(|link| link.peer.wants_pauses());
         self.media(|media| {
             media.video.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
-            media.audio.set_loss_percent((loss * 100.0).round().clamp(0.0, 100.0) as u8);
+            if let Some(bps) = plans.iter().map(|plan| plan.bps).min() {
+                media.audio.set_bitrate(bps);
+                media.audio.set_loss_percent(plans.iter().map(|plan| plan.loss_percent).max().unwrap_or(0));
+                media.audio.set_pauses(pauses);
+            }
         });
         if let Some(beside) = &lock(&self.local).beside {
             beside.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));

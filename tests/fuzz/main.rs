@@ -88,6 +88,7 @@ targets! {
     stun_messages: ice::stun_messages, ice::stun_message;
     relay_streams: ice::relay_streams, ice::relay_stream;
     video_packets: media::video_packets, media::video;
+    redundant_sound: media::redundant_sounds, media::redundant_sound;
     sound_packets: media::sound_packets, media::sound;
     opus_payloads: media::opus_payloads, media::opus;
     h264_units: media::h264_units, media::h264;

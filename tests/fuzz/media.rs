@@ -12,6 +12,7 @@ use visavis::dsp::stretch;
 use visavis::model::encoded::{AudioPacket, EncodedVideo};
 use visavis::model::frame::VideoFrame;
 use visavis::rtc::assembler::{Assembler, VideoPacket};
+use visavis::rtc::red;
 
 fn packet(sequence: i8, timestamp: i16, flags: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![sequence as u8];
@@ -121,7 +122,9 @@ pub fn sound(input: &[u8]) {
     let (mut now, mut buffer, mut tick) = (Instant::now(), JitterBuffer::new(Any), [0.0; 480]);
     for (sequence, timestamp, flags, payload) in packets(input) {
         let data = Bytes::copy_from_slice(payload);
-        buffer.insert(AudioPacket { sequence, timestamp, marker: flags & 1 == 1, data, at: now });
+        // Copies too, and now and then another stream.
+        let (ssrc, behind) = (u32::from(flags == 0xff), (flags >> 4 & 3) * u8::from(payload.len() > 3));
+        buffer.insert(AudioPacket { ssrc, sequence, timestamp, marker: flags & 1 == 1, data, at: now, behind });
         for _ in 0..flags >> 1 & 0x7 {
             now += Duration::from_millis(10);
             buffer.pull(now, &mut tick);
@@ -130,6 +133,34 @@ pub fn sound(input: &[u8]) {
     }
     let stats = buffer.stats();
     assert!(stats.concealed <= stats.samples + 48_000, "{stats:?}");
+}
+
+pub fn redundant_sounds() -> Vec<Vec<u8>> {
+    let mut redundancy = red::Redundancy::default();
+    let packet = |n: u8| Bytes::from(vec![n; 20 + usize::from(n)]);
+    let wrapped =
+        (0..6).filter_map(|n| redundancy.wrap(111, u32::from(n) * 960, &packet(n), usize::from(n) % 3, 1_100));
+    wrapped.map(|payload| payload.to_vec()).collect()
+}
+
+pub fn redundant_sound(input: &[u8]) {
+    let payload = Bytes::copy_from_slice(input);
+    let of = AudioPacket {
+        ssrc: 1,
+        sequence: 3,
+        timestamp: 960,
+        marker: true,
+        data: Bytes::new(),
+        at: Instant::now(),
+        behind: 0,
+    };
+    let packets = red::packets(&payload, 111, &of);
+    assert!(packets.iter().map(|packet| packet.data.len()).sum::<usize>() < input.len().max(1));
+    assert!(packets.iter().all(|packet| !packet.data.is_empty() && packet.behind <= 8));
+    // What is made of it makes no trouble further on either.
+    let (mut buffer, mut tick) = (JitterBuffer::new(Any), [0.0; 480]);
+    packets.into_iter().for_each(|packet| buffer.insert(packet));
+    buffer.pull(of.at, &mut tick);
 }
 
 pub fn opus_payloads() -> Vec<Vec<u8>> {

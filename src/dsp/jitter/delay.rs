@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::copies::Copies;
 use crate::model::sound::RATE;
 
 /// The fastest packet of this long is the one the others are late against: a path that changes is learnt in time.
@@ -11,6 +12,10 @@ const FASTEST_OF: Duration = Duration::from_secs(2);
 const REMEMBERED: usize = 500;
 /// Share of packets the target is to be enough for.
 const QUANTILE: f64 = 0.98;
+/// The newest packets, half a second of them: when they are late, what was before them counts no longer …
+const NEWEST: usize = 25;
+/// … all but the latest one of them, which may be chance.
+const SPARED: usize = 1;
 /// On top of it, for the grain of the audio thread's tick.
 const MARGIN: Duration = Duration::from_millis(8);
 /// Least target.
@@ -36,17 +41,27 @@ pub(super) struct Delay {
     lateness: VecDeque<f64>,
     /// Share of packets lost lately.
     loss: f64,
+    copies: Copies,
     target: Duration,
 }
 
 impl Delay {
     /// One that knows nothing; `epoch` is about now.
     pub(super) fn new(epoch: Instant) -> Self {
-        Self { epoch, transits: VecDeque::new(), fastest: 0.0, lateness: VecDeque::new(), loss: 0.0, target: START }
+        Self {
+            epoch,
+            transits: VecDeque::new(),
+            fastest: 0.0,
+            lateness: VecDeque::new(),
+            loss: 0.0,
+            copies: Copies::default(),
+            target: START,
+        }
     }
 
-    /// A packet of this timestamp (extended, 48 kHz) came then; packets hold `length` samples.
-    pub(super) fn arrived(&mut self, timestamp: i64, length: usize, at: Instant) {
+    /// A packet of these numbers (extended; timestamp of 48 kHz) came then; packets hold `length` samples.
+    pub(super) fn arrived(&mut self, sequence: i64, timestamp: i64, length: usize, at: Instant) {
+        self.copies.came(sequence);
         let arrival = self.seconds(at);
         let transit = arrival - media(timestamp);
         while self.transits.front().is_some_and(|(then, _)| arrival - then > FASTEST_OF.as_secs_f64()) {
@@ -61,15 +76,24 @@ impl Delay {
         self.target = self.aim(length);
     }
 
+    /// A copy of a packet came, so many packets later.
+    pub(super) fn copied(&mut self, sequence: i64, behind: usize) {
+        self.copies.copied(sequence, behind);
+    }
+
     fn aim(&self, length: usize) -> Duration {
         let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let at = ((sorted.len() - 1) as f64 * QUANTILE).ceil() as usize;
-        let enough = Duration::from_secs_f64(sorted[at].clamp(0.0, MOST.as_secs_f64())) + MARGIN;
+        let mut newest: Vec<f64> = self.lateness.iter().rev().take(NEWEST).copied().collect();
+        newest.sort_by(f64::total_cmp);
+        let soon = newest.iter().rev().nth(SPARED).copied().unwrap_or_default();
+        let enough = Duration::from_secs_f64(sorted[at].max(soon).clamp(0.0, MOST.as_secs_f64())) + MARGIN;
         // A few punctual packets prove nothing yet; late ones do.
         let least = if self.known() { LEAST } else { START };
-        let next = if self.loss > LOSSY { Duration::from_secs_f64(media(length as i64)) } else { Duration::ZERO };
-        (enough.max(least) + next).min(MOST)
+        let hold = self.copies.hold().max(usize::from(self.loss > LOSSY));
+        let hold = Duration::from_secs_f64(media((hold * length) as i64));
+        (enough.max(least) + hold).min(MOST)
     }
 
     /// So many packets were lost before one that was played.
@@ -114,7 +138,7 @@ mod tests {
 
     fn feed(delay: &mut Delay, epoch: Instant, packets: std::ops::Range<u64>, late: impl Fn(u64) -> u64) {
         for n in packets {
-            delay.arrived(n as i64 * 960, 960, epoch + Duration::from_millis(n * 20 + late(n)));
+            delay.arrived(n as i64, n as i64 * 960, 960, epoch + Duration::from_millis(n * 20 + late(n)));
         }
     }
 

@@ -243,6 +243,9 @@ impl Engine {
             Command::Bitrate(bps) => {
                 self.outlet.encoder().map(|e| e.set_bitrate(bps));
             }
+            Command::Pauses(pauses) => {
+                self.outlet.encoder().map(|e| e.set_dtx(pauses));
+            }
             Command::AddOutput(id, packets) => self.outlet.add(id, packets),
             Command::RemoveOutput(id) => self.outlet.remove(id),
             Command::AddInput(id, queue) => {

@@ -94,6 +94,7 @@ impl Input {
             packets: s.packets,
             lost: s.lost,
             recovered: s.recovered,
+            copies: s.copies,
             overflowed: self.overflowed,
             malformed: s.malformed,
             samples: s.samples,

@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::codec::opus::{Encoder, EncoderConfig, FRAME};
+use crate::codec::opus::{Encoder, EncoderConfig, FRAME, NOTHING};
 use crate::dsp::level::Meter;
 use crate::dsp::mix;
 use crate::model::encoded::EncodedAudio;
@@ -17,6 +17,8 @@ pub(super) struct Outlet {
     frame: Vec<f32>,
     sample: u64,
     gain: f32,
+    /// The last packet said that nobody speaks.
+    pause: bool,
     /// Send silence.
     pub(super) muted: bool,
     /// Of what is sent.
@@ -36,6 +38,7 @@ impl Outlet {
             frame: Vec::with_capacity(FRAME),
             sample: 0,
             gain,
+            pause: false,
             muted,
             meter: Meter::new(),
         }
@@ -92,6 +95,10 @@ impl Outlet {
             Some(Err(error)) => return tracing::warn!(%error, "20 ms of sound were not sent"),
             None => return,
         };
+        // The first one tells the other side of the pause; the clock of the stream goes on.
+        if std::mem::replace(&mut self.pause, data.len() <= NOTHING) && self.pause {
+            return;
+        }
         counts.encoded += 1;
         for (_, packets) in &self.outputs {
             // overflow: drop this packet, counted; the other side conceals it.

@@ -1,6 +1,6 @@
 //! What a connection reports: on its own task, where nothing may wait, so that flags are flipped and tasks spawned.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -22,6 +22,7 @@ use crate::rtc::ice::shown;
 use crate::rtc::receiver::AudioOut;
 use crate::rtc::sdp::{self, Setup, Stamp};
 use crate::rtc::sender::CaptureLog;
+use crate::rtc::sound::{Sound, Types};
 use crate::rtc::stats::Counters;
 use crate::rtc::tap::Wishes;
 
@@ -48,6 +49,11 @@ pub(super) struct Shared {
     pub(super) audio_out: AudioOut,
     pub(super) incoming: Mutex<Incoming>,
     pub(super) wishes: Arc<Wishes>,
+    /// How the other side wants our sound, and what theirs comes as.
+    pub(super) sound: Mutex<Sound>,
+    pub(super) types: Arc<Types>,
+    /// Copies in each packet of our sound.
+    pub(super) copies: Arc<AtomicUsize>,
     /// Our addresses are not to be told.
     pub(super) relay_only: bool,
 }

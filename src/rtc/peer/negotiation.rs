@@ -21,6 +21,7 @@ use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
 use crate::rtc::foreign::one_layer;
 use crate::rtc::sdp::{self, Setup};
+use crate::rtc::sound::{Sound, with_red_first, without_odd_red};
 
 /// Longest wait for host candidates, so that a description can carry them.
 const GATHER: Duration = Duration::from_millis(50);
@@ -185,6 +186,7 @@ impl Peer {
             });
             self.shared.set_signaling(negotiating.machine.state());
             if let Some(theirs) = theirs.filter(|_| settled) {
+                *self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner) = Sound::of(&theirs.sdp);
                 self.look_up_all(&theirs.sdp);
                 self.shared.tell_tracks(&theirs.sdp);
                 self.open_own_gates().await;
@@ -247,7 +249,8 @@ impl Peer {
 
     async fn take_offer(&self, offer: &Description) -> Result<Description, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Description { what: "offer", reason: e.to_string() };
-        let parsed = RTCSessionDescription::offer(one_layer(&sdp::usable(&offer.sdp))).map_err(wrong)?;
+        let parsed =
+            RTCSessionDescription::offer(one_layer(&without_odd_red(&sdp::usable(&offer.sdp)))).map_err(wrong)?;
         let origin = offer.origin();
         self.shared.expect_tracks(&offer.sdp);
         let made = async {
@@ -281,7 +284,8 @@ impl Peer {
 
     async fn take_answer(&self, answer: &Description) -> Result<(), RtcError> {
         let wrong = |reason: String| RtcError::Description { what: "answer", reason };
-        let parsed = RTCSessionDescription::answer(sdp::usable(&answer.sdp)).map_err(|e| wrong(e.to_string()))?;
+        let parsed = RTCSessionDescription::answer(without_odd_red(&sdp::usable(&answer.sdp)))
+            .map_err(|e| wrong(e.to_string()))?;
         sdp::complete(&answer.sdp).map_err(wrong)?;
         let offer = self.shared.local().bare.clone();
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
@@ -304,7 +308,8 @@ impl Peer {
             let mut local = self.shared.local();
             let (stamp, setup) = (local.stamp, local.setup);
             local.stamp = sdp::Stamp { version: local.stamp.version + 1, answers, ..local.stamp };
-            let mut bare = Description { kind, sdp: sdp::stamped(&sdp::bare(&description.sdp), &local.stamp) };
+            let mut bare =
+                Description { kind, sdp: sdp::stamped(&with_red_first(&sdp::bare(&description.sdp)), &local.stamp) };
             if kind == DescriptionKind::Answer {
                 // The crate always answers that it begins the handshake; once that has been, nothing changes it.
                 let made = Setup::of(&bare.sdp).unwrap_or(Setup::Active);
@@ -321,6 +326,8 @@ impl Peer {
         if !same {
             self.shared.set_gathering(IceGatheringState::Gathering);
         }
+        // Before the other side can know it, and send.
+        self.shared.types.set(&bare.sdp);
         let result = self.connection.set_local_description(description).await;
         if result.is_err() {
             let mut local = self.shared.local();

@@ -1,7 +1,9 @@
 //! Camera and microphone on their way out, seen from the negotiation: each goes out once its section was agreed on, for
 //! its payload type is known only then. A browser may begin with data alone, or refuse pictures.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
@@ -10,6 +12,7 @@ use webrtc::peer_connection::transport::DtlsTransport;
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::Peer;
+use crate::rtc::protection::{Plan, Protection};
 
 /// Holds one track back.
 pub(super) struct Gate {
@@ -30,6 +33,23 @@ impl Gate {
 }
 
 impl Peer {
+    /// Sends sound as `protection` says where the path gives this much for everything, bits a second: copies from the
+    /// next packet on; the rest is the encoder's to do.
+    pub fn protect(&self, now: Instant, protection: &Protection, given_bps: u64) -> Plan {
+        let (red, most_bps) = {
+            let sound = self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner);
+            (sound.red.is_some(), sound.most_bps)
+        };
+        let plan = protection.plan(now, given_bps, red, most_bps);
+        self.shared.copies.store(plan.copies, Ordering::Relaxed);
+        plan
+    }
+
+    /// Whether the other side wants nothing sent while nobody speaks (RFC 7587 `usedtx`).
+    pub fn wants_pauses(&self) -> bool {
+        self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner).dtx
+    }
+
     /// Brings the gates into line with what was agreed on.
     pub(super) async fn open_own_gates(&self) {
         for transceiver in self.connection.get_transceivers().await {

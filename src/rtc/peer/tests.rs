@@ -3,13 +3,17 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::model::encoded::AudioPacket;
+use crate::rtc::description::DescriptionKind;
+use crate::rtc::protection::Protection;
 
 /// One end of a connection in a test.
 struct End {
     peer: Arc<Peer>,
     events: PeerEvents,
     video: mpsc::Sender<EncodedVideo>,
-    _audio: mpsc::Sender<EncodedAudio>,
+    audio: mpsc::Sender<EncodedAudio>,
+    heard: mpsc::Receiver<AudioPacket>,
     pictures: mpsc::Receiver<EncodedVideo>,
     wishes: mpsc::Receiver<()>,
 }
@@ -19,6 +23,7 @@ async fn end(engine: &Engine, polite: bool) -> End {
     let (audio, audio_in) = mpsc::channel(8);
     let (video_out, pictures) = mpsc::channel(8);
     let (wish, wishes) = mpsc::channel(8);
+    let (hear, heard) = mpsc::channel(64);
     let setup = PeerSetup {
         ice_servers: Vec::new(),
         relay_only: false,
@@ -28,13 +33,15 @@ async fn end(engine: &Engine, polite: bool) -> End {
         video_in,
         audio_in,
         video_out,
-        audio_out: Arc::new(|_| {}),
+        audio_out: Arc::new(move |packet| {
+            let _ = hear.try_send(packet);
+        }),
         keyframe_wanted: Arc::new(move || {
             let _ = wish.try_send(());
         }),
     };
     let (peer, events) = Peer::new(engine, setup).await.unwrap();
-    End { peer: Arc::new(peer), events, video, _audio: audio, pictures, wishes }
+    End { peer: Arc::new(peer), events, video, audio, heard, pictures, wishes }
 }
 
 async fn within<T>(limit_s: u64, what: &str, work: impl Future<Output = T>) -> T {
@@ -107,5 +114,92 @@ async fn two_ends_connect_and_exchange_pictures_messages_and_wishes() {
     })
     .await;
     eprintln!("noticed {:?}", begun.elapsed());
+    b.peer.close().await;
+}
+
+/// Sends the packet until something of it is heard: what is sent before the path stands is dropped.
+async fn hear(from: &End, to: &mut End, sample: &mut u64) -> Vec<AudioPacket> {
+    let first = within(10, "sound", async {
+        loop {
+            let data = Bytes::from(sample.to_be_bytes().to_vec());
+            from.audio.send(EncodedAudio { data, sample: *sample, samples: 960 }).await.unwrap();
+            *sample += 960;
+            if let Ok(packet) = tokio::time::timeout(Duration::from_millis(100), to.heard.recv()).await {
+                return packet.unwrap();
+            }
+        }
+    });
+    let mut heard = vec![first.await];
+    while let Ok(Some(packet)) = tokio::time::timeout(Duration::from_millis(20), to.heard.recv()).await {
+        heard.push(packet);
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sound_goes_with_copies_to_those_who_take_them() {
+    let engine = Engine::new().unwrap();
+    let (a, mut b) = (end(&engine, true).await, end(&engine, false).await);
+    connect(&a, &b).await;
+    let mut sample = 0;
+    assert!(hear(&a, &mut b, &mut sample).await.iter().all(|packet| packet.behind == 0));
+
+    // It has heard of no loss, and so of one copy; then much is lost.
+    let now = Instant::now();
+    let mut protection = Protection::default();
+    assert_eq!(a.peer.protect(now, &protection, 1_000_000).copies, 1);
+    protection.on_report(now, 0.1);
+    assert_eq!(a.peer.protect(now, &protection, 1_000_000).copies, 2);
+    let heard = loop {
+        let heard = hear(&a, &mut b, &mut sample).await;
+        if heard.iter().any(|packet| packet.behind == 2) {
+            break heard;
+        }
+    };
+    for copy in heard.iter().filter(|packet| packet.behind > 0) {
+        let own = heard
+            .iter()
+            .find(|own| own.behind == 0 && own.sequence.wrapping_sub(copy.sequence) == u16::from(copy.behind));
+        let own = own.expect("the packet it came in");
+        let behind = u64::from(copy.behind) * 960;
+        assert_eq!(u64::from(own.timestamp.wrapping_sub(copy.timestamp)), behind);
+        let number = |data: &Bytes| u64::from_be_bytes(data.as_ref().try_into().unwrap());
+        assert_eq!(number(&own.data) - number(&copy.data), behind);
+    }
+    a.peer.close().await;
+    b.peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_are_offered_and_not_answered_to_those_who_have_none() {
+    let engine = Engine::new().unwrap();
+    let (a, mut b) = (end(&engine, true).await, end(&engine, false).await);
+    let offer = a.peer.create_offer().await.unwrap();
+    assert!(offer.sdp.contains("SAVPF 63 111\r\n") && offer.sdp.contains("a=fmtp:63 111/111\r\n"), "{}", offer.sdp);
+    assert!(offer.sdp.contains("a=rtcp-fb:111 nack\r\n"), "{}", offer.sdp);
+    // As of somebody who knows nothing of it.
+    let plain: String = offer
+        .sdp
+        .split_inclusive('\n')
+        .filter(|line| !["a=rtpmap:63", "a=fmtp:63", "a=rtcp-fb:63"].iter().any(|odd| line.starts_with(odd)))
+        .map(|line| line.replace("SAVPF 63 111", "SAVPF 111"))
+        .collect();
+    let answer = b.peer.accept_offer(&Description { kind: DescriptionKind::Offer, sdp: plain }).await.unwrap();
+    assert!(!answer.sdp.contains("red/48000"), "{}", answer.sdp);
+    a.peer.accept_answer(&answer).await.unwrap();
+    for end in [&a, &b] {
+        within(10, "connection", end.peer.connected().wait_for(|c| *c)).await.unwrap();
+    }
+    let mut protection = Protection::default();
+    protection.on_report(Instant::now(), 0.1);
+    let plan = a.peer.protect(Instant::now(), &protection, 1_000_000);
+    assert_eq!((plan.copies, plan.loss_percent), (0, 10));
+    let mut sample = 0;
+    for _ in 0..3 {
+        assert!(hear(&a, &mut b, &mut sample).await.iter().all(|packet| packet.behind == 0));
+    }
+    // And an offer of the one that answered without them has none either.
+    assert!(!b.peer.create_offer().await.unwrap().sdp.contains("red/48000"));
+    a.peer.close().await;
     b.peer.close().await;
 }

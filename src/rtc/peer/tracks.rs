@@ -196,7 +196,7 @@ impl Shared {
         });
         match place {
             Some(Place::Video(sink)) => receive_video(track, &sink, opened.ssrc, Arc::clone(&self.rtt_us)).await,
-            Some(Place::Audio(sink)) => receive_audio(track, &sink).await,
+            Some(Place::Audio(sink)) => receive_audio(track, &sink, &self.types).await,
             None => tracing::debug!("a track of the other side that no description named"),
         }
     }

@@ -1,0 +1,133 @@
+//! How sound is sent to one peer: at how many bits a second, with how many copies (RFC 2198), with how much error
+//! correction inside. Pure: time is an argument, what is given and what is lost come from outside.
+//!
+//! Copies are cheap (a packet of speech is a twentieth of a picture) and bring back nearly everything, so they come early
+//! and go late; error correction inside Opus is for what they leave, for it takes bits from the sound itself.
+
+use std::time::{Duration, Instant};
+
+use super::red::DEEPEST;
+
+/// Least for speech, bits a second.
+pub const LEAST_BPS: u32 = 16_000;
+/// Most for speech: more is not heard.
+pub const MOST_BPS: u32 = 64_000;
+
+/// Part of what the path gives that is for the sound.
+const SHARE: u64 = 16;
+/// More loss than this: one copy; …
+const SOME: f64 = 0.003;
+/// … two …
+const MUCH: f64 = 0.01;
+/// … where the path gives as much as this, bits a second.
+const ROOM: u64 = 200_000;
+/// How much the loss follows a report that says more, and one that says less (reports come once or twice a second): up
+/// within a second, down over half a minute.
+const UP: f64 = 0.5;
+const DOWN: f64 = 0.04;
+/// Without a word for so long, what was said before holds no longer.
+const OLD: Duration = Duration::from_secs(30);
+/// Loss to be ready for before anybody said something: what Wi-Fi often has.
+const UNKNOWN: f64 = 0.05;
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Bits a second of Opus, without copies.
+    pub bps: u32,
+    /// Copies in each packet, 0…[`DEEPEST`].
+    pub copies: usize,
+    /// Loss that Opus itself is to be ready for, percent.
+    pub loss_percent: u8,
+}
+
+/// What one peer says of our sound.
+#[derive(Debug, Clone, Default)]
+pub struct Protection {
+    loss: f64,
+    told: Option<Instant>,
+}
+
+impl Protection {
+    /// A report: this share of our sound was lost, 0…1.
+    pub fn on_report(&mut self, now: Instant, lost: f64) {
+        let lost = if lost.is_finite() { lost.clamp(0.0, 1.0) } else { 0.0 };
+        match self.told {
+            None => self.loss = lost,
+            Some(_) => self.loss += (lost - self.loss) * if lost > self.loss { UP } else { DOWN },
+        }
+        self.told = Some(now);
+    }
+
+    /// The plan, where the path gives this much for everything (bits a second), and the peer takes copies or not, and
+    /// wants no more than `most_bps` of Opus.
+    pub fn plan(&self, now: Instant, given_bps: u64, red: bool, most_bps: Option<u32>) -> Plan {
+        let fresh = self.told.is_some_and(|told| now.saturating_duration_since(told) < OLD);
+        let loss = if fresh { self.loss } else { UNKNOWN };
+        let copies = match loss {
+            _ if !red || loss <= SOME => 0,
+            // Nobody has said anything yet: the first words are not to be lost.
+            _ if !fresh || loss <= MUCH || given_bps < ROOM => 1,
+            _ => DEEPEST,
+        };
+        let left = loss.powi(1 + copies as i32);
+        let bps = u32::try_from(given_bps / SHARE).unwrap_or(MOST_BPS).clamp(LEAST_BPS, MOST_BPS);
+        Plan {
+            // A wish for less than speech can be made of is no wish.
+            bps: bps.min(most_bps.unwrap_or(MOST_BPS).max(6_000)),
+            copies,
+            loss_percent: (left * 100.0 - 1e-6).ceil().clamp(0.0, 100.0) as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(reports: impl IntoIterator<Item = f64>) -> (Protection, Instant) {
+        let (mut protection, mut now) = (Protection::default(), Instant::now());
+        for lost in reports {
+            now += Duration::from_secs(1);
+            protection.on_report(now, lost);
+        }
+        (protection, now)
+    }
+
+    #[test]
+    fn copies_come_with_loss_and_go_with_it() {
+        let copies = |reports: Vec<f64>| {
+            let (protection, now) = after(reports);
+            protection.plan(now, 1_000_000, true, None).copies
+        };
+        assert_eq!(copies(vec![]), 1);
+        assert_eq!(copies(vec![0.0]), 0);
+        assert_eq!(copies(vec![0.0, 0.01]), 1);
+        // 2 % of 50 packets a second, as reports say it.
+        assert_eq!(copies([0.0, 0.04, 0.0, 0.02].repeat(5)), 2);
+        assert_eq!(copies(vec![0.1, 0.1, 0.1]), 2);
+        let calm = |seconds| [vec![0.1], vec![0.0; seconds]].concat();
+        assert_eq!((copies(calm(10)), copies(calm(70)), copies(calm(120))), (2, 1, 0));
+    }
+
+    #[test]
+    fn a_narrow_path_gets_less_of_everything() {
+        let (protection, now) = after([0.1; 5]);
+        let plan = |given, red| protection.plan(now, given, red, None);
+        assert_eq!(plan(2_500_000, true), Plan { bps: 64_000, copies: 2, loss_percent: 1 });
+        assert_eq!(plan(500_000, true).bps, 31_250);
+        assert_eq!(plan(150_000, true), Plan { bps: 16_000, copies: 1, loss_percent: 1 });
+        assert_eq!(plan(150_000, false), Plan { bps: 16_000, copies: 0, loss_percent: 10 });
+        assert_eq!(protection.plan(now, u64::MAX, true, Some(20_000)).bps, 20_000);
+        assert_eq!(protection.plan(now, 0, true, Some(0)).bps, 6_000);
+    }
+
+    #[test]
+    fn who_says_nothing_is_protected_a_little() {
+        let (protection, now) = after([0.0]);
+        assert_eq!(protection.plan(now, 1_000_000, true, None).copies, 0);
+        assert_eq!(protection.plan(now + OLD, 1_000_000, true, None).copies, 1);
+        let (odd, now) = after([f64::NAN, 7.0]);
+        assert_eq!(odd.plan(now, 1_000_000, true, None).copies, 2);
+    }
+}

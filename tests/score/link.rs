@@ -1,0 +1,80 @@
+//! An emulated link between two network namespaces, for as long as it lives.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Names of the namespaces.
+const NAMES: [&str; 2] = ["vvscore-a", "vvscore-b"];
+
+/// The link.
+pub struct Link(Option<Child>);
+
+fn tool() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/linkemu")
+}
+
+/// Why there can be none here; `None` where there can.
+pub fn missing() -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return Some("network namespaces are a thing of Linux".to_owned());
+    }
+    let probe = Command::new(tool()).args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--", "true"]).output();
+    match probe {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(e) => Some(format!("Python 3 is not there: {e}")),
+    }
+}
+
+impl Link {
+    /// Makes both namespaces and joins them, both ways alike (`delay=50ms loss=2%`; see the tool's help).
+    pub fn up(settings: &str) -> Self {
+        let mut child = Command::new(tool())
+            .args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--ab", settings, "--ba", settings])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the link emulator starts");
+        let mut first = String::new();
+        let output = child.stdout.take().expect("its output is a pipe");
+        BufReader::new(output).read_line(&mut first).expect("it speaks");
+        assert!(first.starts_with("ready"), "the link does not come up: {first}");
+        Self(Some(child))
+    }
+
+    /// A program in the namespace of one end.
+    pub fn command(end: usize) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", NAMES[end]]);
+        command
+    }
+
+    /// Takes it down; gives how late packets left against plan, mean, ms: above a few the machine was too busy.
+    pub fn down(mut self) -> f64 {
+        let words = self.stop();
+        let late =
+            words.lines().filter_map(|line| line.rsplit_once("late_ms mean ")?.1.split(' ').next()?.parse().ok());
+        late.fold(0.0, f64::max)
+    }
+
+    /// Ends the tool; gives its last words. Does nothing the second time.
+    fn stop(&mut self) -> String {
+        let mut words = String::new();
+        if let Some(mut child) = self.0.take() {
+            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            if let Some(mut errors) = child.stderr.take() {
+                let _ = errors.read_to_string(&mut words);
+            }
+            let _ = child.wait();
+        }
+        words
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
