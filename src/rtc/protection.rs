@@ -13,6 +13,9 @@ pub const LEAST_BPS: u32 = 16_000;
 /// Most for speech: more is not heard.
 pub const MOST_BPS: u32 = 64_000;
 
+/// Most of it with no, one and two copies: speech is still clear, and a path that loses packets is not flooded.
+const WITH_COPIES: [u32; DEEPEST + 1] = [MOST_BPS, 40_000, 32_000];
+
 /// Part of what the path gives that is for the sound.
 const SHARE: u64 = 16;
 /// More loss than this: one copy; …
@@ -71,7 +74,7 @@ impl Protection {
             _ => DEEPEST,
         };
         let left = loss.powi(1 + copies as i32);
-        let bps = u32::try_from(given_bps / SHARE).unwrap_or(MOST_BPS).clamp(LEAST_BPS, MOST_BPS);
+        let bps = u32::try_from(given_bps / SHARE).unwrap_or(MOST_BPS).clamp(LEAST_BPS, WITH_COPIES[copies]);
         Plan {
             // A wish for less than speech can be made of is no wish.
             bps: bps.min(most_bps.unwrap_or(MOST_BPS).max(6_000)),
@@ -114,8 +117,8 @@ mod tests {
     fn a_narrow_path_gets_less_of_everything() {
         let (protection, now) = after([0.1; 5]);
         let plan = |given, red| protection.plan(now, given, red, None);
-        assert_eq!(plan(2_500_000, true), Plan { bps: 64_000, copies: 2, loss_percent: 1 });
-        assert_eq!(plan(500_000, true).bps, 31_250);
+        assert_eq!(plan(2_500_000, true), Plan { bps: 32_000, copies: 2, loss_percent: 1 });
+        assert_eq!((plan(2_500_000, false).bps, plan(500_000, true).bps), (64_000, 31_250));
         assert_eq!(plan(150_000, true), Plan { bps: 16_000, copies: 1, loss_percent: 1 });
         assert_eq!(plan(150_000, false), Plan { bps: 16_000, copies: 0, loss_percent: 10 });
         assert_eq!(protection.plan(now, u64::MAX, true, Some(20_000)).bps, 20_000);

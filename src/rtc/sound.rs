@@ -229,4 +229,18 @@ mod tests {
         types.set("v=0\r\n");
         assert!(types.has_red());
     }
+
+    proptest::proptest! {
+        /// Whatever a description holds: nothing panics, and what was mended once needs no mending.
+        #[test]
+        fn any_text_is_taken(lines in proptest::collection::vec("(m=audio 9 [A-Z/]{1,5}( [0-9]{1,3}){0,4}|a=(rtpmap|fmtp|rtcp-fb):[0-9]{1,3} ?(opus/48000/2|red/48000/2|red/8000|[0-9]{1,3}/[0-9]{1,3}|usedtx=1)?|\\PC{0,12})(\r?\n)?", 0..12)) {
+            let text = lines.concat();
+            let _ = Sound::of(&text);
+            let mended = without_odd_red(&text);
+            proptest::prop_assert_eq!(without_odd_red(&mended), mended.clone());
+            let ours = with_red_first(&mended);
+            proptest::prop_assert_eq!(ours.len(), mended.len());
+            Types::default().set(&ours);
+        }
+    }
 }

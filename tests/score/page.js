@@ -6,7 +6,7 @@ let pc, spokenAt = null, offset = Infinity;
 const tape = [];
 let taped = 0, tapedAt = Infinity;
 // When the context's time 0 was on the wall: each look is late by a little, so the least is nearest.
-setInterval(() => { offset = Math.min(offset, wall() - ear.currentTime * 1000); }, 5);
+setInterval(() => { if (ear.state === 'running' && ear.currentTime > 0) offset = Math.min(offset, wall() - ear.currentTime * 1000); }, 5);
 
 async function prepare(speech) {       // base64 of f32 samples, 48 kHz
   await navigator.mediaDevices.getUserMedia({audio: true});   // so that addresses are shown
@@ -17,6 +17,8 @@ async function prepare(speech) {       // base64 of f32 samples, 48 kHz
   const from = new AudioBufferSourceNode(ear, {buffer, loop: true});
   from.connect(to);
   await ear.resume();
+  offset = Infinity;   // what was looked at before it ran says nothing
+  while (offset === Infinity) await new Promise(done => setTimeout(done, 10));
   spokenAt = ear.currentTime + 0.1;
   from.start(spokenAt);
   pc = new RTCPeerConnection();

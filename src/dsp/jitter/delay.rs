@@ -61,7 +61,10 @@ impl Delay {
 
     /// A packet of these numbers (extended; timestamp of 48 kHz) came then; packets hold `length` samples.
     pub(super) fn arrived(&mut self, sequence: i64, timestamp: i64, length: usize, at: Instant) {
-        self.copies.came(sequence);
+        if !self.copies.came(sequence) {
+            self.target = self.aim(length);
+            return;
+        }
         let arrival = self.seconds(at);
         let transit = arrival - media(timestamp);
         while self.transits.front().is_some_and(|(then, _)| arrival - then > FASTEST_OF.as_secs_f64()) {
@@ -84,11 +87,12 @@ impl Delay {
     fn aim(&self, length: usize) -> Duration {
         let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        let at = ((sorted.len() - 1) as f64 * QUANTILE).ceil() as usize;
+        let at = (sorted.len().saturating_sub(1) as f64 * QUANTILE).ceil() as usize;
+        let late = sorted.get(at).copied().unwrap_or_default();
         let mut newest: Vec<f64> = self.lateness.iter().rev().take(NEWEST).copied().collect();
         newest.sort_by(f64::total_cmp);
         let soon = newest.iter().rev().nth(SPARED).copied().unwrap_or_default();
-        let enough = Duration::from_secs_f64(sorted[at].max(soon).clamp(0.0, MOST.as_secs_f64())) + MARGIN;
+        let enough = Duration::from_secs_f64(late.max(soon).clamp(0.0, MOST.as_secs_f64())) + MARGIN;
         // A few punctual packets prove nothing yet; late ones do.
         let least = if self.known() { LEAST } else { START };
         let hold = self.copies.hold().max(usize::from(self.loss > LOSSY));
