@@ -71,6 +71,11 @@ impl Side {
         tokio::time::timeout(SOON, look).await.unwrap_or_else(|_| panic!("{} heard no {what}", self.other))
     }
 
+    /// Drops what came and nobody asked for.
+    pub fn forget(&mut self) {
+        self.unread = Vec::new();
+    }
+
     pub async fn state(&mut self, wanted: ConnectionState) {
         self.until("such state", |event| match event {
             SessionEvent::ConnectionState { state, .. } if *state == wanted => Some(()),

@@ -77,6 +77,8 @@ pub(super) struct Local {
 impl Shared {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(tasks) = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            // Those that have ended: each channel is one, and a set keeps them until it is asked.
+            while tasks.try_join_next().is_some() {}
             tasks.spawn(task);
         }
     }
