@@ -5,7 +5,7 @@ mod pair;
 
 use std::time::Duration;
 
-use pair::{Pair, Side, quiet};
+use pair::{Pair, Side, lossy, quiet};
 use visavis::session::*;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -298,6 +298,55 @@ fn p16_a_sender_waits_while_the_other_side_does_not_read() {
             assert_eq!(bob.message("flood").await.as_bytes()[..8], n.to_be_bytes());
         }
         sender.await.expect("goes on");
+        pair::end([ann, bob]).await;
+    });
+}
+
+#[test]
+fn what_a_channel_may_give_up_is_not_sent_again() {
+    const MESSAGES: usize = 100;
+    common::run(LIMIT, async {
+        let given_up = |n: usize| match n {
+            0 => ChannelConfig { max_retransmits: Some(0), ..ChannelConfig::reliable("no second try") },
+            _ => ChannelConfig { max_lifetime_ms: Some(1), ..ChannelConfig::reliable("a moment") },
+        };
+        let channels = vec![given_up(0), given_up(1), ChannelConfig::reliable("all")];
+        let (mut ann, mut bob) = (Side::new("bob", quiet()), Side::new("ann", quiet()));
+        let config = PeerConfig { channels: channels.clone(), ..pair::silent() };
+        ann.session.add_peer("bob", config).await.expect("added");
+        bob.session.add_peer("ann", pair::silent()).await.expect("added");
+        let path = lossy::negotiate(&ann, &bob).await;
+        for channel in &channels {
+            ann.channel_open(&channel.label).await;
+            bob.channel_open(&channel.label).await;
+        }
+        for ChannelConfig { label, .. } in &channels {
+            let before = path.lost();
+            path.lose(20);
+            // One packet each, so that what is lost is lost by itself.
+            for n in 0..MESSAGES {
+                let message = Message::Text(format!("{n} {}", "x".repeat(1_000)));
+                ann.session.send("bob", label, message).await.expect("sent");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            path.lose(0);
+            ann.session.send("bob", label, text("end")).await.expect("sent");
+            let mut came = Vec::new();
+            loop {
+                let Message::Text(message) = bob.message(label).await else { panic!("bytes") };
+                if message == "end" {
+                    break;
+                }
+                came.push(message.split(' ').next().and_then(|n| n.parse::<usize>().ok()).expect("its number"));
+            }
+            assert!(path.lost() > before, "nothing was lost");
+            assert!(came.is_sorted(), "{label}: {came:?}");
+            if label == "all" {
+                assert_eq!(came.len(), MESSAGES);
+            } else {
+                assert!(came.len() < MESSAGES && !came.is_empty(), "{label}: {} came", came.len());
+            }
+        }
         pair::end([ann, bob]).await;
     });
 }

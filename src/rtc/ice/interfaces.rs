@@ -1,9 +1,12 @@
 //! Which addresses of this machine a connection is tried from: asked anew whenever sockets are bound, so that an ICE
 //! restart after a change of network finds what is there then.
 //!
-//! Every address of every interface, IPv4 and IPv6, and the loopback ones, for two copies on one machine without a
-//! network. Link-local addresses only where the machine has no other: an IPv6 one means nothing without the name of the
-//! interface, which a candidate cannot carry (RFC 8445 §5.1.1.1), and a self-assigned IPv4 one rarely leads anywhere.
+//! Every address of every interface, IPv4 and IPv6, and the loopback ones, always: two copies on one machine must find each
+//! other without a network, and where a firewall or a VPN keeps a machine from its own address. Nobody can tell from a
+//! description whether the other end is on this machine; for one that is not, a loopback candidate costs a few checks that
+//! its own system refuses at once. Link-local addresses only where the machine has no other: an IPv6 one means nothing
+//! without the name of the interface, which a candidate cannot carry (RFC 8445 §5.1.1.1), and a self-assigned IPv4 one
+//! rarely leads anywhere.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
