@@ -204,8 +204,13 @@ pub fn h264_units() -> Vec<Vec<u8>> {
 }
 
 pub fn h264(input: &[u8]) {
-    thread_local!(static DECODER: RefCell<Option<h264::Decoder>> = const { RefCell::new(None) });
-    DECODER.with_borrow_mut(|decoder| {
+    // A new one now and then: what a stream says of its size, up to what its level allows, is kept until its end.
+    thread_local!(static DECODER: RefCell<(u32, Option<h264::Decoder>)> = const { RefCell::new((0, None)) });
+    DECODER.with_borrow_mut(|(inputs, decoder)| {
+        *inputs += 1;
+        if inputs.is_multiple_of(200) {
+            *decoder = None;
+        }
         let decoder = decoder.get_or_insert_with(|| h264::Decoder::new().expect("a decoder"));
         let _ = h264::nal_types(input).count();
         let data = Bytes::copy_from_slice(input);
