@@ -11,6 +11,8 @@ mod common;
 
 #[path = "browser/channels.rs"]
 mod channels;
+#[path = "browser/firefox.rs"]
+mod firefox;
 #[path = "browser/media.rs"]
 mod media;
 #[path = "browser/negotiation.rs"]

@@ -208,6 +208,7 @@ user_pref("media.navigator.permission.disabled", true);
 user_pref("media.navigator.streams.fake", true);
 user_pref("media.autoplay.default", 0);
 user_pref("media.autoplay.blocking_policy", 0);
+user_pref("media.autoplay.block-webaudio", false);
 user_pref("media.peerconnection.ice.loopback", true);
 user_pref("dom.min_background_timeout_value", 4);
 user_pref("dom.timeout.enable_budget_timer_throttling", false);
