@@ -18,8 +18,8 @@ use crate::model::outcome::{Direction, Outcome};
 use crate::model::snapshot::{Level, PlayerKey, Recent, RemoteMedia, Stage};
 use crate::session::{DescriptionKind, Sound};
 
-/// Volume of a new call, percent.
-const VOLUME: u8 = 100;
+/// Volume of somebody whose volume was never changed, percent.
+pub(super) const VOLUME: u8 = 100;
 
 impl Actor {
     /// The machine that leads a call.
@@ -117,6 +117,7 @@ impl Actor {
             });
             Test { echo: Some(echo), ..Test::default() }
         });
+        let volume = self.history.volume(id).inspect_err(|e| tracing::warn!("{e}")).ok().flatten().unwrap_or(VOLUME);
         self.dismiss();
         self.active = Some(Active {
             call,
@@ -137,7 +138,7 @@ impl Actor {
             remote: RemoteMedia { camera_on: video, ..RemoteMedia::default() },
             level: Level::default(),
             speaking: false,
-            volume: VOLUME,
+            volume,
             stats: Arc::default(),
             talk: Conversation::new((peer != Callee::Echo).then_some(id), &self.history),
             link: None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::actor::{Actor, Beside, METER};
+use super::calls::VOLUME;
 use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
 use super::{echo, preferences, start};
@@ -87,6 +88,10 @@ impl Actor {
                 let percent = percent.min(MAX_VOLUME);
                 if let Some(active) = &mut self.active {
                     active.volume = percent;
+                    let kept = Some(percent).filter(|percent| *percent != VOLUME);
+                    if let Err(e) = self.history.keep_volume(active.id, kept) {
+                        tracing::warn!("{e}");
+                    }
                     if let Some(link) = &active.link
                         && let Err(e) = self.session.set_volume(link.peer(), percent)
                     {

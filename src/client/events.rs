@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::actor::{Actor, Beside};
+use super::calls::VOLUME;
 use super::chat::Effect;
 use super::echo;
 use super::echo_report::{self, AFTER_SECONDS, WARM_UP_SECONDS};
@@ -102,6 +103,12 @@ impl Actor {
             }
             SessionEvent::ConnectionState { peer, state } => {
                 if let Some(call) = self.call_of(&peer) {
+                    // Chosen before, in an earlier call or while this one was not yet there.
+                    if let Some(active) = self.active.as_ref().filter(|active| active.volume != VOLUME)
+                        && let Err(e) = self.session.set_volume(&peer, active.volume)
+                    {
+                        tracing::debug!("{e}");
+                    }
                     self.connection(call, state, now);
                 }
             }

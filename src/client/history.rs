@@ -1,4 +1,4 @@
-//! `history.sqlite`: what was written with whom, and whom one talked to last.
+//! `history.sqlite`: what was written with whom, whom one talked to last, and how loud each person is played.
 //!
 //! One connection, used from the actor only; every statement is small. Write-ahead logging without a sync at each
 //! commit: a crash of the program loses nothing, a power cut may lose the last lines.
@@ -32,6 +32,10 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
     PRAGMA user_version = 1;
 ";
+
+/// Later than the rest: made where it is missing, and no matter to programs that do not know it.
+const VOLUME: &str =
+    "CREATE TABLE IF NOT EXISTS volume (peer TEXT PRIMARY KEY, percent INTEGER NOT NULL) WITHOUT ROWID;";
 
 /// Why something was not kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +145,7 @@ impl History {
             }
             newer => return Err(HistoryError::Newer(newer)),
         }
+        database.execute_batch(VOLUME)?;
         Ok(Self { database })
     }
 
@@ -235,6 +240,34 @@ impl History {
         Ok(())
     }
 
+    /// How loud this person is played, percent; `None` for as they are.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn volume(&self, peer: PeerId) -> Result<Option<u8>, HistoryError> {
+        let found = self
+            .database
+            .prepare_cached("SELECT percent FROM volume WHERE peer = ?")?
+            .query_row([peer.to_string()], |row| row.get::<_, i64>(0))
+            .optional()?;
+        Ok(found.and_then(|percent| u8::try_from(percent).ok()))
+    }
+
+    /// Keeps how loud this person is played; `None`: as they are.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn keep_volume(&self, peer: PeerId, percent: Option<u8>) -> Result<(), HistoryError> {
+        match percent {
+            Some(percent) => self
+                .database
+                .prepare_cached("INSERT OR REPLACE INTO volume VALUES (?, ?)")?
+                .execute(params![peer.to_string(), percent])?,
+            None => self.database.prepare_cached("DELETE FROM volume WHERE peer = ?")?.execute([peer.to_string()])?,
+        };
+        Ok(())
+    }
+
     /// Whether there was a conversation or a call with this person.
     ///
     /// # Errors
@@ -300,6 +333,27 @@ mod tests {
         assert!(history.knows(peer(2)).unwrap());
         history.forget_recent(peer(2)).unwrap();
         assert!(!history.knows(peer(2)).unwrap());
+    }
+
+    #[test]
+    fn each_persons_volume_is_remembered() {
+        let home = tempfile::tempdir().unwrap();
+        let profile = Profile::open(home.path()).unwrap();
+        {
+            let (history, _) = History::open(&profile).unwrap();
+            // As an earlier version left it.
+            history.database.execute_batch("DROP TABLE volume").unwrap();
+        }
+        {
+            let (history, problem) = History::open(&profile).unwrap();
+            assert_eq!(problem, None);
+            for (n, percent) in [(1, Some(40)), (2, Some(0)), (3, Some(150)), (1, Some(60)), (3, None)] {
+                history.keep_volume(peer(n), percent).unwrap();
+            }
+        }
+        let (history, _) = History::open(&profile).unwrap();
+        assert_eq!([1, 2, 3, 4].map(|n| history.volume(peer(n)).unwrap()), [Some(60), Some(0), None, None]);
+        assert!(!history.knows(peer(1)).unwrap(), "a volume is no acquaintance");
     }
 
     #[test]
