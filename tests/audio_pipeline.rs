@@ -20,7 +20,7 @@ use visavis::dsp::tone::tone_level;
 use visavis::dsp::wav;
 use visavis::model::device::{DeviceError, DeviceState};
 use visavis::model::encoded::{AudioPacket, EncodedAudio};
-use visavis::model::sound::{MicrophoneTrouble, Tick};
+use visavis::model::sound::{MicrophoneTrouble, Processing, Tick};
 use visavis::model::source::{AudioSpec, SinkSpec};
 use visavis::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioInputSender, AudioStates};
 
@@ -299,7 +299,7 @@ fn the_programs_own_sounds_play_on_a_speaker_opened_for_them() {
     wait_for("the speaker", SOON, || open().then_some(()));
     wait_for("its end", SOON, || (!open()).then_some(()));
     engine.play(Sound::Ring);
-    wait_for("the second ring", SOON, || std::fs::metadata(&ring).is_ok_and(|m| m.len() > 400_000).then_some(()));
+    wait_for("the second ring", SOON, || std::fs::metadata(&ring).is_ok_and(|m| m.len() > 800_000).then_some(()));
     engine.stop_sound(Sound::Ring);
     engine.stop();
     assert!(rms(&heard(&speaker)) > 0.01);
@@ -385,4 +385,50 @@ fn nothing_ticks_while_nothing_is_wanted_and_media_time_goes_on() {
     engine.play(Sound::Ring);
     wait_for("the sound", SOON, || (engine.counts().ticks > ticks + 50).then_some(()));
     engine.stop();
+}
+
+#[test]
+fn music_arrives_in_stereo_and_speech_in_one_channel() {
+    let _guard = guard(3 * LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    // A low tone on the left, a high one on the right.
+    let music = folder.path().join("music.wav");
+    let mut writer = wav::WavWriter::stereo(std::fs::File::create(&music).unwrap(), 48_000).unwrap();
+    let tone = |n: usize, hertz: f32| 0.2 * (n as f32 * hertz * std::f32::consts::TAU / 48_000.0).sin();
+    writer.write(&(0..96_000).map(|n| tone(n / 2, [400.0, 1_000.0][n % 2])).collect::<Vec<_>>()).unwrap();
+    drop(writer);
+    for music_on in [true, false] {
+        let path = folder.path().join(format!("heard-{music_on}.wav"));
+        let (second, still) = loop {
+            let from = engine(AudioSpec::File(music.clone()), SinkSpec::None);
+            from.set_processing(if music_on { Processing::MUSIC } else { Processing::default() });
+            let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
+            wait_for("the file", SOON, || matches!(to.states().speaker, DeviceState::Open { .. }).then_some(()));
+            let link = Link::new(&from, to.add_input(1), 0, 0, 1);
+            wait_for("three seconds", SOON, || to.input_stats(1).filter(|s| s.samples > 144_000));
+            let still = *link.stood_still.lock().unwrap();
+            drop(link);
+            from.stop();
+            to.stop();
+            let mut reader = wav::WavReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+            let mut both: [Vec<f32>; 2] = Default::default();
+            while reader.read_stereo(48_000, &mut both).unwrap() > 0 {}
+            let end = both[0].len() - 4_800;
+            let second = both.map(|side| side[end - 48_000..end].to_vec());
+            if still < STOOD_STILL {
+                break (second, still);
+            }
+            println!("the machine stood still for {still:?}; once more");
+        };
+        let levels = second.each_ref().map(|side| (level(side, 400.0), level(side, 1_000.0)));
+        println!("music {music_on}: {levels:?}, {still:?}");
+        let [left, right] = levels;
+        if music_on {
+            assert!((left.0 + 17.0).abs() < 2.0 && left.1 < left.0 - 30.0, "left {left:?}");
+            assert!((right.1 + 17.0).abs() < 2.0 && right.0 < right.1 - 30.0, "right {right:?}");
+        } else {
+            assert_eq!(second[0], second[1], "speech is the same on both sides");
+            assert!(left.0 > -30.0 && left.1 > -30.0, "and holds both tones: {left:?}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
-//! Opus (RFC 6716) for speech: 48 kHz mono, packets of 20 ms, with in-band forward error correction.
+//! Opus (RFC 6716): 48 kHz, packets of 20 ms; for speech mono with in-band forward error correction, for music stereo.
 //!
-//! `opus/48000/2` in a description (RFC 7587 §4.1) says nothing about the channels really sent; a decoder made for
-//! one channel takes stereo packets too and mixes them down.
+//! `opus/48000/2` in a description (RFC 7587 §4.1) says nothing about the channels really sent: each packet says it for
+//! itself ([`is_stereo`]). A decoder made for one channel takes stereo packets too and mixes them down. Samples of two
+//! channels are interleaved, left first.
 
 use bytes::Bytes;
 
@@ -25,8 +26,8 @@ pub enum OpusError {
     /// The bytes are no Opus packet; hold or conceal instead.
     #[error("not an opus packet: {0}")]
     Malformed(String),
-    /// Not [`FRAME`] samples.
-    #[error("an opus frame needs {FRAME} samples, not {0}")]
+    /// Not [`FRAME`] samples a channel.
+    #[error("an opus frame needs {FRAME} samples a channel, not {0} in all")]
     Length(usize),
     /// The library refused.
     #[error("opus failed: {0}")]
@@ -44,11 +45,13 @@ pub struct EncoderConfig {
     pub bitrate_bps: u32,
     /// Loss to be ready for, percent: more of it moves bits from the sound itself to error correction.
     pub loss_percent: u8,
+    /// Two channels, and nothing that helps only speech.
+    pub music: bool,
 }
 
 impl Default for EncoderConfig {
     fn default() -> Self {
-        Self { bitrate_bps: 32_000, loss_percent: 5 }
+        Self { bitrate_bps: 32_000, loss_percent: 5, music: false }
     }
 }
 
@@ -56,34 +59,40 @@ impl Default for EncoderConfig {
 #[derive(Debug)]
 pub struct Encoder {
     inner: ::opus::Encoder,
+    channels: usize,
     packet: [u8; MAX_PACKET],
 }
 
 impl Encoder {
-    /// A speech encoder: variable bitrate, in-band error correction, no discontinuous transmission.
+    /// Variable bitrate, no discontinuous transmission; for speech with in-band error correction.
     ///
     /// # Errors
     /// [`OpusError::Library`] where the library refuses a setting.
     pub fn new(config: EncoderConfig) -> Result<Self, OpusError> {
-        let mut inner =
-            ::opus::Encoder::new(RATE, ::opus::Channels::Mono, ::opus::Application::Voip).map_err(library)?;
-        // Without this hint anything that is not clearly speech is coded in a way that carries no error correction.
-        inner.set_signal(::opus::Signal::Voice).map_err(library)?;
+        use ::opus::{Application, Channels, Signal};
+        let (channels, application, signal) = match config.music {
+            true => (Channels::Stereo, Application::Audio, Signal::Music),
+            // Without this hint anything that is not clearly speech is coded in a way that carries no error correction.
+            false => (Channels::Mono, Application::Voip, Signal::Voice),
+        };
+        let mut inner = ::opus::Encoder::new(RATE, channels, application).map_err(library)?;
+        inner.set_signal(signal).map_err(library)?;
         inner.set_vbr(true).map_err(library)?;
-        inner.set_inband_fec(true).map_err(library)?;
+        inner.set_inband_fec(!config.music).map_err(library)?;
         inner.set_dtx(false).map_err(library)?;
-        let mut encoder = Self { inner, packet: [0; MAX_PACKET] };
+        let channels = if config.music { 2 } else { 1 };
+        let mut encoder = Self { inner, channels, packet: [0; MAX_PACKET] };
         encoder.set_bitrate(config.bitrate_bps)?;
         encoder.set_loss_percent(config.loss_percent)?;
         Ok(encoder)
     }
 
-    /// Encodes [`FRAME`] samples.
+    /// Encodes [`FRAME`] samples a channel.
     ///
     /// # Errors
     /// [`OpusError::Length`] for any other number; [`OpusError::Library`].
     pub fn encode(&mut self, samples: &[f32]) -> Result<Bytes, OpusError> {
-        if samples.len() != FRAME {
+        if samples.len() != FRAME * self.channels {
             return Err(OpusError::Length(samples.len()));
         }
         let length = self.inner.encode_float(samples, &mut self.packet).map_err(library)?;
@@ -118,12 +127,13 @@ impl Encoder {
 
 /// Reads packets, and makes up what did not come.
 ///
-/// Every call appends to `out` and returns how many samples it appended; after an error nothing was appended and the
+/// Every call appends to `out` and returns how many samples a channel it appended; after an error nothing was appended and the
 /// decoder goes on with the next packet.
 #[derive(Debug)]
 pub struct Decoder {
     inner: ::opus::Decoder,
-    buffer: Box<[f32; MAX_FRAME]>,
+    channels: usize,
+    buffer: Box<[f32]>,
 }
 
 impl Decoder {
@@ -132,8 +142,20 @@ impl Decoder {
     /// # Errors
     /// [`OpusError::Library`].
     pub fn new() -> Result<Self, OpusError> {
-        let inner = ::opus::Decoder::new(RATE, ::opus::Channels::Mono).map_err(library)?;
-        Ok(Self { inner, buffer: Box::new([0.0; MAX_FRAME]) })
+        Self::of(::opus::Channels::Mono, 1)
+    }
+
+    /// A stereo decoder: what it appends is interleaved; of mono packets both channels are the same.
+    ///
+    /// # Errors
+    /// [`OpusError::Library`].
+    pub fn stereo() -> Result<Self, OpusError> {
+        Self::of(::opus::Channels::Stereo, 2)
+    }
+
+    fn of(layout: ::opus::Channels, channels: usize) -> Result<Self, OpusError> {
+        let inner = ::opus::Decoder::new(RATE, layout).map_err(library)?;
+        Ok(Self { inner, channels, buffer: vec![0.0; MAX_FRAME * channels].into() })
     }
 
     /// Decodes one packet of up to 120 ms.
@@ -170,9 +192,9 @@ impl Decoder {
     fn run(&mut self, packet: &[u8], room: usize, fec: bool, out: &mut Vec<f32>) -> Result<usize, OpusError> {
         let length = self
             .inner
-            .decode_float(packet, &mut self.buffer[..room], fec)
+            .decode_float(packet, &mut self.buffer[..room * self.channels], fec)
             .map_err(|e| OpusError::Malformed(e.to_string()))?;
-        out.extend_from_slice(&self.buffer[..length]);
+        out.extend_from_slice(&self.buffer[..length * self.channels]);
         Ok(length)
     }
 }
@@ -191,6 +213,11 @@ pub fn samples_in(packet: &[u8]) -> Result<usize, OpusError> {
         return Err(OpusError::Malformed("it is empty".to_owned()));
     }
     ::opus::packet::get_nb_samples(packet, RATE).map_err(|e| OpusError::Malformed(e.to_string()))
+}
+
+/// Whether two channels are inside (RFC 6716 §3.1).
+pub fn is_stereo(packet: &[u8]) -> bool {
+    packet.first().is_some_and(|toc| toc & 4 != 0)
 }
 
 /// Whether the error correction for the packet before can be inside: SILK or hybrid mode (RFC 6716 §2.1.7, §3.1).
@@ -222,6 +249,31 @@ mod tests {
         }
         let heard = power(&out[out.len() / 2..]);
         assert!((heard - 0.125).abs() < 0.02, "power {heard}");
+    }
+
+    #[test]
+    fn music_keeps_its_channels_and_a_mono_decoder_mixes_them() {
+        let config = EncoderConfig { music: true, bitrate_bps: 128_000, ..EncoderConfig::default() };
+        let mut encoder = Encoder::new(config).unwrap();
+        let (mut both, mut one) = (Decoder::stereo().unwrap(), Decoder::new().unwrap());
+        let (mut out, mut mixed, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for n in 0..50 {
+            // Left only.
+            let frame: Vec<f32> = sine(n * FRAME, FRAME).into_iter().flat_map(|s| [s, 0.0]).collect();
+            let packet = encoder.encode(&frame).unwrap();
+            assert!(is_stereo(&packet));
+            bytes += packet.len();
+            assert_eq!(both.decode(&packet, &mut out), Ok(FRAME));
+            assert_eq!(one.decode(&packet, &mut mixed), Ok(FRAME));
+        }
+        assert_eq!((out.len(), mixed.len()), (50 * 2 * FRAME, 50 * FRAME));
+        let [left, right] =
+            [0, 1].map(|side| -> Vec<f32> { out[FRAME..].iter().skip(side).step_by(2).copied().collect() });
+        assert!((power(&left[24_000..]) - 0.125).abs() < 0.01 && power(&right[24_000..]) < 0.000_1);
+        assert!((power(&mixed[24_000..]) - 0.031).abs() < 0.005, "{}", power(&mixed[24_000..]));
+        assert!(bytes > 5_000, "{bytes} bytes a second");
+        let mono = Encoder::new(EncoderConfig::default()).unwrap().encode(&sine(0, FRAME)).unwrap();
+        assert!(!is_stereo(&mono));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::fmt;
 
 use crate::device::tone::ToneSource;
 use crate::device::wavfile::{WavSink, WavSource};
+use crate::dsp::mix;
 use crate::model::device::DeviceError;
-use crate::model::sound::{SILENCE, Tick};
+use crate::model::sound::{Pair, SILENCE, Tick};
 use crate::model::source::{AudioSpec, SinkSpec};
 
 /// What became of one tick.
@@ -41,6 +42,17 @@ pub trait AudioSource: Send {
     /// # Errors
     /// The device is gone for good; drop this and open another.
     fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError>;
+
+    /// Fills the next 10 ms in stereo, in the place of [`AudioSource::read`]; both channels alike where it has only one.
+    ///
+    /// # Errors
+    /// As [`AudioSource::read`].
+    fn read_stereo(&mut self, out: &mut Pair) -> Result<Flow, DeviceError> {
+        let [left, right] = out;
+        let flow = self.read(left)?;
+        right.copy_from_slice(left);
+        Ok(flow)
+    }
 }
 
 /// Takes sound: a speaker, a file.
@@ -63,6 +75,14 @@ pub trait AudioSink: Send {
     /// # Errors
     /// The device is gone for good; drop this and open another.
     fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError>;
+
+    /// Takes the next 10 ms in stereo, in the place of [`AudioSink::write`]; mixed where it has only one channel.
+    ///
+    /// # Errors
+    /// As [`AudioSink::write`].
+    fn write_stereo(&mut self, pair: &Pair) -> Result<Flow, DeviceError> {
+        self.write(&mix::mono(pair))
+    }
 }
 
 impl fmt::Debug for dyn AudioSource {

@@ -10,10 +10,13 @@
 //! made up while the stream waits: a packet that comes late is still played then, and one from further on tells how much
 //! of the wait was loss. A pause that the sender meant (a packet of two bytes or less) is filled with [`comfort`] noise.
 //!
+//! Stereo goes through as its middle, which decides, and its side, to which the same is done.
+//!
 //! [`comfort`]: crate::dsp::comfort
 
 mod copies;
 mod delay;
+mod stats;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -25,6 +28,7 @@ use crate::dsp::stretch;
 use crate::model::encoded::AudioPacket;
 use crate::model::sound::{RATE, TICK, Tick};
 use delay::Delay;
+pub use stats::JitterStats;
 
 /// What turns packets into samples; Opus in the program.
 pub trait Decode {
@@ -36,6 +40,12 @@ pub trait Decode {
 
     /// Appends about `samples` made up from what was heard last; may append none.
     fn conceal(&mut self, samples: usize, out: &mut Vec<f32>);
+
+    /// Appends what is left more than right (half the difference) of what one of the others appended last, which was the
+    /// middle; nothing for mono.
+    fn side(&mut self, out: &mut Vec<f32>) {
+        let _ = out;
+    }
 }
 
 /// Most packets held: 2 s of 10 ms each.
@@ -62,37 +72,6 @@ const SMOOTH: f64 = 0.01;
 const NOTHING: usize = 2;
 /// After another stream began, packets of the one before are stragglers for so long.
 const STRAGGLERS: Duration = Duration::from_secs(1);
-
-/// What has happened so far.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct JitterStats {
-    /// Packets that came in time to be played, without doubles.
-    pub packets: u64,
-    /// Packets that were not there when they were due.
-    pub lost: u64,
-    /// Of these, brought back by error correction.
-    pub recovered: u64,
-    /// Packets that came in time as a copy in a later one, and not themselves; no part of `packets` or `lost`.
-    pub copies: u64,
-    /// Packets that came when their time was over, or twice.
-    pub late: u64,
-    /// Packets that could not be decoded.
-    pub malformed: u64,
-    /// Times the stream started anew with other numbers.
-    pub restarts: u64,
-    /// Samples played since the first packet.
-    pub samples: u64,
-    /// Of these, made up because nothing was there.
-    pub concealed: u64,
-    /// Samples taken out to catch up.
-    pub removed: u64,
-    /// Samples put in to wait.
-    pub inserted: u64,
-    /// Mean time a packet waited, over the last seconds, ms.
-    pub delay_ms: f64,
-    /// Delay aimed at, ms.
-    pub target_ms: f64,
-}
 
 #[derive(Debug)]
 struct Held {
@@ -140,6 +119,10 @@ pub struct JitterBuffer<D> {
     lost_before: u64,
     ready: VecDeque<f32>,
     frame: Vec<f32>,
+    /// The sides of `ready` and `frame`: as long, zero for mono.
+    ready_side: VecDeque<f32>,
+    frame_side: Vec<f32>,
+    pulled_side: Tick,
     stats: JitterStats,
 }
 
@@ -162,6 +145,9 @@ impl<D: Decode> JitterBuffer<D> {
             lost_before: 0,
             ready: VecDeque::new(),
             frame: Vec::new(),
+            ready_side: VecDeque::new(),
+            frame_side: Vec::new(),
+            pulled_side: [0.0; TICK],
             stats: JitterStats { target_ms: delay::START.as_secs_f64() * 1e3, ..JitterStats::default() },
         }
     }
@@ -291,9 +277,30 @@ impl<D: Decode> JitterBuffer<D> {
         for (sample, ready) in out.iter_mut().zip(self.ready.drain(..TICK)) {
             *sample = ready;
         }
+        for (sample, ready) in self.pulled_side.iter_mut().zip(self.ready_side.drain(..TICK)) {
+            *sample = ready;
+        }
         if self.stats.packets > 0 && (self.playing.is_some() || self.stopped.is_some()) {
             self.stats.samples += TICK as u64;
         }
+    }
+
+    /// What was left more than right of the last tick pulled; `None` for mono.
+    pub fn side(&self) -> Option<&Tick> {
+        self.pulled_side.iter().any(|sample| *sample != 0.0).then_some(&self.pulled_side)
+    }
+
+    /// Asks for the side of the frame that was just made.
+    fn take_side(&mut self) {
+        self.frame_side.clear();
+        self.decoder.side(&mut self.frame_side);
+        self.frame_side.resize(self.frame.len(), 0.0);
+    }
+
+    /// What is left of the frame from `start` on is ready.
+    fn finish(&mut self, start: usize) {
+        self.ready.extend(&self.frame[start..]);
+        self.ready_side.extend(&self.frame_side[start..]);
     }
 
     /// Appends at least one sample to what is ready.
@@ -305,6 +312,7 @@ impl<D: Decode> JitterBuffer<D> {
                 // Before the first packet nothing is missing; after a stop everything is.
                 self.stats.concealed += if self.stopped.is_some() { TICK as u64 } else { 0 };
                 self.ready.extend([0.0; TICK]);
+                self.ready_side.extend([0.0; TICK]);
             }
         }
     }
@@ -395,13 +403,14 @@ impl<D: Decode> JitterBuffer<D> {
         if self.frame.is_empty() {
             self.frame.resize(samples.max(1), 0.0);
         }
+        self.take_side();
         let made = self.frame.len();
         if pause {
             self.comfort.fill(&mut self.frame);
         } else {
             self.stats.concealed += made as u64;
         }
-        self.ready.extend(self.frame.drain(..));
+        self.finish(0);
         made
     }
 
@@ -411,7 +420,8 @@ impl<D: Decode> JitterBuffer<D> {
         self.frame.clear();
         match self.decoder.recover(&next.data, self.frame_length, &mut self.frame) {
             Some(made) if made >= gap => {
-                self.ready.extend(&self.frame[made - gap..]);
+                self.take_side();
+                self.finish(made - gap);
                 true
             }
             _ => false,
@@ -435,12 +445,13 @@ impl<D: Decode> JitterBuffer<D> {
         } else {
             self.comfort.learn(&self.frame);
         }
+        self.take_side();
         let length = self.frame.len();
         let waited = now.saturating_duration_since(held.at).as_secs_f64() * 1e3;
         let weight = if self.stats.delay_ms == 0.0 { 1.0 } else { SMOOTH };
         self.stats.delay_ms += (waited - self.stats.delay_ms) * weight;
         self.adapt(held.timestamp, now);
-        self.ready.extend(self.frame.drain(..));
+        self.finish(0);
         self.advance(sequence, held, length);
     }
 
@@ -458,9 +469,13 @@ impl<D: Decode> JitterBuffer<D> {
         let Some(delay) = &self.delay else { return };
         let behind = delay.behind(timestamp, now);
         if behind > BEHIND && delay.known() {
-            self.stats.removed += stretch::shrink(&mut self.frame, behind > URGENT) as u64;
+            let period = stretch::shrink(&mut self.frame, behind > URGENT);
+            stretch::shrink_by(&mut self.frame_side, period);
+            self.stats.removed += period as u64;
         } else if behind < -AHEAD {
-            self.stats.inserted += stretch::expand(&mut self.frame, behind < -URGENT) as u64;
+            let period = stretch::expand(&mut self.frame, behind < -URGENT);
+            stretch::expand_by(&mut self.frame_side, period);
+            self.stats.inserted += period as u64;
         }
     }
 }

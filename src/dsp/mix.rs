@@ -1,5 +1,7 @@
 //! Several sounds on one speaker.
 
+use crate::model::sound::{Pair, Tick};
+
 /// Where the limiter begins to bend, of full scale.
 const KNEE: f32 = 0.7;
 
@@ -22,6 +24,12 @@ pub fn limit(samples: &mut [f32]) {
             *sample = sample.signum() * (KNEE + (1.0 - KNEE) * over.tanh());
         }
     }
+}
+
+/// Both channels as one.
+pub fn mono(pair: &Pair) -> Tick {
+    let [left, right] = pair;
+    std::array::from_fn(|n| (left[n] + right[n]) * 0.5)
 }
 
 /// A gain from 0…200 percent; more is taken as 200.

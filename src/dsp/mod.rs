@@ -6,9 +6,12 @@
 pub mod clips;
 pub mod comfort;
 pub mod drift;
+pub mod echo;
+pub mod highpass;
 pub mod jitter;
 pub mod level;
 pub mod levelling;
+pub mod limiter;
 pub mod mix;
 pub mod resample;
 pub mod speech;

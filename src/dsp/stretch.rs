@@ -19,24 +19,40 @@ pub const NEEDED: usize = LONGEST + WINDOW;
 /// Takes 2.5…10 ms out of a frame and returns how many samples; 0 where it would be heard, unless `urgent`.
 pub fn shrink(frame: &mut Vec<f32>, urgent: bool) -> usize {
     let Some(period) = period(frame, urgent) else { return 0 };
+    shrink_by(frame, period);
+    period
+}
+
+/// Takes so many samples out of a frame, as [`shrink`] found them for another one that goes with it.
+pub fn shrink_by(frame: &mut Vec<f32>, period: usize) {
+    if period == 0 || frame.len() < period + WINDOW {
+        return;
+    }
     for n in 0..WINDOW {
         let to = n as f32 / WINDOW as f32;
         frame[n] = frame[n] * (1.0 - to) + frame[n + period] * to;
     }
     frame.drain(WINDOW..WINDOW + period);
-    period
 }
 
 /// Puts 2.5…10 ms into a frame and returns how many samples; 0 where it would be heard, unless `urgent`.
 pub fn expand(frame: &mut Vec<f32>, urgent: bool) -> usize {
     let Some(period) = period(frame, urgent) else { return 0 };
+    expand_by(frame, period);
+    period
+}
+
+/// Puts so many samples into a frame, as [`expand`] did with another one that goes with it.
+pub fn expand_by(frame: &mut Vec<f32>, period: usize) {
+    if period == 0 || frame.len() < period + WINDOW {
+        return;
+    }
     let mut head: Vec<f32> = frame[..period + WINDOW].to_vec();
     for n in 0..WINDOW {
         let to = n as f32 / WINDOW as f32;
         head[period + n] = head[period + n] * (1.0 - to) + frame[n] * to;
     }
     frame.splice(..WINDOW, head);
-    period
 }
 
 /// The distance at which the frame repeats itself best.

@@ -1,22 +1,25 @@
 //! What a microphone hears → what is sent: without the echo of our own speaker, without the room's noise, at an even
-//! loudness. The signal processing is that of WebRTC (AEC3, NS, AGC2), by the crate `sonora`.
+//! loudness. The signal processing is that of WebRTC (AEC3, NS, AGC2), by the crates `sonora…`.
 //!
-//! Each of the three is a stage of its own, so that switching one leaves what the others have learnt. Invariants: a
+//! Each of the three is a stage of its own, so that switching one leaves what the others have learnt; with any of them
+//! the rumble below speech goes first. Invariants: what is switched acts from the next tick on; a
 //! stage that is off is not heard and costs nothing; [`Voice::process`] gives a tick for a tick, never louder than full
 //! scale.
 
 use sonora::config::{
-    AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate, NoiseSuppression,
-    NoiseSuppressionLevel, Pipeline,
+    AdaptiveDigital, GainController2, MaxProcessingRate, NoiseSuppression, NoiseSuppressionLevel, Pipeline,
 };
 use sonora::{AudioProcessing, Config, StreamConfig};
 
-use crate::model::sound::{Processing, RATE, SILENCE, Tick};
+use crate::dsp::echo::Echo;
+use crate::dsp::highpass::HighPass;
+use crate::model::sound::{Processing, RATE, Tick};
 
-/// The three stages.
+/// The stages.
 #[derive(Default)]
 pub struct Voice {
-    echo: Option<Box<AudioProcessing>>,
+    high: HighPass,
+    echo: Option<Box<Echo>>,
     noise: Option<Box<AudioProcessing>>,
     gain: Option<Box<AudioProcessing>>,
 }
@@ -29,16 +32,10 @@ fn stage(config: Config) -> Box<AudioProcessing> {
     Box::new(built.capture_config(mono).render_config(mono).build())
 }
 
-fn echo() -> Box<AudioProcessing> {
-    stage(Config { echo_canceller: Some(EchoCanceller::default()), ..Config::default() })
-}
-
 fn noise() -> Box<AudioProcessing> {
     let level = NoiseSuppressionLevel::High;
     let suppression = NoiseSuppression { level, ..NoiseSuppression::default() };
-    // Rumble below speech goes with the noise.
-    let high_pass_filter = Some(HighPassFilter::default());
-    stage(Config { noise_suppression: Some(suppression), high_pass_filter, ..Config::default() })
+    stage(Config { noise_suppression: Some(suppression), ..Config::default() })
 }
 
 fn gain() -> Box<AudioProcessing> {
@@ -77,7 +74,11 @@ impl Voice {
     /// Switches stages on and off, from the next tick on.
     pub fn set(&mut self, processing: Processing) {
         let processing = processing.in_force();
-        switch(&mut self.echo, processing.echo_cancellation, echo);
+        match processing.echo_cancellation {
+            true if self.echo.is_none() => self.echo = Some(Box::new(Echo::new())),
+            true => {}
+            false => self.echo = None,
+        }
         switch(&mut self.noise, processing.noise_suppression, noise);
         switch(&mut self.gain, processing.auto_gain_control, gain);
     }
@@ -86,9 +87,7 @@ impl Voice {
     /// [`Voice::process`], also with silence.
     pub fn hear_speaker(&mut self, tick: &Tick) {
         if let Some(echo) = &mut self.echo {
-            let mut nowhere = SILENCE;
-            // Of this form nothing is refused.
-            let _ = echo.process_render_f32(&[tick], &mut [&mut nowhere]);
+            echo.hear_speaker(tick);
         }
     }
 
@@ -101,7 +100,10 @@ impl Voice {
         for sample in tick.iter_mut() {
             *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
         }
-        run(&mut self.echo, tick);
+        self.high.process(tick);
+        if let Some(echo) = &mut self.echo {
+            echo.process(tick);
+        }
         run(&mut self.noise, tick);
         run(&mut self.gain, tick);
     }
@@ -111,7 +113,7 @@ impl Voice {
 mod tests {
     use super::*;
     use crate::dsp::level::rms;
-    use crate::model::sound::TICK;
+    use crate::model::sound::{SILENCE, TICK};
 
     /// Noise in syllables: loud for 200 ms, quiet for 100, with speech's fall towards high frequencies.
     struct Speech {
@@ -196,6 +198,63 @@ mod tests {
         voice.set(processing);
         let after = second(&mut voice);
         assert!(after.abs() < 0.1, "what is off changes nothing: {after:.1} dB");
+    }
+
+    /// What the processing lets through of 100 ms, after two seconds with another setting.
+    fn switched(before: Processing, after: Processing, mut sound: impl FnMut() -> (Tick, Tick)) -> (f32, f32) {
+        let mut voice = Voice::new(before);
+        let (mut heard, mut sent) = (Vec::new(), Vec::new());
+        for n in 0..220 {
+            if n == 200 {
+                voice.set(after);
+            }
+            let (played, mut tick) = sound();
+            voice.hear_speaker(&played);
+            let given = tick;
+            voice.process(&mut tick);
+            // The tenth of a second that begins a tenth of a second after the switch.
+            if n >= 210 {
+                heard.extend_from_slice(&given);
+                sent.extend_from_slice(&tick);
+            }
+        }
+        (rms(&heard), rms(&sent))
+    }
+
+    #[test]
+    fn every_switch_is_heard_within_a_tenth_of_a_second() {
+        let only = |echo, noise, gain| Processing {
+            echo_cancellation: echo,
+            noise_suppression: noise,
+            auto_gain_control: gain,
+            ..Processing::OFF
+        };
+        let echo = || {
+            let (mut far, mut room) = (Speech::new(7), Room::new(80));
+            move || {
+                let played = far.tick();
+                (played, room.hear(&played))
+            }
+        };
+        let (heard, sent) = switched(Processing::OFF, only(true, false, false), echo());
+        assert!(db(heard, sent) > 15.0, "an echo is {:.0} dB weaker once it is to go", db(heard, sent));
+        let (heard, sent) = switched(only(true, false, false), Processing::OFF, echo());
+        assert!(db(heard, sent).abs() < 0.1, "and is there again: {:.1} dB", db(heard, sent));
+        let (heard, sent) =
+            switched(Processing::default(), Processing { music: true, ..Processing::default() }, echo());
+        assert!(db(heard, sent).abs() < 0.1, "music goes out as it is: {:.1} dB", db(heard, sent));
+        let fan = || {
+            let mut noise = Speech::new(1);
+            move || (SILENCE, std::array::from_fn(|_| noise.noise() * 0.01))
+        };
+        let (heard, sent) = switched(only(false, true, false), Processing::OFF, fan());
+        assert!(db(heard, sent).abs() < 0.1, "the fan is there again: {:.1} dB", db(heard, sent));
+        let quiet = || {
+            let mut speech = Speech::new(3);
+            move || (SILENCE, speech.tick().map(|s| s * 0.1))
+        };
+        let (heard, sent) = switched(Processing::OFF, only(false, false, true), quiet());
+        assert!(db(sent, heard) > 3.0, "a quiet voice is {:.1} dB louder", db(sent, heard));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! RIFF WAVE files: PCM of 16, 24 and 32 bit and 32-bit float in, mono PCM of 16 bit out.
+//! RIFF WAVE files: PCM of 16, 24 and 32 bit and 32-bit float in, PCM of 16 bit out.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -58,7 +58,7 @@ impl Coding {
     }
 }
 
-/// Reads a file piece by piece, every channel mixed to mono.
+/// Reads a file piece by piece: every channel mixed to mono, or in stereo.
 #[derive(Debug)]
 pub struct WavReader<R> {
     inner: R,
@@ -130,16 +130,39 @@ impl<R: Read + Seek> WavReader<R> {
     /// # Errors
     /// [`WavError::Io`].
     pub fn read(&mut self, frames: usize, out: &mut Vec<f32>) -> Result<usize, WavError> {
+        let (coding, channels) = (self.coding, f32::from(self.channels));
+        self.take(frames, |frame| {
+            let sum: f32 = frame.chunks_exact(coding.bytes()).map(|b| coding.sample(b)).sum();
+            out.push(sum / channels);
+        })
+    }
+
+    /// Appends up to `frames` samples left and right; fewer only at the end. Of more than two channels every second one
+    /// is right, of one both are the same.
+    ///
+    /// # Errors
+    /// [`WavError::Io`].
+    pub fn read_stereo(&mut self, frames: usize, out: &mut [Vec<f32>; 2]) -> Result<usize, WavError> {
+        let coding = self.coding;
+        let last = usize::from(self.channels > 1);
+        self.take(frames, |frame| {
+            for (side, out) in out.iter_mut().enumerate() {
+                let channels = frame.chunks_exact(coding.bytes()).skip(side.min(last)).step_by(2);
+                let (count, sum) = channels.fold((0u16, 0.0), |(n, sum), b| (n + 1, sum + coding.sample(b)));
+                out.push(sum / f32::from(count.max(1)));
+            }
+        })
+    }
+
+    /// Hands up to `frames` frames on, each with all its channels; how many there were.
+    fn take(&mut self, frames: usize, mut each: impl FnMut(&[u8])) -> Result<usize, WavError> {
         let frame = self.coding.bytes() * usize::from(self.channels);
         let left = ((self.length - self.position) / frame as u64) as usize;
         let frames = frames.min(left);
         self.bytes.resize(frames * frame, 0);
         self.inner.read_exact(&mut self.bytes)?;
         self.position += self.bytes.len() as u64;
-        for frame in self.bytes.chunks_exact(frame) {
-            let sum: f32 = frame.chunks_exact(self.coding.bytes()).map(|b| self.coding.sample(b)).sum();
-            out.push(sum / f32::from(self.channels));
-        }
+        self.bytes.chunks_exact(frame).for_each(&mut each);
         Ok(frames)
     }
 
@@ -195,28 +218,41 @@ fn read_format<R: Read + Seek>(inner: &mut R, size: u32) -> Result<(Coding, u16,
 /// Length of the head this writer makes.
 const HEAD: u32 = 44;
 
-/// Writes mono PCM of 16 bit. The head is brought up to date every second, so that the file can be read even after
+/// Writes PCM of 16 bit. The head is brought up to date every second, so that the file can be read even after
 /// the program was killed.
 #[derive(Debug)]
 pub struct WavWriter<W: Write + Seek> {
     inner: W,
     rate: u32,
+    channels: u16,
     written: u32,
     told: u32,
 }
 
 impl<W: Write + Seek> WavWriter<W> {
-    /// Writes the head.
+    /// Writes the head of a mono file.
     ///
     /// # Errors
     /// [`WavError::Io`].
     pub fn new(inner: W, rate: u32) -> Result<Self, WavError> {
-        let mut writer = Self { inner, rate, written: 0, told: 0 };
+        Self::of(inner, rate, 1)
+    }
+
+    /// Writes the head of a stereo file.
+    ///
+    /// # Errors
+    /// [`WavError::Io`].
+    pub fn stereo(inner: W, rate: u32) -> Result<Self, WavError> {
+        Self::of(inner, rate, 2)
+    }
+
+    fn of(inner: W, rate: u32, channels: u16) -> Result<Self, WavError> {
+        let mut writer = Self { inner, rate, channels, written: 0, told: 0 };
         writer.write_head()?;
         Ok(writer)
     }
 
-    /// Appends samples; what is outside ±1 is clipped.
+    /// Appends samples, of stereo left and right in turn; what is outside ±1 is clipped.
     ///
     /// # Errors
     /// [`WavError::Io`], [`WavError::Full`].
@@ -230,7 +266,7 @@ impl<W: Write + Seek> WavWriter<W> {
             self.inner.write_all(&sample.to_le_bytes())?;
         }
         self.written += bytes;
-        if self.written - self.told >= self.rate * 2 {
+        if self.written - self.told >= self.bytes_a_second() {
             self.write_head()?;
         }
         Ok(())
@@ -244,18 +280,22 @@ impl<W: Write + Seek> WavWriter<W> {
         self.write_head()
     }
 
+    fn bytes_a_second(&self) -> u32 {
+        self.rate * 2 * u32::from(self.channels)
+    }
+
     fn write_head(&mut self) -> Result<(), WavError> {
         let mut head = Vec::with_capacity(HEAD as usize);
         head.extend_from_slice(b"RIFF");
         head.extend_from_slice(&(HEAD - 8 + self.written).to_le_bytes());
         head.extend_from_slice(b"WAVEfmt ");
         head.extend_from_slice(&16u32.to_le_bytes());
-        for word in [1u16, 1] {
+        for word in [1u16, self.channels] {
             head.extend_from_slice(&word.to_le_bytes());
         }
         head.extend_from_slice(&self.rate.to_le_bytes());
-        head.extend_from_slice(&(self.rate * 2).to_le_bytes());
-        for word in [2u16, 16] {
+        head.extend_from_slice(&self.bytes_a_second().to_le_bytes());
+        for word in [2 * self.channels, 16] {
             head.extend_from_slice(&word.to_le_bytes());
         }
         head.extend_from_slice(b"data");

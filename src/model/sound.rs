@@ -1,4 +1,5 @@
-//! The one raw sound format inside the program: mono `f32`, full scale ±1, 48 kHz, in ticks of 10 ms.
+//! The one raw sound format inside the program: `f32`, full scale ±1, 48 kHz, in ticks of 10 ms: mono, and for music
+//! two of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,9 @@ pub type Tick = [f32; TICK];
 
 /// A tick of digital silence.
 pub const SILENCE: Tick = [0.0; TICK];
+
+/// 10 ms of sound in stereo: left, right. Of mono sound, both are the same.
+pub type Pair = [Tick; 2];
 
 /// Why one is not, or not well, heard by the others, although the microphone is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

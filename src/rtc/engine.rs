@@ -263,7 +263,8 @@ pub(crate) fn audio_codec() -> RTCRtpCodecParameters {
         mime_type: MIME_TYPE_OPUS.to_owned(),
         clock_rate: 48_000,
         channels: 2,
-        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        // RFC 7587 §7.1: we play stereo, and send it where it is music.
+        sdp_fmtp_line: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1".to_owned(),
         rtcp_feedback: Vec::new(),
     };
     RTCRtpCodecParameters { rtp_codec, payload_type: AUDIO_TYPE }

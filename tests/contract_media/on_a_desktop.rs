@@ -310,9 +310,9 @@ fn p06_a_display_is_shared_with_the_computers_sound() {
             pair.ann.session.request_display(request).await.unwrap();
             let loud = || pair.bob.session.peer_level("ann").is_ok_and(|(level, _)| level.rms > -40);
             super::until("the computer's sound", loud).await;
-            // Four seconds of it, 16 bits a sample.
+            // Four seconds of it, 16 bits a sample on two channels.
             let length = || std::fs::metadata(&heard).map_or(0, |file| file.len());
-            let enough = length() + 4 * 96_000;
+            let enough = length() + 4 * 192_000;
             super::until("four seconds of it", || length() > enough).await;
             pair.ann.session.stop_display().await;
             super::until("silence", || super::loudness(&pair) <= -60).await;

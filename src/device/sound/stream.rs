@@ -357,7 +357,7 @@ impl AudioSource for SoundSource {
         (self.running, self.begun) = (true, true);
         out.copy_from_slice(&self.ready[..TICK]);
         self.ready.drain(..TICK);
-        match self.cushion.observe(self.ready.len()) {
+        match self.cushion.observe(self.ready.len(), 0.0) {
             Some(advice) => {
                 self.resampler.correct(advice.correction);
                 self.ready.drain(..advice.cut.min(self.ready.len()));
@@ -455,7 +455,7 @@ impl AudioSink for SoundSink {
             self.pad(aim.saturating_sub(waiting));
         } else if self.stalled {
             self.cut = waiting.saturating_sub(aim);
-        } else if let Some(advice) = self.cushion.observe(waiting) {
+        } else if let Some(advice) = self.cushion.observe(waiting, 0.0) {
             self.resampler.correct(advice.correction);
             self.cut += advice.cut;
         }

@@ -1,5 +1,7 @@
 //! Order, loss, jitter, drifting clocks and restarts, read off numbered packets.
 
+mod stereo;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -6,14 +6,16 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::device::audio::Flow;
+use crate::codec::opus::EncoderConfig;
+use crate::device::audio::{AudioSink, Flow};
 use crate::dsp::clips::Sound;
 use crate::dsp::level::Meter;
+use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
 use crate::dsp::trouble::Watch;
 use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
-use crate::model::sound::{MicrophoneTrouble, SILENCE, TICK, Tick};
+use crate::model::sound::{MicrophoneTrouble, SILENCE, Tick};
 use crate::pipeline::audio::computer::Computer;
 use crate::pipeline::audio::input::Input;
 use crate::pipeline::audio::outlet::Outlet;
@@ -97,6 +99,8 @@ struct Engine {
     wanted: bool,
     voice: Voice,
     levelling: bool,
+    /// Of what goes to the speaker.
+    limiter: Limiter,
     watch: Watch,
     trouble: Option<MicrophoneTrouble>,
     outlet: Outlet,
@@ -130,9 +134,10 @@ impl Engine {
             wanted: config.wanted,
             voice: Voice::new(config.processing),
             levelling: config.levelling,
+            limiter: Limiter::default(),
             watch: Watch::default(),
             trouble: None,
-            outlet: Outlet::new(config.encoder, config.muted),
+            outlet: Outlet::new(EncoderConfig { music: config.processing.music, ..config.encoder }, config.muted),
             inputs: Vec::new(),
             sounds: Vec::new(),
             played: Meter::new(),
@@ -233,19 +238,16 @@ impl Engine {
             Command::Computer(input, opening) => self.computer.set(input, opening),
             Command::Speaker(output) => self.speaker.set(output, 0),
             Command::RingDevice(output) => self.ring.set(output, 0),
-            Command::Processing(processing) => self.voice.set(processing),
+            Command::Processing(processing) => {
+                self.voice.set(processing);
+                self.outlet.set_music(processing.music);
+            }
             Command::Levelling(levelling) => self.levelling = levelling,
             Command::Muted(muted) => self.outlet.muted = muted,
             Command::Wanted(wanted) => self.wanted = wanted,
-            Command::Loss(percent) => {
-                self.outlet.encoder().map(|e| e.set_loss_percent(percent));
-            }
-            Command::Bitrate(bps) => {
-                self.outlet.encoder().map(|e| e.set_bitrate(bps));
-            }
-            Command::Pauses(pauses) => {
-                self.outlet.encoder().map(|e| e.set_dtx(pauses));
-            }
+            Command::Loss(percent) => self.outlet.set_loss_percent(percent),
+            Command::Bitrate(bps) => self.outlet.set_bitrate(bps),
+            Command::Pauses(pauses) => self.outlet.set_pauses(pauses),
             Command::AddOutput(id, packets) => self.outlet.add(id, packets),
             Command::RemoveOutput(id) => self.outlet.remove(id),
             Command::AddInput(id, queue) => {
@@ -282,50 +284,67 @@ impl Engine {
     }
 
     fn capture(&mut self, now: Instant) {
-        let mut tick = SILENCE;
+        let mut pair = [SILENCE; 2];
+        let stereo = self.outlet.is_stereo();
         if let Some(device) = self.microphone.device() {
-            match device.read(&mut tick) {
+            let read = if stereo { device.read_stereo(&mut pair) } else { device.read(&mut pair[0]) };
+            match read {
                 Ok(Flow::Full) => {}
                 Ok(Flow::Short) => self.counts.starved += 1,
                 Err(error) => {
-                    tick = SILENCE;
+                    pair = [SILENCE; 2];
                     self.microphone.fail(now, error);
                 }
             }
         }
-        let device = tick;
-        if self.microphone.is_real() {
-            self.voice.process(&mut tick);
+        let device = if stereo { mix::mono(&pair) } else { pair[0] };
+        if self.microphone.is_real() && !stereo {
+            self.voice.process(&mut pair[0]);
         }
         if self.microphone.is_heard() {
-            self.trouble = self.watch.hear(&device, &tick, self.outlet.muted);
+            let sent = if stereo { &device } else { &pair[0] };
+            self.trouble = self.watch.hear(&device, sent, self.outlet.muted);
         } else if self.trouble.take().is_some() || self.microphone.is_closed() {
             self.watch = Watch::default();
         }
         let computer = self.computer.read(now);
-        self.outlet.send(&mut tick, &computer, &mut self.counts);
+        self.outlet.send(&mut pair, &computer, &mut self.counts);
     }
 
     fn play(&mut self, now: Instant) {
-        let mut mixed = SILENCE;
+        let mut mixed = [SILENCE; 2];
+        let mut stereo = false;
         for input in &mut self.inputs {
-            input.play(now, self.levelling, &mut mixed);
+            stereo |= input.play(now, self.levelling, &mut mixed);
         }
         let mut ringing = SILENCE;
         // A device that is still being opened would swallow the beginning of a sound.
         let ready = [ready(&self.speaker), ready(&self.ring)];
+        let mut own = SILENCE;
         self.sounds.retain_mut(|playing| match playing.sound {
             Sound::Ring => !ready[1] || playing.add(&mut ringing),
-            _ => !ready[0] || playing.add(&mut mixed),
+            _ => !ready[0] || playing.add(&mut own),
         });
-        mix::limit(&mut mixed);
-        self.played.hear(&mixed);
-        if self.microphone.is_real() {
-            self.voice.hear_speaker(&mixed);
+        mixed.iter_mut().for_each(|tick| mix::add(tick, &own, 1.0));
+        let [left, right] = &mut mixed;
+        match stereo {
+            true => self.limiter.process(&mut [left, right]),
+            false => self.limiter.process(&mut [left]),
         }
-        self.computer.hear_speaker(&mixed);
-        write(&mut self.speaker, &mixed, now, &mut self.counts);
-        write(&mut self.ring, &ringing, now, &mut self.counts);
+        let heard = if stereo { mix::mono(&mixed) } else { mixed[0] };
+        self.played.hear(&heard);
+        // What really goes to the speaker, and what rings where that is played in the same room.
+        let mut reference = heard;
+        mix::add(&mut reference, &ringing, 1.0);
+        if self.microphone.is_real() {
+            self.voice.hear_speaker(&reference);
+        }
+        self.computer.hear_speaker(&reference);
+        match stereo {
+            true => write(&mut self.speaker, now, &mut self.counts, |device| device.write_stereo(&mixed)),
+            false => write(&mut self.speaker, now, &mut self.counts, |device| device.write(&mixed[0])),
+        }
+        write(&mut self.ring, now, &mut self.counts, |device| device.write(&ringing));
     }
 
     fn publish(&mut self) {
@@ -366,9 +385,14 @@ fn ready(port: &Port<AudioOutput>) -> bool {
     !matches!(port.state(), DeviceState::Opening)
 }
 
-fn write(port: &mut Port<AudioOutput>, tick: &[f32; TICK], now: Instant, counts: &mut AudioCounts) {
+fn write(
+    port: &mut Port<AudioOutput>,
+    now: Instant,
+    counts: &mut AudioCounts,
+    with: impl FnOnce(&mut dyn AudioSink) -> Result<Flow, DeviceError>,
+) {
     let Some(device) = port.device() else { return };
-    match device.write(tick) {
+    match with(device) {
         Ok(Flow::Full) => {}
         Ok(Flow::Short) => counts.overfull += 1,
         Err(error) => port.fail(now, error),
@@ -378,6 +402,7 @@ fn write(port: &mut Port<AudioOutput>, tick: &[f32; TICK], now: Instant, counts:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::sound::TICK;
     use crate::model::source::{AudioSpec, SinkSpec};
 
     fn engine(wanted: bool) -> Engine {

@@ -5,18 +5,24 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::codec::opus::{Encoder, EncoderConfig, FRAME, NOTHING};
 use crate::dsp::level::Meter;
+use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
 use crate::model::encoded::EncodedAudio;
-use crate::model::sound::{TICK, Tick};
+use crate::model::sound::{MUSIC_BPS, Pair, TICK, Tick};
 use crate::pipeline::audio::AudioCounts;
 
 /// The sending half of the engine.
 pub(super) struct Outlet {
+    config: EncoderConfig,
     encoder: Option<Encoder>,
     outputs: Vec<(u64, Sender<EncodedAudio>)>,
+    /// What waits to be encoded: of music, left and right in turn.
     frame: Vec<f32>,
     sample: u64,
     gain: f32,
+    limiter: Limiter,
+    /// Nothing is sent while nobody speaks.
+    pauses: bool,
     /// The last packet said that nobody speaks.
     pause: bool,
     /// Send silence.
@@ -25,23 +31,73 @@ pub(super) struct Outlet {
     pub(super) meter: Meter,
 }
 
+/// Music gets four times what speech has, up to what is enough for it: on a weak line it is to stay the smaller part.
+fn in_force(config: EncoderConfig) -> EncoderConfig {
+    let bitrate_bps = if config.music { (config.bitrate_bps * 4).min(MUSIC_BPS) } else { config.bitrate_bps };
+    EncoderConfig { bitrate_bps, ..config }
+}
+
+fn encoder(config: EncoderConfig) -> Option<Encoder> {
+    Encoder::new(config)
+        .inspect_err(|error| tracing::error!(%error, "no opus encoder; nothing will be heard on the other side"))
+        .ok()
+}
+
 impl Outlet {
     /// One without outputs.
     pub(super) fn new(config: EncoderConfig, muted: bool) -> Self {
-        let encoder = Encoder::new(config)
-            .inspect_err(|error| tracing::error!(%error, "no opus encoder; nothing will be heard on the other side"))
-            .ok();
-        let gain = if muted { 0.0 } else { 1.0 };
         Self {
-            encoder,
+            config,
+            encoder: encoder(in_force(config)),
             outputs: Vec::new(),
-            frame: Vec::with_capacity(FRAME),
+            frame: Vec::with_capacity(2 * FRAME),
             sample: 0,
-            gain,
+            gain: if muted { 0.0 } else { 1.0 },
+            limiter: Limiter::default(),
+            pauses: false,
             pause: false,
             muted,
             meter: Meter::new(),
         }
+    }
+
+    /// Sends music, in stereo, from the next 10 ms on; or speech.
+    pub(super) fn set_music(&mut self, music: bool) {
+        if self.config.music == music {
+            return;
+        }
+        self.config.music = music;
+        self.encoder = encoder(in_force(self.config));
+        self.set_pauses(self.pauses);
+        self.frame = match music {
+            true => self.frame.iter().flat_map(|sample| [*sample; 2]).collect(),
+            false => self.frame.chunks_exact(2).map(|both| (both[0] + both[1]) * 0.5).collect(),
+        };
+    }
+
+    /// Two channels are sent.
+    pub(super) fn is_stereo(&self) -> bool {
+        self.config.music
+    }
+
+    /// Aims at this bitrate for speech, bits a second, and more for music.
+    pub(super) fn set_bitrate(&mut self, bps: u32) {
+        self.config.bitrate_bps = bps;
+        let bps = in_force(self.config).bitrate_bps;
+        self.encoder.as_mut().map(|encoder| encoder.set_bitrate(bps));
+    }
+
+    /// Sends nothing while nobody speaks, or all the time. Music has no such pauses.
+    pub(super) fn set_pauses(&mut self, pauses: bool) {
+        self.pauses = pauses;
+        let pauses = pauses && !self.config.music;
+        self.encoder.as_mut().map(|encoder| encoder.set_dtx(pauses));
+    }
+
+    /// Gets ready for this much loss, percent.
+    pub(super) fn set_loss_percent(&mut self, percent: u8) {
+        self.config.loss_percent = percent;
+        self.encoder.as_mut().map(|encoder| encoder.set_loss_percent(percent));
     }
 
     pub(super) fn add(&mut self, id: u64, packets: Sender<EncodedAudio>) {
@@ -60,30 +116,43 @@ impl Outlet {
 
     /// So many ticks were left out; the clock of the stream goes on, so that an output added later sees true media time.
     pub(super) fn pass(&mut self, ticks: u64) {
-        self.sample += self.frame.len() as u64 + ticks * TICK as u64;
+        self.sample += (self.frame.len() / self.channels()) as u64 + ticks * TICK as u64;
         self.frame.clear();
     }
 
-    pub(super) fn encoder(&mut self) -> Option<&mut Encoder> {
-        self.encoder.as_mut()
+    fn channels(&self) -> usize {
+        if self.config.music { 2 } else { 1 }
     }
 
     /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone; every second one
-    /// completes a packet.
-    pub(super) fn send(&mut self, tick: &mut Tick, computer: &Tick, counts: &mut AudioCounts) {
+    /// completes a packet. Of speech, only the first channel counts.
+    pub(super) fn send(&mut self, pair: &mut Pair, computer: &Tick, counts: &mut AudioCounts) {
         // One tick of fading, so that muting is not heard as a click.
         let gain = if self.muted { 0.0 } else { 1.0 };
-        mix::glide(tick, self.gain, gain);
-        mix::add(tick, computer, 1.0);
-        mix::limit(tick);
+        let channels = self.channels();
+        for tick in &mut pair[..channels] {
+            mix::glide(tick, self.gain, gain);
+            mix::add(tick, computer, 1.0);
+        }
         self.gain = gain;
-        self.meter.hear(tick);
+        let [left, right] = pair;
+        let from = self.frame.len();
+        match self.config.music {
+            true => {
+                self.limiter.process(&mut [left, right]);
+                self.frame.extend(left.iter().zip(right.iter()).flat_map(|(left, right)| [*left, *right]));
+            }
+            false => {
+                self.limiter.process(&mut [left]);
+                self.frame.extend_from_slice(left);
+            }
+        }
+        self.meter.hear(&self.frame[from..]);
         self.outputs.retain(|(_, packets)| !packets.is_closed());
         if self.outputs.is_empty() {
-            return self.pass(1);
+            return self.pass(0);
         }
-        self.frame.extend_from_slice(tick);
-        if self.frame.len() < FRAME {
+        if self.frame.len() < FRAME * channels {
             return;
         }
         let sample = self.sample;

@@ -149,7 +149,7 @@ fn audio(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         }
     }
     let at = rect(x, y + 372.0, w, 62.0);
-    let sub = "The sound goes out as it is: nothing is taken out or evened";
+    let sub = "In stereo, as it is: nothing is taken out or evened";
     if let Some(on) = switch_card(ui, s, at, "music", "Music", sub, done.music) {
         changed.music = on;
     }
