@@ -174,3 +174,17 @@ fn p06_browser_our_second_video_is_shown_there_and_ends() {
         screen.lock().unwrap().stop();
     });
 }
+
+/// It has read copies out of our packets: Chromium counts them as error correction.
+const READS_COPIES: &str = "(async () => (await stats('inbound-rtp', 'audio'))[0]?.fecPacketsReceived > 0)()";
+
+#[test]
+#[ignore = "needs a browser: make test-browser"]
+fn sound_with_copies_is_understood_on_both_sides() {
+    with(Kind::Chromium, async |world| {
+        // Until it has said that nothing is lost, each of our packets carries one.
+        let page = world.call(Offers::We).await;
+        page.until("copies in what it gets", READS_COPIES).await;
+        see_and_hear(world, &page).await;
+    });
+}
