@@ -307,6 +307,86 @@ fn the_programs_own_sounds_play_on_a_speaker_opened_for_them() {
     assert!(rms(&rung[..48_000]) > 0.01 && rms(&rung[144_000..]) > 0.01, "it rings again after 3 s");
 }
 
+/// A microphone in a silent room.
+struct Quiet;
+
+impl AudioSource for Quiet {
+    fn name(&self) -> String {
+        "quiet".into()
+    }
+
+    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
+        *out = visavis::model::sound::SILENCE;
+        Ok(Flow::Full)
+    }
+}
+
+#[test]
+fn nothing_that_is_played_here_is_sent() {
+    let _guard = guard(LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    let (speaker, ring) = (folder.path().join("speaker.wav"), folder.path().join("ring.wav"));
+    let talker = engine(AudioSpec::Tone(440), SinkSpec::None);
+    let engine = AudioEngine::start(AudioConfig {
+        microphone: AudioInput::Custom(Arc::new(|| Ok(Box::new(Quiet)))),
+        speaker: SinkSpec::File(speaker.clone()).into(),
+        ring: SinkSpec::File(ring.clone()).into(),
+        processing: visavis::model::sound::Processing::OFF,
+        wanted: true,
+        ..AudioConfig::default()
+    });
+    let (packets, mut sent) = mpsc::channel(1024);
+    engine.add_output(1, packets);
+    engine.keep_heard(true);
+    let link = Link::new(&talker, engine.add_input(2), 0, 0, 3);
+    wait_for("the voice", SOON, || engine.input_stats(2)?.level_dbfs.filter(|level| *level > -23.0));
+    for sound in Sound::ALL {
+        engine.play(sound);
+    }
+    wait_for("a second of all that", SOON, || (engine.counts().encoded > 60).then_some(()));
+    engine.replay(true);
+    wait_for("the replay", SOON, || engine.replaying());
+    let then = engine.counts().encoded;
+    wait_for("a second more", SOON, || (engine.counts().encoded > then + 50).then_some(()));
+    assert_eq!(engine.levels().sent_dbfs, None);
+    drop(link);
+    talker.stop();
+    engine.stop();
+    assert!(rms(&heard(&speaker)) > 0.05 && rms(&heard(&ring)) > 0.01, "all of it was heard here");
+    let mut decoder = visavis::codec::opus::Decoder::new().unwrap();
+    let mut out = Vec::new();
+    while let Ok(packet) = sent.try_recv() {
+        decoder.decode(&packet.data, &mut out).unwrap();
+    }
+    let loudest = out.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+    println!("{} samples were sent, the loudest of them {loudest}", out.len());
+    assert!(out.len() > 48_000 && loudest < 0.001, "{loudest}");
+}
+
+#[test]
+fn what_was_muted_at_rest_is_silent_from_the_first_sample_on() {
+    let _guard = guard(LIMIT);
+    let engine = engine(AudioSpec::Tone(440), SinkSpec::None);
+    wait_for("the tone", SOON, || engine.levels().sent_dbfs.map(drop));
+    engine.set_wanted(false);
+    wait_for("the rest", SOON, || engine.levels().sent_dbfs.is_none().then_some(()));
+    engine.set_muted(true);
+    let (packets, mut sent) = mpsc::channel(64);
+    engine.add_output(1, packets);
+    engine.set_wanted(true);
+    let mut decoder = visavis::codec::opus::Decoder::new().unwrap();
+    let mut out = Vec::new();
+    wait_for("half a second", SOON, || {
+        while let Ok(packet) = sent.try_recv() {
+            decoder.decode(&packet.data, &mut out).unwrap();
+        }
+        (out.len() > 24_000).then_some(())
+    });
+    engine.stop();
+    let loudest = out.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+    assert!(loudest < 0.001, "{loudest}");
+}
+
 /// A microphone with a voice that can be changed: 200 ms of sound, 100 ms of pause, in a room that is not quite silent.
 struct Voice {
     loud: Arc<Mutex<f32>>,

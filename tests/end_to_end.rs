@@ -247,6 +247,69 @@ fn two_windows_call_each_other() {
     });
 }
 
+/// A key that is held in a real window opens the microphone; letting go, another window's taking the keyboard, and hiding the
+/// window close it. Heard on the speaker.
+#[test]
+fn the_key_to_talk_is_held_in_a_real_window() {
+    if let Some(reason) = Desktop::missing() {
+        println!("skipped: {reason}");
+        return;
+    }
+    common::with_limit(LIMIT, || {
+        let desktop = Desktop::start(2 * WIDTH as u32, HEIGHT as u32);
+        let accessibility = Accessibility::join(&desktop);
+        let server = common::free_port();
+        let quiet = "camera = \"none\"\nsounds = false\ngreen_room = false\nlevelling = false\n";
+        let bea = format!("{quiet}microphone = \"tone:{BEAS_VOICE}\"\npush_to_talk = true\n");
+        let ada = format!("{quiet}microphone = \"none\"\n");
+        let bea = Copy::start(&desktop, &accessibility, "Bea", &bea, server, WIDTH);
+        let id = bea.id();
+        let ada = Copy::start(&desktop, &accessibility, "Ada", &ada, server, 0);
+        ada.write(ID_FIELD, &id.to_string(), &[]);
+        ada.press("Video call");
+        bea.accept("Ada");
+        bea.reads("You, muted");
+        ada.reads("Bea, muted");
+
+        let xdotool = |arguments: &[&str]| desktop.run("xdotool", arguments).expect("xdotool does it");
+        let voice = || sound::level(&sound::listen(&desktop, Duration::from_millis(600)), BEAS_VOICE);
+        let heard = |what: &str, is: bool| {
+            common::wait_for(what, PATIENCE, || {
+                let level = voice();
+                println!("{what}: {level:.0} dBFS");
+                (if is { level > -30.0 } else { level < -60.0 }).then_some(())
+            });
+        };
+        let hold = || {
+            xdotool(&["windowfocus", "--sync", &bea.window]);
+            xdotool(&["keydown", "space"]);
+            heard("Bea while she holds the key", true);
+            bea.reads("You, talking");
+        };
+        heard("silence before", false);
+
+        hold();
+        xdotool(&["keyup", "space"]);
+        heard("silence once it is let go", false);
+
+        hold();
+        xdotool(&["windowfocus", "--sync", &ada.window]);
+        heard("silence while another window has the keyboard", false);
+        xdotool(&["keyup", "space"]);
+
+        hold();
+        xdotool(&["windowunmap", "--sync", &bea.window]);
+        heard("silence while the window is hidden", false);
+        xdotool(&["keyup", "space"]);
+        xdotool(&["windowmap", "--sync", &bea.window]);
+
+        // Into a text it is a space.
+        bea.press_in_call("Chat…");
+        bea.write(MESSAGE_FIELD, "a b", &[]);
+        heard("silence while she writes", false);
+    });
+}
+
 /// The desktop itself is tried first, so that a failure below is the program's.
 #[test]
 fn the_desktop_shows_and_sounds() {

@@ -6,10 +6,11 @@ mod gui_world;
 
 use std::sync::Arc;
 
-use eframe::egui::{Event, accesskit::Role};
+use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use gui_world::window::*;
 use visavis::model::command::Command;
+use visavis::model::ice::IceServer;
 use visavis::model::id::Callee;
 use visavis::model::notice::Notice;
 use visavis::model::preference::Pick;
@@ -185,6 +186,108 @@ fn what_was_copied_is_pasted() {
     window.harness.event(Event::Paste(format!(" {}\n", gui_world::peer(9))));
     window.harness.run_steps(3);
     assert!(window.sees("A complete ID"));
+}
+
+fn with_settings(change: impl FnOnce(&mut Settings)) -> Snapshot {
+    let mut settings = gui_world::settings();
+    change(&mut settings);
+    Snapshot { settings: Arc::new(settings), ..gui_world::home() }
+}
+
+fn open_page(window: &mut Window, page: &str) {
+    window.click("Settings");
+    window.harness.get_by_role_and_label(Role::Tab, page).click();
+    window.harness.run_steps(3);
+    window.commands();
+}
+
+fn flip(window: &mut Window, switch: &str) {
+    window.harness.get_by_role_and_label(Role::Switch, switch).click();
+    window.harness.run_steps(3);
+}
+
+#[test]
+fn relays_are_added_changed_and_taken_away_and_a_wrong_one_is_refused_with_a_word() {
+    let server = |url: &str, user: &str, password: &str| IceServer {
+        urls: vec![url.to_owned()],
+        username: user.to_owned(),
+        credential: password.to_owned(),
+        expires: None,
+    };
+    let kept = |servers: &[IceServer]| {
+        let servers = servers.to_vec();
+        Command::Settings(Box::new(Settings { ice_servers: servers, ..gui_world::settings() }))
+    };
+    let mut window = Window::new(gui_world::home());
+    open_page(&mut window, "Relays");
+    assert!(window.sees("Within one network calls need no help"));
+    window.click("Add a server");
+    window.write("Server address", "turn:turn.example.org");
+    window.click("Save the server");
+    assert!(window.sees("needs a user name and a password"), "the sentence of the check");
+    window.write("User", "ada");
+    window.write("Password", "secret");
+    assert!(!window.sees("needs a user name and a password"), "it goes when something is changed");
+    assert!(!window.sees("secret"), "a password is not shown");
+    window.click("Save the server");
+    let relay = server("turn:turn.example.org", "ada", "secret");
+    assert_eq!(window.commands(), [kept(std::slice::from_ref(&relay))]);
+
+    window.publish(with_settings(|settings| settings.ice_servers = vec![relay.clone()]));
+    assert!(window.sees("Relay, user ada"));
+    window.click("Add a server");
+    window.write("Server address", "stun:stun.example.org:70000");
+    window.key(Modifiers::NONE, Key::Enter);
+    assert!(window.sees("the port must be a number from 1 to 65535"));
+    window.click("Do not keep the server");
+    assert_eq!(window.commands(), []);
+    window.click("Change turn:turn.example.org");
+    window.write("User", "bea");
+    window.click("Save the server");
+    assert!(matches!(&window.commands()[..], [Command::Settings(to)]
+        if to.ice_servers[0].username.contains("bea") && to.ice_servers[0].credential == "secret"));
+    window.click("Remove turn:turn.example.org");
+    assert_eq!(window.commands(), [kept(&[])]);
+}
+
+#[test]
+fn calls_by_relay_only_are_a_switch_that_says_what_is_missing() {
+    let mut window = Window::new(gui_world::home());
+    open_page(&mut window, "Relays");
+    flip(&mut window, "Relay only (hides my address)");
+    let chosen = Settings { relay_only: true, ..gui_world::settings() };
+    assert_eq!(window.commands(), [Command::Settings(Box::new(chosen))]);
+    window.publish(with_settings(|settings| settings.relay_only = true));
+    assert!(window.sees("Add a TURN server below"));
+    let (username, credential) = ("ada".to_owned(), "secret".to_owned());
+    let relay = IceServer { urls: vec!["turns:turn.example.org".to_owned()], username, credential, expires: None };
+    window.publish(with_settings(|settings| {
+        settings.relay_only = true;
+        settings.ice_servers = vec![relay];
+    }));
+    assert!(!window.sees("Add a TURN server below"));
+}
+
+#[test]
+fn the_programs_sounds_and_saying_again_are_chosen_in_the_settings() {
+    let mut window = Window::new(gui_world::home());
+    open_page(&mut window, "Calls and ringing");
+    flip(&mut window, "Play sounds");
+    flip(&mut window, "Say that again");
+    let slider = window.harness.get_by_role_and_label(Role::Slider, "Loudness of the program's sounds");
+    slider.focus();
+    window.harness.run_steps(2);
+    window.key(Modifiers::NONE, Key::ArrowLeft);
+    let commands = window.commands();
+    let silent = Settings { sounds: false, ..gui_world::settings() };
+    let again = Settings { say_again: true, ..gui_world::settings() };
+    assert_eq!(commands[..2], [Command::Settings(Box::new(silent)), Command::Settings(Box::new(again))]);
+    assert!(matches!(&commands[2], Command::Settings(to) if to.sound_volume < 100), "{commands:?}");
+    window.harness.get_by_role_and_label(Role::Tab, "Audio").click();
+    window.harness.run_steps(3);
+    window.commands();
+    window.click("Play the ring");
+    assert_eq!(window.commands(), [Command::PlayRing]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use visavis::model::command::Command;
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::settings::Settings;
 use visavis::model::slot::Player;
-use visavis::model::snapshot::{PlayerKey, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{PlayerKey, SayAgain, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 
 #[test]
@@ -156,6 +156,50 @@ fn push_to_talk_closes_when_the_key_or_the_focus_goes() {
     window.harness.input_mut().focused = false;
     window.harness.run_steps(2);
     assert_eq!(window.commands(), [Command::HoldToTalk(true), Command::HoldToTalk(false)]);
+}
+
+#[test]
+fn what_was_said_is_played_again_by_button_and_by_key() {
+    let state = |say_again| {
+        let mut snapshot = connected();
+        snapshot.media.say_again = say_again;
+        snapshot
+    };
+    let mut window = Window::new(state(SayAgain::Off));
+    assert!(!window.has("Say that again"));
+    window.publish(state(SayAgain::Ready));
+    window.click("Say that again");
+    window.key(NONE, Key::R);
+    assert_eq!(window.commands(), [Command::SayAgain(true), Command::SayAgain(true)]);
+    window.publish(state(SayAgain::Playing { left_s: 12 }));
+    assert!(window.sees("Again, 12 s"));
+    window.click("Say that again");
+    window.key(NONE, Key::R);
+    assert_eq!(window.commands(), [Command::SayAgain(false), Command::SayAgain(false)]);
+}
+
+#[test]
+fn whoever_is_kept_by_the_other_side_sees_it() {
+    let mut snapshot = connected();
+    let words = "Amara Osei can replay the last 20 s";
+    assert!(!Window::new(snapshot.clone()).sees(words));
+    if let Some(call) = &mut snapshot.call {
+        call.remote.replay = true;
+    }
+    assert!(Window::new(snapshot).sees(words));
+}
+
+#[test]
+fn who_talks_by_the_key_sees_it() {
+    let mut snapshot = connected();
+    snapshot.media.held = true;
+    assert!(Window::new(snapshot).sees("You, talking"));
+    let mut snapshot = connected();
+    snapshot.settings = Arc::new(Settings { push_to_talk: true, ..gui_world::settings() });
+    snapshot.media.muted = true;
+    snapshot.media.trouble = Some(MicrophoneTrouble::Muted);
+    let window = Window::new(snapshot);
+    assert!(window.sees("You, muted") && window.sees("hold Space to talk"));
 }
 
 #[test]

@@ -10,10 +10,11 @@ use eframe::egui::{Key, accesskit::Role, pos2, vec2};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
 use visavis::client::handle;
+use visavis::model::ice::IceServer;
 use visavis::model::notice::Notice;
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
-use visavis::model::snapshot::{PlayerKey, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{PlayerKey, SayAgain, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 use visavis::ui::app::App;
 
@@ -154,11 +155,59 @@ fn incoming() {
     look("incoming", snapshot, USUAL, |_| {});
 }
 
+/// Somebody holds the key to talk while they hear again what was said; the other side can do so too.
 #[test]
-fn settings() {
-    look("settings", gui_world::home(), USUAL, |harness| {
+fn call_talking() {
+    let mut snapshot = gui_world::call(Stage::Connected);
+    snapshot.settings = Arc::new(Settings { push_to_talk: true, say_again: true, ..gui_world::settings() });
+    snapshot.media.held = true;
+    snapshot.media.say_again = SayAgain::Playing { left_s: 12 };
+    if let Some(call) = &mut snapshot.call {
+        call.remote.replay = true;
+        call.remote.hand = true;
+    }
+    look("call-talking", snapshot, USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
+}
+
+fn page(name: &str, snapshot: Snapshot, page: &'static str, act: impl FnOnce(&mut Harness<'static, App>)) {
+    look(name, snapshot, USUAL, |harness| {
         harness.get_by_role_and_label(Role::Button, "Settings").click();
         harness.run_steps(3);
-        harness.get_by_role_and_label(Role::Tab, "Audio").click();
+        harness.get_by_role_and_label(Role::Tab, page).click();
+        harness.run_steps(3);
+        act(harness);
+    });
+}
+
+#[test]
+fn settings() {
+    page("settings", gui_world::home(), "Audio", |_| {});
+}
+
+#[test]
+fn settings_calls() {
+    page("settings-calls", gui_world::home(), "Calls and ringing", |_| {});
+}
+
+#[test]
+fn settings_relays() {
+    let mut snapshot = gui_world::home();
+    let server = |urls: &[&str], user: &str| IceServer {
+        urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+        username: user.to_owned(),
+        credential: user.to_owned(),
+        expires: None,
+    };
+    let relay = server(&["turn:turn.example.org", "turns:turn.example.org"], "ada");
+    let ice_servers = vec![server(&["stun:stun.example.org"], ""), relay];
+    snapshot.settings = Arc::new(Settings { relay_only: true, ice_servers, ..gui_world::settings() });
+    page("settings-relays", light(snapshot), "Relays", |harness| {
+        harness.get_by_role_and_label(Role::Button, "Add a server").click();
+        harness.run_steps(3);
+        harness.get_by_label("Server address").focus();
+        harness.run_steps(2);
+        harness.get_by_label("Server address").type_text("turn:relay.example.org");
+        harness.run_steps(2);
+        harness.get_by_role_and_label(Role::Button, "Save the server").click();
     });
 }

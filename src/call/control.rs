@@ -4,7 +4,7 @@
 //!
 //! ```json
 //! {"type":"hello","version":1,"name":"Noor Haddad"}
-//! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false}
+//! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false,"replay":false}
 //! {"type":"bye"}
 //! ```
 //!
@@ -49,6 +49,9 @@ pub enum Control {
         /// Their picture is a screen or window of theirs, not the camera's; it comes also while the camera is off.
         #[serde(default)]
         sharing: bool,
+        /// They keep the last 20 s of what they hear, in memory, and can play it again: who is heard has a right to know.
+        #[serde(default)]
+        replay: bool,
     },
     /// The sender leaves.
     Bye,
@@ -85,7 +88,8 @@ impl Control {
 
 impl From<RemoteMedia> for Control {
     fn from(media: RemoteMedia) -> Self {
-        Self::State { camera: media.camera_on, muted: media.muted, hand: media.hand, sharing: media.sharing }
+        let RemoteMedia { camera_on: camera, muted, hand, sharing, replay } = media;
+        Self::State { camera, muted, hand, sharing, replay }
     }
 }
 
@@ -98,8 +102,8 @@ mod tests {
     fn messages_are_read_back() {
         for message in [
             Control::Hello { version: 1, name: "Noor".into() },
-            Control::State { camera: true, muted: false, hand: true, sharing: false },
-            Control::State { camera: false, muted: false, hand: false, sharing: true },
+            Control::State { camera: true, muted: false, hand: true, sharing: false, replay: true },
+            Control::State { camera: false, muted: false, hand: false, sharing: true, replay: false },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));
@@ -111,7 +115,7 @@ mod tests {
         assert_eq!(Control::decode(br#"{"type":"dance","steps":3}"#), Ok(Control::Later));
         assert_eq!(
             Control::decode(br#"{"type":"state","muted":true,"mood":"good"}"#),
-            Ok(Control::State { camera: false, muted: true, hand: false, sharing: false })
+            Ok(Control::State { camera: false, muted: true, hand: false, sharing: false, replay: false })
         );
         assert_eq!(Control::decode(b"[]"), Err(Malformed));
         assert_eq!(Control::decode(&[b' '; MAX_FRAME + 1]), Err(Malformed));

@@ -93,6 +93,8 @@ pub(super) struct Active {
     pub(super) link: Option<Link>,
     pub(super) stats_at: Option<Instant>,
     pub(super) test: Option<Test>,
+    /// The other side can be told of our state, and was.
+    pub(super) told: bool,
     /// The server said that the other program is gone.
     pub(super) gone: bool,
 }
@@ -149,7 +151,8 @@ pub(super) struct Actor {
     pub(super) plugs: Plugs,
     pub(super) media: LocalMedia,
     pub(super) camera_before: Option<bool>,
-    pub(super) held: bool,
+    /// Until when the key to talk counts as held, unless that is said again.
+    pub(super) held: Option<Instant>,
     pub(super) preview: bool,
     /// Devices were listed once; from then on the session tells what is plugged in or out.
     pub(super) listed: bool,
@@ -186,6 +189,7 @@ impl Actor {
             video: video_request(&settings),
             ice_servers: settings.ice_servers.clone(),
         });
+        session.set_sound_volume(settings.sound_volume);
         desk.set_player(PlayerKey::Preview, Some(session.preview()));
         let (beside, results) = mpsc::channel(64);
         let recents = history.recents().unwrap_or_else(|e| {
@@ -216,7 +220,7 @@ impl Actor {
             plugs: super::devices::plugs(&settings),
             media: LocalMedia { camera_on: true, ..LocalMedia::default() },
             camera_before: None,
-            held: false,
+            held: None,
             preview: false,
             listed: false,
             listing: None,
@@ -282,10 +286,8 @@ impl Actor {
             .or(self.incoming.as_ref().map(|incoming| incoming.since))
             .map(|since| next_second(since, Instant::now()));
         let stats = active.and_then(|active| active.stats_at);
-        [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline(), self.meter_at, second, stats]
-            .into_iter()
-            .flatten()
-            .min()
+        let due = [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline()];
+        due.into_iter().chain([self.meter_at, self.held, second, stats]).flatten().min()
     }
 
     /// Does what is due.
@@ -300,6 +302,10 @@ impl Actor {
         }
         if due(self.plugs.deadline()) {
             self.plug(ranking::Input::Tick);
+        }
+        if due(self.held) {
+            tracing::warn!("the window does not say any more that the key to talk is held; it counts as let go");
+            self.hold(None);
         }
         if due(self.meter_at) {
             self.meter_at = Some(now + METER);

@@ -8,6 +8,7 @@ use super::chat::Conversation;
 use super::config::{AnswerPolicy, video_request};
 use super::echo::{self, Echo};
 use super::link::{Link, Step};
+use super::preferences::has_relay;
 use super::wire;
 use crate::call::chat;
 use crate::call::lifecycle::{Calls, Input, Output};
@@ -20,6 +21,9 @@ use crate::session::{DescriptionKind, Sound};
 
 /// Volume of somebody whose volume was never changed, percent.
 pub(super) const VOLUME: u8 = 100;
+
+const NO_RELAY: &str = "calls are set to go through a relay only, and there is no TURN server; add one in the settings \
+                        under Relays, or switch “relay only” off there";
 
 impl Actor {
     /// The machine that leads a call.
@@ -39,13 +43,13 @@ impl Actor {
             Output::Send { to, call, body } => self.say(to, call, body),
             Output::MakeOffer { call, peer, video } => {
                 self.begin(call, peer, Direction::Outgoing, video);
-                self.link(call, &[Step::Prepare { polite: false }, Step::Offer]);
+                self.link(call, false, Step::Offer);
             }
             Output::MakeAnswer { call, peer, video, offer } => {
                 if self.active.as_ref().is_none_or(|active| active.call != call) {
                     self.begin(call, peer, Direction::Incoming, video);
                 }
-                self.link(call, &[Step::Prepare { polite: true }, Step::Answer(offer)]);
+                self.link(call, true, Step::Answer(offer));
             }
             Output::TakeAnswer { call, sdp } => self.step(call, Step::TakeAnswer(sdp)),
             Output::RemoteCandidate { call, candidate } => {
@@ -89,6 +93,7 @@ impl Actor {
     fn begin(&mut self, call: CallId, id: PeerId, direction: Direction, video: bool) {
         let incoming = self.incoming.take_if(|incoming| incoming.call == call);
         self.session.stop_sound(Sound::Ring);
+        self.erase_heard();
         let now = Instant::now();
         let peer = if id == echo::id() { Callee::Echo } else { Callee::Peer(id) };
         let known = || self.recents.iter().find(|recent| recent.id == id).map(|recent| recent.name.clone());
@@ -144,21 +149,28 @@ impl Actor {
             link: None,
             stats_at: None,
             test,
+            told: false,
             gone: false,
         });
         self.camera_before = Some(self.media.camera_on);
         self.media.camera_on = self.media.camera_on && video;
         self.media.hand = false;
+        self.held = None; // a key that was held before speaks to nobody now
         self.apply_media();
     }
 
     /// Sets up media for the call that is shown.
-    fn link(&mut self, call: CallId, steps: &[Step]) {
+    fn link(&mut self, call: CallId, polite: bool, first: Step) {
         let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
-        let link = Link::start(&self.session, call.to_string(), self.beside.clone());
-        for step in steps {
-            link.step(step.clone());
+        // The echo is this program itself: there is nothing to hide from it.
+        let relay_only = self.settings.relay_only && active.peer != Callee::Echo;
+        if relay_only && !has_relay(&self.settings.ice_servers) {
+            self.machine(call).handle(Instant::now(), Input::MediaFailed(call, NO_RELAY.into()));
+            return;
         }
+        let link = Link::start(&self.session, call.to_string(), self.beside.clone());
+        link.step(Step::Prepare { polite, relay_only });
+        link.step(first);
         active.link = Some(link);
     }
 
@@ -192,7 +204,7 @@ impl Actor {
         self.incoming = Some(Incoming { call, from, name: shown, video, known, since: now, began, silenced: false });
         let answer = match self.config.answer {
             AnswerPolicy::Never => {
-                self.session.play(Sound::Ring);
+                self.sound(Sound::Ring);
                 return;
             }
             AnswerPolicy::Video => Input::Accept { call, video: true },
@@ -228,21 +240,21 @@ impl Actor {
         let now = Instant::now();
         active.stage = stage.clone();
         active.since = now;
-        if stage == Stage::Ringing {
-            self.session.play(Sound::Ringback);
-            self.told.push(Notice::Ringing { call });
-        } else {
-            self.session.stop_sound(Sound::Ringback);
-        }
         let first = stage == Stage::Connected && active.connected.is_none();
+        let person = active.peer != Callee::Echo;
         if stage == Stage::Connected {
             active.since = *active.connected.get_or_insert(now);
             active.stats_at.get_or_insert(now);
         }
-        let (peer, clicked) = (active.peer, active.clicked);
+        let (peer, setup_ms) = (active.peer, wire::millis(now - active.clicked));
         if first {
-            let setup_ms = wire::millis(now - clicked);
             active.setup_ms = setup_ms;
+        }
+        self.stage_sounds(&stage, first && person);
+        if stage == Stage::Ringing {
+            self.told.push(Notice::Ringing { call });
+        }
+        if first {
             self.told.push(Notice::Stage { call, peer, stage });
             self.told.push(Notice::Connected { call, setup_ms });
             self.test_connected(now);
@@ -252,7 +264,6 @@ impl Actor {
     }
 
     fn ended(&mut self, call: CallId, id: PeerId, name: String, direction: Direction, video: bool, outcome: Outcome) {
-        self.session.stop_sound(Sound::Ringback);
         let now = Instant::now();
         let peer = if id == echo::id() { Callee::Echo } else { Callee::Peer(id) };
         let incoming = self.incoming.take_if(|incoming| incoming.call == call);
@@ -271,6 +282,9 @@ impl Actor {
         // A call may have been refused before anything of it was shown.
         if self.active.as_ref().is_some_and(|active| active.call == call) {
             self.talk(chat::Input::End);
+            self.erase_heard();
+            let talked = self.active.as_ref().is_some_and(|active| active.connected.is_some());
+            self.end_sounds(talked && peer != Callee::Echo);
             if let Some(active) = &mut self.active {
                 active.stage = Stage::Ended(outcome.clone());
                 active.ended = Some(now);
@@ -281,6 +295,7 @@ impl Actor {
             }
             self.media.camera_on = self.camera_before.take().unwrap_or(true);
             self.media.hand = false;
+            self.held = None;
             self.share(None);
             self.apply_media();
         }

@@ -10,7 +10,7 @@ use super::embedded::{Claim, Embedded};
 use super::{echo, preferences, start};
 use crate::call::lifecycle::{Input, Refusal};
 use crate::call::ranking;
-use crate::model::command::Command;
+use crate::model::command::{Command, HOLD_LIMIT};
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::invitation::Invitation;
 use crate::model::notice::Notice;
@@ -53,11 +53,12 @@ impl Actor {
             Command::Mute(muted) => {
                 self.media.muted = muted;
                 self.apply_media();
+                if self.settings.push_to_talk {
+                    let words = "push to talk is on: hold Space to be heard, or switch it off in the settings";
+                    self.told.push(Notice::Told(words.into()));
+                }
             }
-            Command::HoldToTalk(held) => {
-                self.held = held;
-                self.apply_media();
-            }
+            Command::HoldToTalk(held) => self.hold(held.then(|| now + HOLD_LIMIT)),
             Command::Camera(on) => {
                 self.media.camera_on = on;
                 self.apply_media();
@@ -81,6 +82,8 @@ impl Actor {
                 }
             }
             Command::PlayTestSound => self.session.play(Sound::Test),
+            Command::PlayRing => self.session.play(Sound::RingTest),
+            Command::SayAgain(on) => self.say_again(on),
             Command::ListDevices => self.list_devices(),
             Command::UndoDevices => self.plug(ranking::Input::Undo),
             Command::Settings(settings) => self.change(*settings),
@@ -250,6 +253,7 @@ impl Actor {
         if now.push_to_talk != before.push_to_talk {
             self.apply_media();
         }
+        self.change_comforts(&before);
         if now.server != before.server && self.config.server != ServerChoice::None {
             self.config.server = ServerChoice::Settings;
             self.server_change = true;
@@ -261,7 +265,17 @@ impl Actor {
 
     /// Whether the microphone is silent now, by the switch, the key held, or its being released.
     pub(super) fn is_silent(&self) -> bool {
-        if self.settings.push_to_talk { !self.held } else { self.media.muted != self.held }
+        let held = self.held.is_some();
+        if self.settings.push_to_talk { !held } else { self.media.muted != held }
+    }
+
+    /// The key to talk is held until then, or no more.
+    pub(super) fn hold(&mut self, until: Option<Instant>) {
+        let changed = self.held.is_some() != until.is_some();
+        self.held = until;
+        if changed {
+            self.apply_media();
+        }
     }
 
     /// Tells the session what is wanted of the devices, and the other side what became of it.

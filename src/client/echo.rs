@@ -181,7 +181,7 @@ impl Task {
             SessionEvent::ChannelOpen { channel, .. } if channel == CONTROL => {
                 for message in [
                     Control::Hello { version: control::VERSION, name: "Echo".into() },
-                    Control::State { camera: true, muted: false, hand: false, sharing: false },
+                    Control::State { camera: true, muted: false, hand: false, sharing: false, replay: false },
                 ] {
                     self.send(CONTROL, message.encode()).await;
                 }

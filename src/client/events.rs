@@ -15,6 +15,7 @@ use super::wire::{self, CHAT};
 use crate::call::chat;
 use crate::call::control::{self, Control};
 use crate::call::lifecycle::Input;
+use crate::model::device::DeviceState;
 use crate::model::id::CallId;
 use crate::model::notice::Notice;
 use crate::model::snapshot::{PlayerKey, RemoteMedia, ServerState, Stage};
@@ -116,6 +117,10 @@ impl Actor {
                 CONTROL => {
                     self.hello();
                     self.tell_state();
+                    if let Some(active) = &mut self.active {
+                        active.told = true;
+                    }
+                    self.keep_heard();
                 }
                 CHAT => self.talk(chat::Input::Open),
                 _ => {}
@@ -140,6 +145,10 @@ impl Actor {
                 }
             }
             SessionEvent::MediaState { camera, microphone, speaker } => {
+                // Whoever holds the key speaks into the microphone that was there: another is not opened by it.
+                if matches!(self.media.microphone, DeviceState::Open { .. }) && microphone != self.media.microphone {
+                    self.hold(None);
+                }
                 self.media_state(camera, microphone, speaker);
             }
             SessionEvent::IceServerFailed { failure, .. } => {
@@ -201,8 +210,8 @@ impl Actor {
                     active.name = name;
                 }
             }
-            Ok(Control::State { camera, muted, hand, sharing }) => {
-                active.remote = RemoteMedia { camera_on: camera, muted, hand, sharing };
+            Ok(Control::State { camera, muted, hand, sharing, replay }) => {
+                active.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay };
                 if !camera
                     && !sharing
                     && let Some(link) = &active.link
@@ -228,8 +237,8 @@ impl Actor {
     pub(super) fn tell_state(&self) {
         if let Some(link) = self.active.as_ref().and_then(|active| active.link.as_ref()) {
             let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
-            let sharing = self.media.sharing.is_some();
-            link.control(&Control::from(RemoteMedia { camera_on, muted, hand, sharing }));
+            let (sharing, replay) = (self.media.sharing.is_some(), self.settings.say_again);
+            link.control(&Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay }));
         }
     }
 
@@ -250,7 +259,7 @@ impl Actor {
                     }
                 }
                 Effect::Wrote(text) => {
-                    self.session.play(Sound::Message);
+                    self.sound(Sound::Message);
                     self.told.push(Notice::Chat { from: active.peer, text });
                 }
                 Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),

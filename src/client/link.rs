@@ -15,7 +15,7 @@ use crate::call::control::Control;
 use crate::model::body::Body;
 use crate::session::{
     CONTROL, Candidate, ChannelConfig, Description, DescriptionKind, Message, PeerConfig, Session, SessionError,
-    SignalingState,
+    SignalingState, TransportPolicy,
 };
 
 /// Longest a step may take. Descriptions take milliseconds; a machine under load may need a second.
@@ -34,6 +34,8 @@ pub(super) enum Step {
     Prepare {
         /// Gives way when both sides make an offer at once.
         polite: bool,
+        /// By relays only.
+        relay_only: bool,
     },
     /// Make the first offer.
     Offer,
@@ -201,9 +203,10 @@ impl Worker {
         let harmless = |e: SessionError| (false, e.to_string());
         let (session, peer) = (&self.session, self.peer.as_str());
         match step {
-            Step::Prepare { polite } => {
+            Step::Prepare { polite, relay_only } => {
                 let channels = vec![ChannelConfig::reliable(CHAT)];
-                let config = PeerConfig { channels, polite, ..PeerConfig::default() };
+                let policy = if relay_only { TransportPolicy::Relay } else { TransportPolicy::All };
+                let config = PeerConfig { channels, polite, policy, ..PeerConfig::default() };
                 session.add_peer(peer, config).await.map_err(fatal)?;
                 Ok(Some(Done::Prepared))
             }

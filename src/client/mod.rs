@@ -16,6 +16,7 @@
 mod actor;
 mod calls;
 mod chat;
+mod comforts;
 mod commands;
 pub mod config;
 mod devices;

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 
 use super::profile::{Profile, ProfileError, set_aside, write_private};
+use crate::model::ice::IceServer;
 use crate::model::settings::Settings;
 use crate::rtc::ice::server;
 
@@ -58,8 +59,23 @@ pub fn check(settings: &Settings) -> Result<(), String> {
     if !(1..=120).contains(&fps) {
         return Err(format!("“video_fps” is {fps}; it must be from 1 to 120"));
     }
-    server::read(&settings.ice_servers).map_err(|e| format!("“ice_servers”: {e}"))?;
-    Ok(())
+    if settings.sound_volume > 100 {
+        return Err(format!("“sound_volume” is {}; it must be from 0 to 100", settings.sound_volume));
+    }
+    check_servers(&settings.ice_servers).map_err(|e| format!("“ice_servers”: {e}"))
+}
+
+/// What is wrong with a list of STUN and TURN servers, in a sentence.
+///
+/// # Errors
+/// The sentence.
+pub fn check_servers(servers: &[IceServer]) -> Result<(), String> {
+    server::read(servers).map(drop).map_err(|e| e.to_string())
+}
+
+/// Whether one of the servers relays.
+pub fn has_relay(servers: &[IceServer]) -> bool {
+    server::read(servers).is_ok_and(|servers| servers.iter().any(|server| server.url.service.relays()))
 }
 
 fn parse(text: &str) -> Result<Settings, String> {
@@ -80,7 +96,6 @@ fn parse(text: &str) -> Result<Settings, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ice::IceServer;
     use proptest::prelude::*;
 
     #[test]
@@ -99,6 +114,10 @@ mod tests {
             name: "Noor “N” Haddad".into(),
             video_fps: 25,
             ice_servers: vec![stun, turn],
+            relay_only: true,
+            sounds: false,
+            sound_volume: 30,
+            say_again: true,
             ..Settings::default()
         };
         save(&profile, &mine).unwrap();
@@ -114,6 +133,7 @@ mod tests {
             ("name = \"A", "line 1"),
             ("video_fps = 0\n", "“video_fps” is 0"),
             ("video_width = 3\n", "“video_width”"),
+            ("sound_volume = 101\n", "“sound_volume” is 101"),
             (
                 "[[ice_servers]]\nurls = [\"turn:example.org\"]\n",
                 "“ice_servers”: the relay turn:example.org:3478 needs",

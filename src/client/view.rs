@@ -17,7 +17,7 @@ impl Actor {
             settings: Arc::clone(&self.settings),
             server: self.server.clone(),
             devices: Arc::clone(&self.devices),
-            media: LocalMedia { muted: self.is_silent(), ..self.media.clone() },
+            media: LocalMedia { muted: self.is_silent(), held: self.held.is_some(), ..self.media.clone() },
             call: self.active.as_ref().map(|active| call_view(active, now)),
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
@@ -33,6 +33,7 @@ impl Actor {
     pub(super) fn read_meters(&mut self) {
         self.media.level = self.session.level();
         self.media.trouble = self.session.microphone_trouble();
+        self.read_replay();
         let Some(active) = &mut self.active else { return };
         let level = active.link.as_ref().and_then(|link| self.session.peer_level(link.peer()).ok());
         (active.level, active.speaking) = level.unwrap_or_default();

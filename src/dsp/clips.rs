@@ -1,14 +1,14 @@
-//! The program's own sounds, computed when they are first wanted.
+//! The program's own sounds, rendered from `assets/sounds` when they are first wanted.
 
-use std::f32::consts::TAU;
-
-use crate::model::sound::RATE;
+use crate::dsp::score;
 
 /// One of the program's own sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sound {
     /// Somebody calls. Repeats until stopped; plays on the ring device.
     Ring,
+    /// The same once, to try the ring device.
+    RingTest,
     /// It rings at the other side. Repeats until stopped.
     Ringback,
     /// “Can you hear this?”
@@ -17,69 +17,48 @@ pub enum Sound {
     Joined,
     /// A call has ended.
     Left,
+    /// The path is lost and another is looked for. Repeats until stopped.
+    Reconnecting,
     /// Something wants attention: a chat line.
     Message,
 }
 
 impl Sound {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Ring,
+        Self::RingTest,
+        Self::Ringback,
+        Self::Test,
+        Self::Joined,
+        Self::Left,
+        Self::Reconnecting,
+        Self::Message,
+    ];
+
     /// Whether it repeats until stopped.
     pub fn repeats(self) -> bool {
-        matches!(self, Self::Ring | Self::Ringback)
+        matches!(self, Self::Ring | Self::Ringback | Self::Reconnecting)
+    }
+
+    /// Whether it plays on the ring device; the others play on the speaker.
+    pub fn rings(self) -> bool {
+        matches!(self, Self::Ring | Self::RingTest)
     }
 
     /// Its samples, 48 kHz mono; a repeating one ends with its own pause.
     pub fn samples(self) -> Vec<f32> {
-        match self {
-            // Two rising triads, then a pause: 3 s.
-            Self::Ring => {
-                let notes = [(659.3, 0.00), (830.6, 0.16), (987.8, 0.32), (659.3, 0.62), (830.6, 0.78), (987.8, 0.94)];
-                chimes(3.0, &notes, 0.22)
-            }
-            // The tone of a European exchange: 425 Hz, 1 s in 5 (ITU-T E.180).
-            Self::Ringback => tone(5.0, 425.0, 0.0, 1.0, 0.08),
-            Self::Test => chimes(1.6, &[(523.3, 0.0), (659.3, 0.25), (784.0, 0.5), (1046.5, 0.75)], 0.25),
-            Self::Joined => chimes(0.6, &[(587.3, 0.0), (880.0, 0.12)], 0.15),
-            Self::Left => chimes(0.6, &[(880.0, 0.0), (587.3, 0.12)], 0.15),
-            Self::Message => chimes(0.4, &[(1174.7, 0.0)], 0.12),
-        }
-    }
-}
-
-fn silence(seconds: f32) -> Vec<f32> {
-    vec![0.0; (seconds * RATE as f32) as usize]
-}
-
-/// Struck notes that ring out: (hertz, seconds from the start), each with a softer octave.
-fn chimes(seconds: f32, notes: &[(f32, f32)], amplitude: f32) -> Vec<f32> {
-    let mut out = silence(seconds);
-    for &(hertz, start) in notes {
-        let first = (start * RATE as f32) as usize;
-        for (n, sample) in out.iter_mut().skip(first).enumerate() {
-            let t = n as f32 / RATE as f32;
-            let strike = (t / 0.004).min(1.0) * (-t * 7.0).exp();
-            *sample += amplitude * strike * ((TAU * hertz * t).sin() + 0.25 * (TAU * 2.0 * hertz * t).sin());
-        }
-    }
-    fade_out(&mut out);
-    out
-}
-
-/// A tone from `start` to `end` seconds with soft edges.
-fn tone(seconds: f32, hertz: f32, start: f32, end: f32, amplitude: f32) -> Vec<f32> {
-    let mut out = silence(seconds);
-    for (n, sample) in out.iter_mut().enumerate() {
-        let t = n as f32 / RATE as f32;
-        let edge = ((t - start) / 0.01).min((end - t) / 0.01).clamp(0.0, 1.0);
-        *sample = amplitude * edge * (TAU * hertz * t).sin();
-    }
-    out
-}
-
-fn fade_out(samples: &mut [f32]) {
-    let length = samples.len().min(RATE as usize / 100);
-    let start = samples.len() - length;
-    for (n, sample) in samples[start..].iter_mut().enumerate() {
-        *sample *= 1.0 - (n + 1) as f32 / length as f32;
+        let written = match self {
+            Self::Ring | Self::RingTest => include_str!("../../assets/sounds/ring.score"),
+            Self::Ringback => include_str!("../../assets/sounds/ringback.score"),
+            Self::Test => include_str!("../../assets/sounds/test.score"),
+            Self::Joined => include_str!("../../assets/sounds/joined.score"),
+            Self::Left => include_str!("../../assets/sounds/left.score"),
+            Self::Reconnecting => include_str!("../../assets/sounds/reconnecting.score"),
+            Self::Message => include_str!("../../assets/sounds/message.score"),
+        };
+        // The scores are part of the program and tried below: there is no error to tell anybody.
+        score::render(written).unwrap_or_default()
     }
 }
 
@@ -90,10 +69,13 @@ mod tests {
 
     #[test]
     fn every_sound_is_heard_without_clipping_and_ends_in_silence() {
-        for sound in [Sound::Ring, Sound::Ringback, Sound::Test, Sound::Joined, Sound::Left, Sound::Message] {
+        for sound in Sound::ALL {
             let samples = sound.samples();
             assert!(peak(&samples) < 0.9 && rms(&samples) > 0.005, "{sound:?}");
             assert!(samples.first().unwrap().abs() < 0.01 && samples.last().unwrap().abs() < 0.01, "{sound:?}");
+            // A step of a tenth of full scale from one sample to the next would click.
+            let step = samples.windows(2).map(|two| (two[1] - two[0]).abs()).fold(0.0, f32::max);
+            assert!(step < 0.1, "{sound:?}: {step}");
         }
     }
 }

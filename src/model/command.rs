@@ -1,7 +1,13 @@
 //! All a person can ask for: the only voice of the window and of the headless command line.
 
+use std::time::Duration;
+
 use super::id::{CallId, Callee};
 use super::settings::Settings;
+
+/// A key that is held is told again within this time; one that is not is taken as let go, whatever became of the
+/// keyboard or of the window.
+pub const HOLD_LIMIT: Duration = Duration::from_secs(3);
 
 /// One wish. A wish that cannot be granted is answered by a [`Notice`](super::notice::Notice), never by silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +46,8 @@ pub enum Command {
     DismissEnded,
     /// Mute or open the microphone.
     Mute(bool),
-    /// Push-to-talk (or to cough): `true` while the key is held.
+    /// Push-to-talk (or to cough): `true` when the key goes down, and again within [`HOLD_LIMIT`] for as long as it is
+    /// held; `false` when it is let go. It also ends with the call and with the microphone.
     HoldToTalk(bool),
     /// Camera on or off; off closes the device.
     Camera(bool),
@@ -56,6 +63,10 @@ pub enum Command {
     Preview(bool),
     /// Play a short sound on the chosen speaker.
     PlayTestSound,
+    /// Ring once on the chosen ring device.
+    PlayRing,
+    /// Play what was heard in the last 20 s again, or stop that.
+    SayAgain(bool),
     /// Look for devices again.
     ListDevices,
     /// Go back to the devices that were used before the last [`Notice::Devices`](super::notice::Notice::Devices); counts

@@ -46,6 +46,12 @@ pub struct Settings {
     pub single_keys: bool,
     /// The microphone is open only while Space is held.
     pub push_to_talk: bool,
+    /// Keep the last 20 s of what is heard in a call, in memory, to play it again; the others are told.
+    pub say_again: bool,
+    /// Whether the program's own sounds (ringing, joining, …) are played.
+    pub sounds: bool,
+    /// How loud they are, percent, 0…100.
+    pub sound_volume: u8,
     /// Width of the picture sent, pixels.
     pub video_width: u32,
     /// Height of the picture sent, pixels.
@@ -58,6 +64,8 @@ pub struct Settings {
     pub levelling: bool,
     /// STUN and TURN servers that help calls through routers and firewalls.
     pub ice_servers: Vec<IceServer>,
+    /// Calls go through the TURN servers of that list only, so that the other side does not learn our addresses.
+    pub relay_only: bool,
     /// The devices that were chosen, latest first: what is used when one is not there. Kept by the program itself; what
     /// a change of settings says about it is not looked at.
     pub preferences: Preferences,
@@ -82,12 +90,16 @@ impl Default for Settings {
             green_room: true,
             single_keys: true,
             push_to_talk: false,
+            say_again: false,
+            sounds: true,
+            sound_volume: 100,
             video_width: 1280,
             video_height: 720,
             video_fps: 30,
             processing: Processing::default(),
             levelling: true,
             ice_servers: Vec::new(),
+            relay_only: false,
             preferences: Preferences::default(),
         }
     }

@@ -75,16 +75,35 @@ pub struct LocalMedia {
     pub speaker: DeviceState,
     /// The person wants to be seen.
     pub camera_on: bool,
-    /// The person does not want to be heard.
+    /// Nothing is heard of the person: by their own wish, or until they hold the key to talk.
     pub muted: bool,
+    /// The key to talk is held: who is `muted` all the same holds it to cough.
+    pub held: bool,
     /// Level of what is sent, for a meter; follows only while something shows it.
     pub level: Level,
     /// Our hand is up.
     pub hand: bool,
     /// The screen or window that is shared instead of the camera.
     pub sharing: Option<Sharing>,
+    /// Whether what was heard of the others can be played again.
+    pub say_again: SayAgain,
     /// Why the others do not hear us, or badly, although the microphone is open; `None` too while nobody would.
     pub trouble: Option<MicrophoneTrouble>,
+}
+
+/// “Say that again”: the last 20 s of what was heard in the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SayAgain {
+    /// Nothing is kept: it is switched off, or nobody was told yet.
+    #[default]
+    Off,
+    /// It is kept; the others know.
+    Ready,
+    /// It is being played again.
+    Playing {
+        /// Whole seconds still to come.
+        left_s: u8,
+    },
 }
 
 /// A screen or window that is shared.
@@ -190,6 +209,8 @@ pub struct RemoteMedia {
     pub hand: bool,
     /// Their picture is a screen or window of theirs: to be shown whole.
     pub sharing: bool,
+    /// They keep the last 20 s of what they hear and can play it again.
+    pub replay: bool,
 }
 
 /// A call that rings here.

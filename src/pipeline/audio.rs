@@ -5,14 +5,15 @@
 //! closed on a second thread, so that a device that hangs does not stop the sound of the others. A device that is not
 //! there leaves the call running in silence, and says so in its [`DeviceState`].
 //!
-//! [`AudioEngine`] is the handle; the thread itself is in `engine`, one peer's sound in `input`, the opening
-//! and closing in `port`.
+//! [`AudioEngine`] is the handle; the thread itself is in `engine`, one peer's sound in `input`, the program's own in
+//! `sounds`, the opening and closing in `port`.
 
 mod computer;
 mod engine;
 mod input;
 mod outlet;
 mod port;
+mod sounds;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -234,6 +235,9 @@ enum Command {
     Volume(u64, u8),
     Play(Sound),
     Silence(Sound),
+    SoundVolume(u8),
+    KeepHeard(bool),
+    Replay(bool),
     Stop,
 }
 
@@ -248,6 +252,7 @@ struct Published {
     levels: AudioLevels,
     counts: AudioCounts,
     inputs: HashMap<u64, InputStats>,
+    replaying: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -421,17 +426,6 @@ impl AudioEngine {
     /// How loud an input is played, percent, 0…200. 100 at first.
     pub fn set_volume(&self, id: u64, percent: u8) {
         self.tell(Command::Volume(id, percent));
-    }
-
-    /// Plays one of the program's own sounds: [`Sound::Ring`] on the ring device, the others on the speaker, which is
-    /// opened for it where it is closed. A sound that already plays starts again.
-    pub fn play(&self, sound: Sound) {
-        self.tell(Command::Play(sound));
-    }
-
-    /// Stops a sound; the only way to end one that repeats.
-    pub fn stop_sound(&self, sound: Sound) {
-        self.tell(Command::Silence(sound));
     }
 
     /// The meters now.

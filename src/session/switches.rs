@@ -1,5 +1,7 @@
 //! Switches of the session's own media that act at once and wait for nothing (rows P5 and what is beside the contract).
 
+use std::time::Duration;
+
 use super::manager::{Session, lock};
 use super::media::States;
 use crate::device::VideoRequest;
@@ -86,6 +88,27 @@ impl Session {
     /// Stops a sound: the only way to end one that repeats.
     pub fn stop_sound(&self, sound: Sound) {
         self.inner.media(|media| media.audio.stop_sound(sound));
+    }
+
+    /// How loud the program's sounds are, percent, 0…200; all but [`Sound::Test`].
+    pub fn set_sound_volume(&self, percent: u8) {
+        self.inner.media(|media| media.audio.set_sound_volume(percent));
+    }
+
+    /// Keeps the last 20 s of what is heard of the peers, in memory only, for [`Session::replay`]; or erases it and keeps
+    /// nothing more. Tell the peers before: it is their voice.
+    pub fn keep_heard(&self, keep: bool) {
+        self.inner.media(|media| media.audio.keep_heard(keep));
+    }
+
+    /// Plays what was kept once more, here only, over the sound that goes on, which is lowered; or stops that.
+    pub fn replay(&self, on: bool) {
+        self.inner.media(|media| media.audio.replay(on));
+    }
+
+    /// How much of a replay is still to come; `None` while there is none.
+    pub fn replaying(&self) -> Option<Duration> {
+        self.inner.media(|media| media.audio.replaying()).flatten()
     }
 
     /// Level of what the microphone sends.

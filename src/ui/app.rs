@@ -1,7 +1,7 @@
 //! The application as eframe sees it: state in, commands out, one place shown.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, Ui, UiBuilder, ViewportCommand, vec2};
 use tokio::sync::broadcast;
@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use super::theme::{DARK, Tokens};
 use super::video::Videos;
 use super::wake::Waker;
-use super::{call, first_run, green_room, help, home, incoming, keys, settings, theme, toast};
+use super::{call, first_run, green_room, help, home, incoming, keys, settings, talk, theme, toast};
 use crate::client::{Handle, Refused};
 use crate::model::command::Command;
 use crate::model::notice::Notice;
@@ -40,7 +40,7 @@ pub struct State {
     pub(super) copied: Option<(&'static str, f64)>,
     preview: bool,
     closing: bool,
-    talking: bool,
+    talk: talk::Talk,
 }
 
 /// What a place works with, for one frame.
@@ -86,7 +86,7 @@ impl Scene<'_> {
     pub fn is_copied(&self, ctx: &Context, what: &str) -> bool {
         match self.state.copied {
             Some((which, until)) if which == what && self.time < until => {
-                ctx.request_repaint_after(std::time::Duration::from_secs_f64(until - self.time + 0.01));
+                ctx.request_repaint_after(Duration::from_secs_f64(until - self.time + 0.01));
                 true
             }
             _ => false,
@@ -164,13 +164,20 @@ impl App {
         }
     }
 
-    /// Push-to-talk never sticks: whatever takes the key away closes the microphone.
-    fn release_talk(&mut self, ctx: &Context, hidden: bool, in_call: bool) {
-        let held = ctx.input(|i| i.key_down(egui::Key::Space) && i.focused) && !hidden && in_call;
-        if self.state.talking && !held {
-            self.state.talking = false;
-            // Closed or full: a program that is ending or stuck does not send sound either.
-            let _ = self.handle.command(Command::HoldToTalk(false));
+    /// Push-to-talk never sticks: looked at before each frame, hidden or not, and after it, when the frame itself may have
+    /// opened what takes the key.
+    fn talk(&mut self, ctx: &Context, snap: &Snapshot) {
+        let now = Duration::from_secs_f64(ctx.input(|i| i.time).max(0.0));
+        let seen = keys::talk(ctx, snap, &self.state);
+        if let Some(held) = self.state.talk.see(&seen, now) {
+            match self.handle.command(Command::HoldToTalk(held)) {
+                // A program that ends sends no sound either.
+                Ok(()) | Err(Refused::Closed) => self.state.talk.told(held, now),
+                Err(Refused::Full) => ctx.request_repaint_after(Duration::from_millis(10)),
+            }
+        }
+        if self.state.talk.is_held() {
+            ctx.request_repaint_after(talk::AGAIN);
         }
     }
 }
@@ -191,7 +198,7 @@ impl eframe::App for App {
         let (hidden, asked) = (is_hidden(ctx), ctx.input(|i| i.viewport().close_requested()));
         self.wake.set_hidden(hidden);
         let snap = self.handle.snapshot();
-        self.release_talk(ctx, hidden, shows_call(&snap));
+        self.talk(ctx, &snap);
         if hidden && snap.incoming.is_some() {
             incoming::wake_hidden(ctx);
         }
@@ -256,6 +263,7 @@ impl eframe::App for App {
             scene.state.preview = look;
             scene.send(Command::Preview(look));
         }
+        self.talk(&ctx, &snap);
     }
 
     fn on_exit(&mut self, gl: Option<&eframe::glow::Context>) {
@@ -264,12 +272,6 @@ impl eframe::App for App {
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
         DARK.bg.to_normalized_gamma_f32()
-    }
-}
-
-impl State {
-    pub(super) fn talk(&mut self) -> bool {
-        !std::mem::replace(&mut self.talking, true)
     }
 }
 

@@ -42,6 +42,8 @@ pub const CHECK_CIRCLE: &str = "\u{E184}";
 pub const CLIPBOARD_TEXT: &str = "\u{E198}";
 /// `clock`.
 pub const CLOCK: &str = "\u{E19A}";
+/// `clock-counter-clockwise`.
+pub const CLOCK_COUNTER_CLOCKWISE: &str = "\u{E1A0}";
 /// `cloud-slash`.
 pub const CLOUD_SLASH: &str = "\u{E1B6}";
 /// `copy`.
@@ -90,6 +92,8 @@ pub const PHONE_DISCONNECT: &str = "\u{E3BC}";
 pub const PHONE_X: &str = "\u{E3C4}";
 /// `play`.
 pub const PLAY: &str = "\u{E3D0}";
+/// `plus`.
+pub const PLUS: &str = "\u{E3D4}";
 /// `question`.
 pub const QUESTION: &str = "\u{E3E8}";
 /// `speaker-high`.

@@ -4,18 +4,21 @@ use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Popup, ViewportCom
 
 use super::app::{Place, Scene, is_hidden};
 use super::call::{State, share_key};
+use super::talk::Seen;
 use super::{incoming, settings};
 use crate::model::command::Command;
-use crate::model::snapshot::Stage;
+use crate::model::device::DeviceState;
+use crate::model::snapshot::{SayAgain, Snapshot, Stage};
 
 /// What a person can look up: keys, and what they do.
-pub const MAP: [(&str, &str); 16] = [
+pub const MAP: [(&str, &str); 17] = [
     ("M or Ctrl+D", "Microphone on or off"),
     ("V or Ctrl+E", "Camera on or off"),
     ("Space (hold)", "Talk while held; while not muted, cough"),
     ("S", "Share a screen or window, or stop"),
     ("C", "Chat"),
     ("H", "Raise or lower your hand"),
+    ("R", "Say that again: the last 20 s, or stop"),
     ("F11", "Full screen"),
     ("Ctrl+Shift+H", "Leave the call"),
     ("Ctrl+Shift+V", "Accept a call"),
@@ -45,7 +48,7 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
         let full = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
         ctx.send_viewport_cmd(ViewportCommand::Fullscreen(!full));
     }
-    let over = s.state.help || s.state.settings.is_open() || Popup::is_any_open(ctx);
+    let over = is_covered(ctx, s.state);
     let in_green_room = matches!(s.state.place, Place::GreenRoom(_)) && s.snap.call.is_none();
     let live = s.snap.call.as_ref().is_some_and(|call| !matches!(call.stage, Stage::Ended(_)));
     if !over {
@@ -53,7 +56,7 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
     }
     if live || in_green_room {
         let media = &s.snap.media;
-        let (muted, camera_on, hand) = (media.muted, media.camera_on, media.hand);
+        let (muted, camera_on, hand, say_again) = (media.muted, media.camera_on, media.hand, media.say_again);
         let single = s.snap.settings.single_keys && !ctx.text_edit_focused() && !over;
         let alone = |key: Key| single && pressed(Modifiers::NONE, key);
         if pressed(Modifiers::CTRL, Key::D) || alone(Key::M) {
@@ -75,19 +78,39 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
             if alone(Key::H) {
                 s.send(Command::RaiseHand(!hand));
             }
-            talk(ctx, s, over);
+            if alone(Key::R) {
+                s.send(Command::SayAgain(!matches!(say_again, SayAgain::Playing { .. })));
+            }
         }
     }
 }
 
-/// Space, while it is held and nothing else has the keyboard. Letting go is seen to elsewhere, whatever happens.
-fn talk(ctx: &Context, s: &mut Scene<'_>, over: bool) {
-    let free =
-        ctx.memory(|m| m.focused().is_none()) && !over && (s.snap.settings.single_keys || s.snap.settings.push_to_talk);
-    let held = ctx.input(|i| i.key_down(Key::Space) && i.focused && i.modifiers.is_none());
-    // A hidden window may still be asked to paint: that must not open what hiding closed.
-    if free && held && !is_hidden(ctx) && s.state.talk() {
-        s.send(Command::HoldToTalk(true));
+/// What lies over the place one is in and takes the keys.
+fn is_covered(ctx: &Context, state: &super::app::State) -> bool {
+    state.help || state.settings.is_open() || Popup::is_any_open(ctx)
+}
+
+/// What the key to talk depends on, now.
+pub(super) fn talk(ctx: &Context, snap: &Snapshot, state: &super::app::State) -> Seen {
+    let call = snap.call.as_ref().filter(|call| !matches!(call.stage, Stage::Ended(_)));
+    let look = matches!(state.place, Place::GreenRoom(_)) && snap.call.is_none();
+    let microphone = match &snap.media.microphone {
+        DeviceState::Open { name, .. } => Some(name.clone()),
+        DeviceState::Opening => Some(String::new()),
+        _ => None,
+    };
+    let (key, alone, focused) = ctx.input(|i| (i.key_down(Key::Space), i.modifiers.is_none(), i.focused));
+    Seen {
+        key,
+        alone,
+        focused,
+        // A hidden window may still be asked to paint: that must not open what hiding closed.
+        hidden: is_hidden(ctx),
+        taken: ctx.memory(|m| m.focused().is_some()) || is_covered(ctx, state),
+        allowed: (snap.settings.single_keys || snap.settings.push_to_talk) && !snap.quitting,
+        wanted: call.is_some() || look,
+        call: call.map(|call| call.call),
+        microphone,
     }
 }
 

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod lists;
 pub mod paint;
 pub mod settings;
+pub mod talk;
 pub mod theme;
 pub mod toast;
 pub mod video;

@@ -370,6 +370,28 @@ pub fn field(
     limit: usize,
     right: f32,
 ) -> Response {
+    text_field(ui, t, id, area, glyph, name, hint, text, limit, right, false)
+}
+
+/// The same for what nobody else should read: dots instead of letters.
+pub fn secret_field(ui: &mut Ui, t: &Tokens, id: &str, area: Rect, name: &str, text: &mut String) -> Response {
+    text_field(ui, t, id, area, icons::LOCK, name, name, text, 508, 8.0, true)
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call a field; a builder would only rename them")]
+fn text_field(
+    ui: &mut Ui,
+    t: &Tokens,
+    id: &str,
+    area: Rect,
+    glyph: &str,
+    name: &str,
+    hint: &str,
+    text: &mut String,
+    limit: usize,
+    right: f32,
+    secret: bool,
+) -> Response {
     let id = Id::unique(("field", id));
     let focused = ui.memory(|m| m.has_focus(id));
     let (line, width) = if focused { (t.accent, 1.5) } else { (t.edge, 1.0) };
@@ -399,6 +421,7 @@ pub fn field(
         .font(font)
         .text_color(t.text)
         .desired_width(room)
+        .password(secret)
         .char_limit(limit)
         .align(eframe::egui::Align2::LEFT_CENTER);
     let response = ui.put(rect(left, area.center().y - 12.0, room, 24.0), edit);

@@ -15,7 +15,7 @@ use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::preference::{DeviceChange, DeviceSwitch, DeviceUse, SwitchReason};
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::snapshot::{
-    CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, ServerState, Snapshot, Stage,
+    CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, SayAgain, ServerState, Snapshot, Stage,
 };
 use visavis::model::stats::{Percentiles, Stats};
 
@@ -100,9 +100,11 @@ pub fn home() -> Snapshot {
             speaker: open("spk1", "Jabra Evolve2 65", ""),
             camera_on: true,
             muted: false,
+            held: false,
             level: Level { rms: -22, peak: -12 },
             hand: false,
             sharing: None,
+            say_again: SayAgain::Off,
             trouble: None,
         },
         recents: Arc::new(vec![
@@ -146,7 +148,7 @@ pub fn call(stage: Stage) -> Snapshot {
         stage,
         seconds: 767,
         video: true,
-        remote: RemoteMedia { camera_on: true, muted: false, hand: false, sharing: false },
+        remote: RemoteMedia { camera_on: true, muted: false, hand: false, sharing: false, replay: false },
         level: Level { rms: -30, peak: -20 },
         speaking: false,
         volume: 100,

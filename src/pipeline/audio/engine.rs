@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 
 use crate::codec::opus::EncoderConfig;
 use crate::device::audio::{AudioSink, Flow};
-use crate::dsp::clips::Sound;
 use crate::dsp::level::Meter;
 use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
+use crate::dsp::replay::Replay;
 use crate::dsp::trouble::Watch;
 use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
-use crate::model::sound::{MicrophoneTrouble, SILENCE, Tick};
+use crate::model::sound::{MicrophoneTrouble, SILENCE};
 use crate::pipeline::audio::computer::Computer;
 use crate::pipeline::audio::input::Input;
 use crate::pipeline::audio::outlet::Outlet;
 use crate::pipeline::audio::port::{Job, Port};
+use crate::pipeline::audio::sounds::Sounds;
 use crate::pipeline::audio::{
     AudioConfig, AudioCounts, AudioInput, AudioLevels, AudioOutput, AudioStates, Command, OnAudioState, Shared,
 };
@@ -66,28 +67,6 @@ fn fail(shared: &Shared, on_state: Option<&OnAudioState>) {
     }
 }
 
-/// A sound of the program itself that plays now.
-struct Playing {
-    sound: Sound,
-    samples: Vec<f32>,
-    at: usize,
-}
-
-impl Playing {
-    /// Adds the next 10 ms; `false` when it is over.
-    fn add(&mut self, to: &mut Tick) -> bool {
-        for sample in to.iter_mut() {
-            if self.at >= self.samples.len() && self.sound.repeats() {
-                self.at = 0;
-            }
-            let Some(next) = self.samples.get(self.at) else { return false };
-            *sample += next;
-            self.at += 1;
-        }
-        true
-    }
-}
-
 struct Engine {
     shared: Arc<Shared>,
     on_state: Option<OnAudioState>,
@@ -105,7 +84,9 @@ struct Engine {
     trouble: Option<MicrophoneTrouble>,
     outlet: Outlet,
     inputs: Vec<Input>,
-    sounds: Vec<Playing>,
+    sounds: Sounds,
+    /// What was heard, while it is kept to be played again.
+    heard: Option<Replay>,
     played: Meter,
     counts: AudioCounts,
     devices: Option<JoinHandle<()>>,
@@ -139,7 +120,8 @@ impl Engine {
             trouble: None,
             outlet: Outlet::new(EncoderConfig { music: config.processing.music, ..config.encoder }, config.muted),
             inputs: Vec::new(),
-            sounds: Vec::new(),
+            sounds: Sounds::default(),
+            heard: None,
             played: Meter::new(),
             counts: AudioCounts::default(),
             devices: worker,
@@ -181,7 +163,8 @@ impl Engine {
 
     /// Waits for the next command and obeys it; `false` when it is to end.
     fn rest(&mut self, inbox: &Receiver<Command>) -> bool {
-        (self.outlet.meter, self.played) = (Meter::new(), Meter::new());
+        self.outlet.rest();
+        self.played = Meter::new();
         self.publish();
         // Without a limit, because whatever ends the rest is a command, and a handle that is gone ends the queue.
         inbox.recv().is_ok_and(|command| self.obey(command))
@@ -261,11 +244,16 @@ impl Engine {
             Command::Volume(id, percent) => {
                 self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.set_volume(percent));
             }
-            Command::Play(sound) => {
-                self.sounds.retain(|playing| playing.sound != sound);
-                self.sounds.push(Playing { sound, samples: sound.samples(), at: 0 });
+            Command::Play(sound) => self.sounds.play(sound),
+            Command::Silence(sound) => self.sounds.stop(sound),
+            Command::SoundVolume(percent) => self.sounds.set_volume(percent),
+            Command::KeepHeard(false) => self.heard = None,
+            Command::KeepHeard(true) => self.heard = self.heard.take().or_else(|| Some(Replay::default())),
+            Command::Replay(on) => {
+                if let Some(heard) = &mut self.heard {
+                    if on { heard.play() } else { heard.stop() }
+                }
             }
-            Command::Silence(sound) => self.sounds.retain(|playing| playing.sound != sound),
             Command::Stop => return false,
         }
         true
@@ -273,11 +261,9 @@ impl Engine {
 
     fn tick(&mut self, now: Instant) {
         self.counts.ticks += 1;
-        let rings = self.sounds.iter().any(|playing| playing.sound == Sound::Ring);
-        let chimes = self.sounds.iter().any(|playing| playing.sound != Sound::Ring);
         self.microphone.poll(now, self.wanted);
-        self.speaker.poll(now, self.wanted || chimes);
-        self.ring.poll(now, rings);
+        self.speaker.poll(now, self.wanted || self.sounds.play_on(false));
+        self.ring.poll(now, self.sounds.play_on(true));
         self.capture(now);
         self.play(now);
         self.publish();
@@ -317,14 +303,19 @@ impl Engine {
         for input in &mut self.inputs {
             stereo |= input.play(now, self.levelling, &mut mixed);
         }
+        if let Some(heard) = &mut self.heard {
+            let before = if stereo { mix::mono(&mixed) } else { mixed[0] };
+            let mut live = before;
+            heard.hear(&mut live);
+            // What is kept is one channel; so is all while it is played again.
+            if !stereo || live != before {
+                mixed = [live; 2];
+            }
+        }
         let mut ringing = SILENCE;
         // A device that is still being opened would swallow the beginning of a sound.
-        let ready = [ready(&self.speaker), ready(&self.ring)];
         let mut own = SILENCE;
-        self.sounds.retain_mut(|playing| match playing.sound {
-            Sound::Ring => !ready[1] || playing.add(&mut ringing),
-            _ => !ready[0] || playing.add(&mut own),
-        });
+        self.sounds.add(ready(&self.speaker).then_some(&mut own), ready(&self.ring).then_some(&mut ringing));
         mixed.iter_mut().for_each(|tick| mix::add(tick, &own, 1.0));
         let [left, right] = &mut mixed;
         match stereo {
@@ -363,6 +354,7 @@ impl Engine {
                 trouble: self.trouble,
             };
             published.counts = self.counts;
+            published.replaying = self.heard.as_ref().and_then(Replay::left);
             published.settled = self.microphone.settled();
             published.computer_settled = computer_settled;
             published.inputs.clear();

@@ -124,6 +124,12 @@ impl Outlet {
         if self.config.music { 2 } else { 1 }
     }
 
+    /// Nothing is sent for a while: whatever comes afterwards begins in silence. A fade from before would let out what is
+    /// muted by then.
+    pub(super) fn rest(&mut self) {
+        (self.meter, self.gain) = (Meter::new(), 0.0);
+    }
+
     /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone; every second one
     /// completes a packet. Of speech, only the first channel counts.
     pub(super) fn send(&mut self, pair: &mut Pair, computer: &Tick, counts: &mut AudioCounts) {

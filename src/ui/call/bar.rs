@@ -35,12 +35,17 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     let media = &s.snap.media;
     let (muted, camera_on, hand) = (media.muted, media.camera_on, media.hand);
     let mut x = main.left() + 8.0;
-    let look = if muted { (icons::MICROPHONE_SLASH, "Muted") } else { (icons::MICROPHONE, "") };
+    let look = match (muted, media.held) {
+        (true, false) if s.snap.settings.push_to_talk => Look::Off(icons::MICROPHONE_SLASH, "Hold Space"),
+        (true, _) => Look::Off(icons::MICROPHONE_SLASH, "Muted"),
+        (false, true) => Look::Live(icons::MICROPHONE, "Talking"),
+        (false, false) => Look::On(icons::MICROPHONE),
+    };
     if split(ui, s, Which::Microphone, rect(x, y + 8.0, 80.0, 48.0), look, ("Microphone", "M")) {
         s.send(Command::Mute(!muted));
     }
     x += 88.0;
-    let look = if camera_on { (icons::VIDEO_CAMERA, "") } else { (icons::VIDEO_CAMERA_SLASH, "Off") };
+    let look = if camera_on { Look::On(icons::VIDEO_CAMERA) } else { Look::Off(icons::VIDEO_CAMERA_SLASH, "Off") };
     if split(ui, s, Which::Camera, rect(x, y + 8.0, 80.0, 48.0), look, ("Camera", "V")) {
         s.send(Command::Camera(!camera_on));
     }
@@ -73,13 +78,27 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     }
 }
 
-/// A split button; says whether its body was pressed. Off is a crossed icon, another fill, and a word above.
-fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &str), name: (&str, &str)) -> bool {
+/// How a split button stands, with its icon and, where it is not plainly on, the word above.
+#[derive(Clone, Copy)]
+enum Look {
+    On(&'static str),
+    /// By you: a crossed icon, another fill, and a word.
+    Off(&'static str, &'static str),
+    /// Only for as long as a key is held.
+    Live(&'static str, &'static str),
+}
+
+/// A split button; says whether its body was pressed.
+fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: Look, name: (&str, &str)) -> bool {
     let t = DARK;
-    let ((glyph, word), (name, key)) = (look, name);
-    let off = !word.is_empty();
+    let (name, key) = name;
+    let off = matches!(look, Look::Off(..));
     let trouble = trouble(s.snap, which).filter(|_| !off);
-    let (ground, ink) = if off { (t.danger_soft, t.danger_ink) } else { (t.surface2, t.text) };
+    let (glyph, ground, ink) = match look {
+        Look::On(glyph) => (glyph, t.surface2, t.text),
+        Look::Off(glyph, _) => (glyph, t.danger_soft, t.danger_ink),
+        Look::Live(glyph, _) => (glyph, t.accent_soft, t.accent_text),
+    };
     let body = Rect::from_min_max(q.min, pos2(q.right() - 32.0, q.bottom()));
     let tail = Rect::from_min_max(pos2(q.right() - 32.0, q.top()), q.max);
     let pressed = ui.interact(body, Id::unique(("split", name)), Sense::click());
@@ -101,7 +120,7 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
             p.rect_filled(area, round, Color32::from_white_alpha(14));
         }
     }
-    let font = if off { icon_fill(22.0) } else { icon(22.0) };
+    let font = if matches!(look, Look::On(_)) { icon(22.0) } else { icon_fill(22.0) };
     p.text(pos2(q.left() + 24.0, q.center().y), CENTER, glyph, font, ink);
     p.vline(q.right() - 32.5, q.center().y - 10.0..=q.center().y + 10.0, Stroke::new(1.0, ink.gamma_multiply(0.22)));
     if trouble.is_some() {
@@ -113,8 +132,10 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
     p.text(pos2(q.right() - 17.0, q.center().y), CENTER, icons::CARET_UP, icon(13.0), caret);
     focus_ring(ui, &t, &pressed.clone().with_new_rect(q), 24.0);
     focus_ring(ui, &t, &list, 16.0);
-    if off {
-        tag(ui, pos2(q.center().x, q.top() - 10.0), word);
+    if let Look::Off(_, word) | Look::Live(_, word) = look {
+        tag(ui, pos2(q.center().x, q.top() - 10.0), word, if off { t.danger_fill } else { t.fill });
+        let id = pressed.id;
+        ui.ctx().accesskit_node_builder(id, |node| node.set_description(word));
     }
     let popup = Popup::menu(&list).id(Id::unique(("devices", name))).align(RectAlign::TOP_START);
     menu(s, which, popup, &t);
@@ -134,11 +155,11 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: (&str, &st
 }
 
 /// The state in a word, on the bar's upper edge.
-fn tag(ui: &Ui, centre: eframe::egui::Pos2, word: &str) {
+fn tag(ui: &Ui, centre: eframe::egui::Pos2, word: &str, ground: Color32) {
     let t = DARK;
     let w = width(ui.painter(), word, semibold(12.0)) + 18.0;
     let r = Rect::from_center_size(centre, vec2(w.round(), 22.0));
-    ui.painter().rect(r, corner(11.0), t.danger_fill, Stroke::new(2.0, t.surface), StrokeKind::Outside);
+    ui.painter().rect(r, corner(11.0), ground, Stroke::new(2.0, t.surface), StrokeKind::Outside);
     ui.painter().text(r.center(), CENTER, word, semibold(12.0), Color32::WHITE);
 }
 

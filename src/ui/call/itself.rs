@@ -94,6 +94,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
         (icons::MICROPHONE_SLASH, t.amber)
     } else if muted {
         (icons::MICROPHONE_SLASH, rgb(0xFF9EA0))
+    } else if media.held {
+        (icons::MICROPHONE, rgb(0xAEB7FF))
     } else {
         (icons::MICROPHONE, Color32::WHITE)
     };
@@ -101,6 +103,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     let spoken = match &trouble {
         Some((short, _)) => format!("You, {}", short.to_lowercase()),
         None if muted => "You, muted".to_owned(),
+        None if media.held => "You, talking".to_owned(),
         None => "You".to_owned(),
     };
     let on_picture = on && size.is_some();

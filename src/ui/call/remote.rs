@@ -99,7 +99,7 @@ pub(super) fn scrims(ui: &Ui, stage: Rect, shown: f32, picture: bool) {
     gradient(p, bottom, Color32::TRANSPARENT, black(140.0));
 }
 
-/// Their name and microphone, and their hand.
+/// Their name and microphone, their hand, and whether they can hear us again.
 pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<Rect>) {
     if !matches!(view.stage, Stage::Connected | Stage::Reconnecting) {
         return;
@@ -123,5 +123,12 @@ pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<R
     if view.remote.hand {
         let parts = [(icons::HAND, icon_fill(15.0), DARK.amber), ("Hand raised", medium(12.5), Color32::WHITE)];
         chip(ui, pos2(at.x, at.y - 36.0), on_picture, &parts, &format!("{name} raised a hand"), 200.0);
+    }
+    if view.remote.replay {
+        let words = format!("{name} can replay the last 20 s");
+        let glyph = (icons::CLOCK_COUNTER_CLOCKWISE, icon_fill(15.0), Color32::WHITE);
+        let parts = [glyph, (words.as_str(), medium(12.5), Color32::WHITE)];
+        let y = at.y - if view.remote.hand { 72.0 } else { 36.0 };
+        chip(ui, pos2(at.x, y), on_picture, &parts, &words, (stage.width() - 32.0).min(420.0));
     }
 }

@@ -4,10 +4,11 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{Color32, Id, Rect, Sense, Stroke, Ui, ViewportCommand, WidgetInfo, pos2, vec2};
 
 use super::stage_words;
-use crate::model::snapshot::{CallView, Stage};
+use crate::model::command::Command;
+use crate::model::snapshot::{CallView, SayAgain, Stage};
 use crate::ui::app::Scene;
 use crate::ui::icons;
-use crate::ui::paint::{LEFT, glass, rect, width};
+use crate::ui::paint::{LEFT, chip, glass, rect, width};
 use crate::ui::theme::{DARK, corner, icon_fill, medium};
 use crate::ui::widgets::{Button, Kind};
 use crate::ui::words;
@@ -32,6 +33,29 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView,
             s.state.call.statistics = !s.state.call.statistics;
         }
         bars(ui, at(1.0), s.state.call.figures.bad());
+        say_again(ui, s, at(2.0), kind, on_picture);
+    }
+}
+
+/// Plays the last seconds again, where they are kept; says for how long while it does.
+fn say_again(ui: &mut Ui, s: &mut Scene<'_>, at: Rect, kind: Kind, on_picture: bool) {
+    let (playing, left_s) = match s.snap.media.say_again {
+        SayAgain::Off => return,
+        SayAgain::Ready => (false, 0),
+        SayAgain::Playing { left_s } => (true, left_s),
+    };
+    let kind = if playing { Kind::Primary } else { kind };
+    let button = Button::new("call-say-again", at, kind).icon(icons::CLOCK_COUNTER_CLOCKWISE).icon_size(19.0);
+    let tip = if playing { "Stop the replay" } else { "Play the last 20 s again, for you only" };
+    let button = button.radius(11.0).filled(playing).name("Say that again").pressed(playing);
+    if button.tip(tip).key("R").show(ui, &DARK).clicked() {
+        s.send(Command::SayAgain(!playing));
+    }
+    if playing {
+        let words = format!("Again, {left_s} s");
+        let parts = [(words.as_str(), medium(13.0), Color32::WHITE)];
+        let wide = width(ui.painter(), &words, medium(13.0)) + 20.0;
+        chip(ui, pos2(at.left() - 8.0 - wide, at.center().y - 14.0), on_picture, &parts, &words, 160.0);
     }
 }
 

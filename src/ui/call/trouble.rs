@@ -3,7 +3,7 @@
 use eframe::egui::{Color32, Rect, Ui, pos2};
 
 use crate::model::device::DeviceState;
-use crate::model::snapshot::{CallView, LocalMedia, Stage};
+use crate::model::snapshot::{CallView, Snapshot, Stage};
 use crate::model::sound::MicrophoneTrouble;
 use crate::ui::app::Scene;
 use crate::ui::icons;
@@ -11,7 +11,8 @@ use crate::ui::paint::{chip, width};
 use crate::ui::theme::{DARK, icon, medium};
 
 /// What is wrong and what to do, in one line.
-pub fn words(media: &LocalMedia) -> Option<String> {
+pub fn words(snap: &Snapshot) -> Option<String> {
+    let media = &snap.media;
     Some(match media.trouble? {
         MicrophoneTrouble::Silent => {
             let name = match &media.microphone {
@@ -20,6 +21,7 @@ pub fn words(media: &LocalMedia) -> Option<String> {
             };
             format!("No sound from {name}: check its switch, or choose another")
         }
+        MicrophoneTrouble::Muted if snap.settings.push_to_talk => "You are not heard: hold Space to talk".to_owned(),
         MicrophoneTrouble::Muted => "You are muted: press M to be heard".to_owned(),
         MicrophoneTrouble::Quiet => "You are hard to hear: come closer, or turn the microphone up".to_owned(),
         MicrophoneTrouble::Clips => "Your microphone is too loud: turn it down, or move back".to_owned(),
@@ -27,7 +29,7 @@ pub fn words(media: &LocalMedia) -> Option<String> {
 }
 
 pub(super) fn show(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
-    let Some(words) = words(&s.snap.media).filter(|_| view.stage == Stage::Connected) else { return };
+    let Some(words) = words(s.snap).filter(|_| view.stage == Stage::Connected) else { return };
     let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
     let room = stage.width() - 32.0;
     let wide = (width(ui.painter(), &words, medium(13.5)) + 42.0).min(room);

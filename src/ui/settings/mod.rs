@@ -23,8 +23,12 @@ pub enum Page {
     Audio,
     /// Camera.
     Video,
+    /// The program's own sounds, and what calls do.
+    Calls,
     /// Server.
     Network,
+    /// STUN and TURN.
+    Relays,
     /// Keys.
     Keyboard,
     /// Theme.
@@ -33,11 +37,13 @@ pub enum Page {
     About,
 }
 
-const PAGES: [(Page, &str, &str); 7] = [
+const PAGES: [(Page, &str, &str); 9] = [
     (Page::Profile, icons::USER, "Profile"),
     (Page::Audio, icons::MICROPHONE, "Audio"),
     (Page::Video, icons::VIDEO_CAMERA, "Video"),
+    (Page::Calls, icons::BELL_RINGING, "Calls and ringing"),
     (Page::Network, icons::WIFI_HIGH, "Network"),
+    (Page::Relays, icons::ARROWS_LEFT_RIGHT, "Relays"),
     (Page::Keyboard, icons::KEYBOARD, "Keyboard"),
     (Page::Appearance, icons::PAINT_BRUSH, "Appearance"),
     (Page::About, icons::INFO, "About"),
@@ -49,13 +55,14 @@ pub struct State {
     page: Option<Page>,
     name: Option<String>,
     server: Option<String>,
+    relay: Option<pages::Draft>,
 }
 
 impl State {
     /// Opens this page.
     pub fn open(&mut self, page: Page) {
         if self.page.is_none() {
-            (self.name, self.server) = (None, None);
+            (self.name, self.server, self.relay) = (None, None, None);
         }
         self.page = Some(page);
     }
@@ -100,8 +107,10 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, page: Page) -> bool {
     if !narrow {
         label(ui, pos2(side.left() + 24.0, k.top() + 37.0), LEFT, "Settings", semibold(18.0), t.text, 160.0);
     }
+    // In the lowest window the tabs stand closer.
+    let pitch = 44.0_f32.min((k.height() - 76.0) / PAGES.len() as f32);
     for (n, (to, glyph, name)) in PAGES.iter().enumerate() {
-        let q = rect(side.left() + 12.0, k.top() + 68.0 + 44.0 * n as f32, side.width() - 24.0, 40.0);
+        let q = rect(side.left() + 12.0, k.top() + 68.0 + pitch * n as f32, side.width() - 24.0, pitch - 4.0);
         if tab(ui, s, q, glyph, name, page == *to, narrow) {
             s.state.settings.page = Some(*to);
         }
@@ -116,7 +125,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, page: Page) -> bool {
     let body = Rect::from_min_max(pos2(left - 4.0, k.top() + 64.0), pos2(right + 4.0, k.bottom() - 16.0));
     let mut child = ui.new_child(UiBuilder::new().max_rect(body).id_salt(("page", title)));
     ScrollArea::vertical().auto_shrink(false).show(&mut child, |ui| {
-        let (area, _) = ui.allocate_exact_size(vec2(body.width(), pages::height(page)), Sense::hover());
+        let (area, _) = ui.allocate_exact_size(vec2(body.width(), pages::height(s, page)), Sense::hover());
         let area = Rect::from_min_max(area.min + vec2(4.0, 18.0), area.max - vec2(4.0, 0.0));
         pages::show(ui, s, area, page);
     });

@@ -1,5 +1,9 @@
 //! What each page of the settings holds.
 
+mod audio;
+mod calls;
+mod relays;
+
 use eframe::egui::{Key, Rect, Stroke, StrokeKind, Ui, pos2};
 
 use super::Page;
@@ -7,7 +11,7 @@ use crate::model::command::Command;
 use crate::model::settings::{Settings, Theme};
 use crate::model::snapshot::ServerState;
 use crate::ui::app::Scene;
-use crate::ui::devices::{Which, caption, drop_down, meter_block, preview};
+use crate::ui::devices::{Which, caption, drop_down, preview};
 use crate::ui::home::{invitation, status};
 use crate::ui::icons;
 use crate::ui::paint::{LEFT, RIGHT, label, paragraph, rect};
@@ -15,12 +19,16 @@ use crate::ui::theme::{corner, medium, mono, regular, semibold};
 use crate::ui::widgets::{Button, Choice, Kind, field, select, switch};
 use crate::ui::{help, keys};
 
+pub(super) use relays::Draft;
+
 /// How high a page is.
-pub(super) fn height(page: Page) -> f32 {
+pub(super) fn height(s: &Scene<'_>, page: Page) -> f32 {
     match page {
         Page::Profile => 320.0,
-        Page::Audio => 752.0,
+        Page::Audio => audio::height(),
         Page::Video => 520.0,
+        Page::Calls => calls::HEIGHT,
+        Page::Relays => relays::height(s),
         Page::Network => 360.0,
         Page::Keyboard => 110.0 + 27.0 * keys::MAP.len() as f32,
         Page::Appearance => 160.0,
@@ -31,9 +39,11 @@ pub(super) fn height(page: Page) -> f32 {
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, a: Rect, page: Page) {
     match page {
         Page::Profile => profile(ui, s, a),
-        Page::Audio => audio(ui, s, a),
+        Page::Audio => audio::show(ui, s, a),
         Page::Video => video(ui, s, a),
+        Page::Calls => calls::show(ui, s, a),
         Page::Network => network(ui, s, a),
+        Page::Relays => relays::show(ui, s, a),
         Page::Keyboard => keyboard(ui, s, a),
         Page::Appearance => appearance(ui, s, a),
         Page::About => about(ui, s, a),
@@ -44,15 +54,41 @@ fn title(ui: &mut Ui, s: &Scene<'_>, x: f32, y: f32, words: &str) {
     label(ui, pos2(x, y), LEFT, words, semibold(13.0), s.t.text2, 300.0);
 }
 
-/// A card with a switch. Returns the new value once it was flipped.
-fn switch_card(ui: &mut Ui, s: &Scene<'_>, at: Rect, id: &str, name: &str, sub: &str, on: bool) -> Option<bool> {
+/// One row of a card of switches.
+struct Row<'a> {
+    id: &'a str,
+    name: &'a str,
+    sub: &'a str,
+    on: bool,
+}
+
+/// How high a row is.
+const ROW: f32 = 62.0;
+
+/// A card of switches. Returns which was flipped, and its new value.
+fn switches(ui: &mut Ui, s: &Scene<'_>, x: f32, y: f32, w: f32, rows: &[Row<'_>]) -> Option<(usize, bool)> {
     let t = &s.t;
-    ui.painter().rect(at, corner(14.0), t.inset, Stroke::new(1.0, t.line), StrokeKind::Inside);
-    let y = at.center().y;
-    let room = at.width() - 100.0;
-    label(ui, pos2(at.left() + 16.0, y - 10.0), LEFT, name, medium(14.5), t.text, room);
-    label(ui, pos2(at.left() + 16.0, y + 10.5), LEFT, sub, regular(12.5), t.text2, room);
-    switch(ui, t, id, at.right() - 16.0, y, on, name)
+    let card = rect(x, y, w, ROW * rows.len() as f32);
+    ui.painter().rect(card, corner(14.0), t.inset, Stroke::new(1.0, t.line), StrokeKind::Inside);
+    let mut flipped = None;
+    for (n, row) in rows.iter().enumerate() {
+        let at = rect(x, y + ROW * n as f32, w, ROW);
+        if n > 0 {
+            ui.painter().hline(at.left() + 16.0..=at.right() - 16.0, at.top(), Stroke::new(1.0, t.line));
+        }
+        let (y, room) = (at.center().y, w - 100.0);
+        label(ui, pos2(x + 16.0, y - 10.0), LEFT, row.name, medium(14.5), t.text, room);
+        label(ui, pos2(x + 16.0, y + 10.5), LEFT, row.sub, regular(12.5), t.text2, room);
+        if let Some(on) = switch(ui, t, row.id, at.right() - 16.0, y, row.on, row.name) {
+            flipped = Some((n, on));
+        }
+    }
+    flipped
+}
+
+/// A card with one switch. Returns the new value once it was flipped.
+fn switch_card(ui: &mut Ui, s: &Scene<'_>, at: Rect, id: &str, name: &str, sub: &str, on: bool) -> Option<bool> {
+    switches(ui, s, at.left(), at.top(), at.width(), &[Row { id, name, sub, on }]).map(|(_, on)| on)
 }
 
 fn profile(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
@@ -95,79 +131,6 @@ fn profile(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     let words = "The ID belongs to a key that stays on this computer. Nobody else can use it, and it is the same on every \
                  server.";
     paragraph(ui, pos2(a.left(), b.bottom() + 14.0), a.width(), words, regular(13.0), 19.0, t.text2, false);
-}
-
-fn audio(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
-    let t = s.t;
-    let (x, w) = (a.left(), a.width());
-    let f = rect(x, a.top() + 14.0, w, 44.0);
-    caption(ui, s, Which::Microphone, f, f.right());
-    drop_down(ui, s, Which::Microphone, "settings", f);
-    meter_block(ui, s, x, a.top() + 72.0, w);
-    let half = (w - 16.0) / 2.0;
-    let y = a.top() + 132.0 + 14.0;
-    let f = rect(x, y, half - 52.0, 44.0);
-    caption(ui, s, Which::Speaker, f, x + half);
-    drop_down(ui, s, Which::Speaker, "settings", f);
-    let play = Button::new("settings-sound", rect(x + half - 44.0, y, 44.0, 44.0), Kind::Second).icon(icons::PLAY);
-    if play.name("Play sound").show(ui, &t).clicked() {
-        s.send(Command::PlayTestSound);
-    }
-    let f = rect(x + half + 16.0, y, half, 44.0);
-    caption(ui, s, Which::Ring, f, f.right());
-    drop_down(ui, s, Which::Ring, "settings", f);
-    let at = rect(x, y + 76.0, w, 62.0);
-    let sub = "The microphone is open only while you hold Space";
-    if let Some(on) = switch_card(ui, s, at, "push-to-talk", "Push to talk", sub, s.snap.settings.push_to_talk) {
-        s.change(|settings| settings.push_to_talk = on);
-    }
-    let now = s.snap.settings.processing;
-    let (mut changed, done) = (now, now.in_force());
-    let switches = [
-        (
-            "echo",
-            "Take out echo",
-            "What your speaker plays does not go back to the others",
-            done.echo_cancellation,
-            &mut changed.echo_cancellation,
-        ),
-        ("noise", "Take out noise", "Fans, hum and rumble go", done.noise_suppression, &mut changed.noise_suppression),
-        (
-            "gain",
-            "Even loudness",
-            "Quiet and loud voices are heard alike",
-            done.auto_gain_control,
-            &mut changed.auto_gain_control,
-        ),
-    ];
-    for (n, (id, name, sub, done, stage)) in switches.into_iter().enumerate() {
-        let at = rect(x, y + 150.0 + 74.0 * n as f32, w, 62.0);
-        if let Some(on) = switch_card(ui, s, at, id, name, sub, done) {
-            *stage = on;
-            // Whoever wants this does not want the sound as it is.
-            changed.music = false;
-        }
-    }
-    let at = rect(x, y + 372.0, w, 62.0);
-    let sub = "In stereo, as it is: nothing is taken out or evened";
-    if let Some(on) = switch_card(ui, s, at, "music", "Music", sub, done.music) {
-        changed.music = on;
-    }
-    if changed != now {
-        s.change(|settings| settings.processing = changed);
-    }
-    let at = rect(x, y + 446.0, w, 62.0);
-    let sub = "Loud and quiet voices of the others sound alike";
-    if let Some(on) = switch_card(ui, s, at, "levelling", "Level the others", sub, s.snap.settings.levelling) {
-        s.change(|settings| settings.levelling = on);
-    }
-    let at = rect(x, y + 520.0, w, 62.0);
-    let sub = "Look at your picture and devices before each call";
-    if let Some(on) =
-        switch_card(ui, s, at, "green-room-always", "Show the green room", sub, s.snap.settings.green_room)
-    {
-        s.change(|settings| settings.green_room = on);
-    }
 }
 
 fn video(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
@@ -265,7 +228,7 @@ fn network(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
 
 fn keyboard(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     let at = rect(a.left(), a.top() - 6.0, a.width(), 62.0);
-    let sub = "M, V, C, H and Space act in a call while no text is being written";
+    let sub = "M, V, C, H, R, S and Space act in a call while no text is being written";
     if let Some(on) = switch_card(ui, s, at, "single-keys", "Single keys", sub, s.snap.settings.single_keys) {
         s.change(|settings| settings.single_keys = on);
     }
