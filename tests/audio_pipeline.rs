@@ -363,30 +363,6 @@ fn nothing_that_is_played_here_is_sent() {
     assert!(out.len() > 48_000 && loudest < 0.001, "{loudest}");
 }
 
-#[test]
-fn what_was_muted_at_rest_is_silent_from_the_first_sample_on() {
-    let _guard = guard(LIMIT);
-    let engine = engine(AudioSpec::Tone(440), SinkSpec::None);
-    wait_for("the tone", SOON, || engine.levels().sent_dbfs.map(drop));
-    engine.set_wanted(false);
-    wait_for("the rest", SOON, || engine.levels().sent_dbfs.is_none().then_some(()));
-    engine.set_muted(true);
-    let (packets, mut sent) = mpsc::channel(64);
-    engine.add_output(1, packets);
-    engine.set_wanted(true);
-    let mut decoder = visavis::codec::opus::Decoder::new().unwrap();
-    let mut out = Vec::new();
-    wait_for("half a second", SOON, || {
-        while let Ok(packet) = sent.try_recv() {
-            decoder.decode(&packet.data, &mut out).unwrap();
-        }
-        (out.len() > 24_000).then_some(())
-    });
-    engine.stop();
-    let loudest = out.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
-    assert!(loudest < 0.001, "{loudest}");
-}
-
 /// A microphone with a voice that can be changed: 200 ms of sound, 100 ms of pause, in a room that is not quite silent.
 struct Voice {
     loud: Arc<Mutex<f32>>,

@@ -17,7 +17,8 @@ use visavis::model::command::Command;
 use visavis::model::id::{Callee, PeerId};
 use visavis::model::settings::Settings;
 use visavis::model::snapshot::{SayAgain, Stage};
-use visavis::model::source::{AudioSpec, VideoSpec};
+use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
+use visavis::pipeline::audio::{AudioConfig, AudioEngine};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -362,4 +363,34 @@ fn a_call_by_relay_only_without_a_relay_ends_with_a_word() {
         b.stop();
         server.shutdown().await;
     });
+}
+
+#[test]
+fn what_was_muted_at_rest_is_silent_from_the_first_sample_on() {
+    let _guard = common::guard(LIMIT);
+    let engine = AudioEngine::start(AudioConfig {
+        microphone: AudioSpec::Tone(440).into(),
+        speaker: SinkSpec::None.into(),
+        ring: SinkSpec::None.into(),
+        wanted: true,
+        ..AudioConfig::default()
+    });
+    common::wait_for("the tone", STEP, || engine.levels().sent_dbfs.map(drop));
+    engine.set_wanted(false);
+    common::wait_for("the rest", STEP, || engine.levels().sent_dbfs.is_none().then_some(()));
+    engine.set_muted(true);
+    let (packets, mut sent) = tokio::sync::mpsc::channel(64);
+    engine.add_output(1, packets);
+    engine.set_wanted(true);
+    let mut decoder = visavis::codec::opus::Decoder::new().unwrap();
+    let mut out = Vec::new();
+    common::wait_for("half a second", STEP, || {
+        while let Ok(packet) = sent.try_recv() {
+            decoder.decode(&packet.data, &mut out).unwrap();
+        }
+        (out.len() > 24_000).then_some(())
+    });
+    engine.stop();
+    let loudest = out.iter().fold(0.0f32, |most, sample| most.max(sample.abs()));
+    assert!(loudest < 0.001, "{loudest}");
 }
