@@ -4,7 +4,7 @@
 scripts := .github/scripts
 ARGS ?=
 
-.PHONY: help run headless test check bench fuzz score-audio test-camera test-net test-browser
+.PHONY: help run headless test check bench fuzz score-audio test-camera test-cards test-net test-browser
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,6 +46,10 @@ test-camera: ## the camera path against a real video device, on a small virtual 
 	@$(scripts)/packages build camera
 	cargo build --locked --example camera_check
 	tests/tools/camera-vm "$${CARGO_TARGET_DIR:-target}/debug/examples/camera_check" $(ARGS)
+
+test-cards: ## sound without a sound server, on cards one of which is pulled out, on a small virtual machine
+	@$(scripts)/packages build camera
+	@$(scripts)/test-cards
 
 test-browser: ## calls with real browsers: pictures, sound and data, both ways
 	@$(scripts)/packages build browser

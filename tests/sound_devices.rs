@@ -5,21 +5,22 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it measured, and fails by panicking")]
 
 mod common;
+mod sound_world;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::wait_for;
+use sound_world::{SoundServer, level};
 use tokio::sync::mpsc;
 use visavis::codec::opus::Decoder;
 use visavis::device::audio::{open_audio_sink, open_audio_source};
 use visavis::device::sound;
 use visavis::dsp::clips::Sound;
 use visavis::dsp::level::rms;
-use visavis::dsp::tone::{Sine, tone_level};
-use visavis::dsp::wav::WavWriter;
+use visavis::dsp::tone::Sine;
 use visavis::model::device::{DeviceError, DeviceState};
+use visavis::model::encoded::AudioPacket;
 use visavis::model::sound::Processing;
 use visavis::model::sound::SILENCE;
 use visavis::model::source::{AudioSpec, SinkSpec};
@@ -28,85 +29,12 @@ use visavis::pipeline::audio::{AudioConfig, AudioEngine};
 const LIMIT: Duration = Duration::from_secs(120);
 const SOON: Duration = Duration::from_secs(20);
 
-/// Ends a child process when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A sound server in `folder` and nowhere else; `None` where there is none to be had.
-fn server(folder: &Path) -> Option<Running> {
-    let modules = [
-        "module-native-protocol-unix",
-        "module-null-sink sink_name=spk rate=44100 channels=2 sink_properties=device.description=Loudspeaker",
-        "module-null-sink sink_name=micnull rate=48000 channels=1",
-        "module-remap-source master=micnull.monitor source_name=mic source_properties=device.description=Microphone",
-    ];
-    let mut command = Command::new("pulseaudio");
-    command.args(["--daemonize=no", "--exit-idle-time=-1", "--disallow-exit=true", "-n"]);
-    command.args(modules.iter().flat_map(|module| ["-L", module]));
-    let server = command.env("XDG_RUNTIME_DIR", folder).env("HOME", folder).env_remove("PULSE_SERVER");
-    let server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let Ok(server) = server else {
-        println!("skipped: the program pulseaudio is not installed");
-        return None;
-    };
-    let server = Running(server);
-    wait_for("the sound server", SOON, || pactl(folder, &["info"]).then_some(()));
-    assert!(pactl(folder, &["set-default-sink", "spk"]) && pactl(folder, &["set-default-source", "mic"]));
-    Some(server)
-}
-
-fn pactl(folder: &Path, arguments: &[&str]) -> bool {
-    let status = Command::new("pactl")
-        .args(arguments)
-        .env("XDG_RUNTIME_DIR", folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
-}
-
-/// Plays a tone into the microphone for as long as the returned value lives.
-fn speak(folder: &Path, hertz: f64) -> Running {
-    let path = folder.join("spoken.wav");
-    let mut samples = vec![0.0; 48_000 * 60];
-    Sine::new(hertz, -20.0).fill(&mut samples);
-    WavWriter::new(std::fs::File::create(&path).unwrap(), 48_000).unwrap().write(&samples).unwrap();
-    let child = Command::new("paplay")
-        .args(["--device=micnull", "--latency-msec=50"])
-        .arg(&path)
-        .env("XDG_RUNTIME_DIR", folder)
-        .spawn();
-    Running(child.expect("paplay"))
-}
-
-/// What the speaker plays in the next seconds, 48 kHz.
-fn listen(folder: &Path, seconds: usize) -> Vec<f32> {
-    let path = folder.join("heard.raw");
-    let child = Command::new("parec")
-        .args(["--device=spk.monitor", "--rate=48000", "--channels=1", "--format=s16le", "--raw", "--latency-msec=20"])
-        .arg(&path)
-        .env("XDG_RUNTIME_DIR", folder)
-        .spawn();
-    let recorder = Running(child.expect("parec"));
-    let enough = |length: u64| length >= seconds as u64 * 96_000;
-    wait_for("the recording", SOON, || std::fs::metadata(&path).is_ok_and(|m| enough(m.len())).then_some(()));
-    drop(recorder);
-    let bytes = std::fs::read(&path).unwrap();
-    bytes.chunks_exact(2).map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect()
-}
-
-/// Median level of a tone over tenths of a second, dBFS: clocks that are brought together shift its phase.
-fn level(samples: &[f32], hertz: f64) -> f64 {
-    let mut levels: Vec<f64> = samples.chunks_exact(4_800).map(|c| tone_level(c, hertz).unwrap_or(-200.0)).collect();
-    levels.sort_by(f64::total_cmp);
-    levels[levels.len() / 2]
-}
+const DEVICES: [&str; 4] = [
+    "module-null-sink sink_name=spk rate=44100 channels=2 sink_properties=device.description=Loudspeaker",
+    "module-null-sink sink_name=bell rate=48000 channels=2 sink_properties=device.description=Bell",
+    "module-null-sink sink_name=micnull rate=48000 channels=1",
+    "module-remap-source master=micnull.monitor source_name=mic source_properties=device.description=Microphone",
+];
 
 /// One test, because the sound server is found through the environment of the whole process.
 #[test]
@@ -115,22 +43,26 @@ fn microphone_and_speaker_of_a_sound_server() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path();
         // SAFETY: the only test of this program, and no other thread of it runs yet that reads the environment.
-        #[allow(unsafe_code, reason = "a server of our own is told to the library in no other way")]
+        #[allow(unsafe_code, reason = "see there")]
         unsafe {
-            std::env::set_var("XDG_RUNTIME_DIR", home);
-            std::env::remove_var("PULSE_SERVER");
+            sound_world::look_in(home);
         }
         nothing_there();
         alsa_loop();
-        let Some(server) = server(home) else { return };
+        let Some(server) = SoundServer::start(home, &DEVICES) else { return };
+        server.ask(&["set-default-sink", "spk"]);
+        server.ask(&["set-default-source", "mic"]);
         listed();
-        let voice = speak(home, 440.0);
+        any_format(&server);
+        cost(&server);
+        let voice = server.speak("micnull", 440.0, 0, 1);
         // A steady tone is what noise suppression is there to take out.
         let config = AudioConfig { wanted: true, processing: Processing::OFF, ..AudioConfig::default() };
         let engine = AudioEngine::start(config);
         opened(&engine);
         sent(&engine);
-        played(&engine, home);
+        played(&engine, &server);
+        rings_apart(&engine, &server);
         drop(voice);
         another_speaker(&engine);
         pulled_out(&engine, server);
@@ -198,7 +130,7 @@ fn listed() {
     // The monitors of both sinks are no microphones.
     assert_eq!(named(&microphones), [("pulseaudio:mic".to_owned(), "Microphone".to_owned(), true)]);
     assert_eq!(named(&speakers)[0], ("pulseaudio:spk".to_owned(), "Loudspeaker".to_owned(), true));
-    assert_eq!(speakers.len(), 2);
+    assert_eq!(speakers.len(), 3);
 }
 
 fn opened(engine: &AudioEngine) {
@@ -229,9 +161,9 @@ fn sent(engine: &AudioEngine) {
 }
 
 /// What is played is heard on the speaker.
-fn played(engine: &AudioEngine, home: &Path) {
+fn played(engine: &AudioEngine, server: &SoundServer) {
     engine.play(Sound::Ringback);
-    let heard = listen(home, 6);
+    let heard = server.listen("spk", 6);
     // One second in five of 425 Hz, at −25 dBFS.
     let best = heard.chunks_exact(24_000).map(|half| level(half, 425.0)).fold(-200.0, f64::max);
     println!("speaker: {best:.1} dBFS at 425 Hz, {} ticks overfull", engine.counts().overfull);
@@ -251,7 +183,7 @@ fn another_speaker(engine: &AudioEngine) {
 }
 
 /// The server dies: both devices are told as gone, and the engine goes on.
-fn pulled_out(engine: &AudioEngine, server: Running) {
+fn pulled_out(engine: &AudioEngine, server: SoundServer) {
     drop(server);
     wait_for("both to be gone", SOON, || {
         let states = engine.states();
@@ -260,4 +192,95 @@ fn pulled_out(engine: &AudioEngine, server: Running) {
     });
     let ticks = engine.counts().ticks;
     wait_for("the clock", SOON, || (engine.counts().ticks > ticks + 50).then_some(()));
+}
+
+/// Whatever rate and channels a device has, and on whichever of them the sound is: it is heard at its level.
+fn any_format(server: &SoundServer) {
+    let (front, numbered) = ("front-left,front-right,rear-left,rear-right", "aux0,aux1,aux2,aux3");
+    for (rate, map, channel) in [
+        (8_000, "mono", 0),
+        (16_000, "front-left,front-right", 1),
+        (44_100, "front-left,front-right", 0),
+        (48_000, front, 2),
+        (44_100, numbered, 2),
+        (96_000, numbered, 3),
+    ] {
+        let channels = map.split(',').count();
+        let (format, count) = (format!("rate={rate}"), format!("channels={channels}"));
+        let map = format!("channel_map={map}");
+        let sink = server.plug(&["module-null-sink", "sink_name=odd", &format, &count, &map]);
+        let source =
+            server.plug(&["module-remap-source", "master=odd.monitor", "source_name=oddmic", &count, &map, "remix=no"]);
+        let voice = server.speak("odd", 440.0, channel, channels);
+        let mut microphone = open_audio_source(&AudioSpec::Device("pulseaudio:oddmic".to_owned()), None).unwrap();
+        let (mut tick, mut last, mut due) = (SILENCE, Vec::new(), Instant::now());
+        let found = wait_for("the voice at its level", SOON, || {
+            microphone.read(&mut tick).unwrap();
+            last.extend_from_slice(&tick);
+            due += Duration::from_millis(10);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let recent = last.len().checked_sub(24_000)?;
+            Some(level(&last[recent..], 440.0)).filter(|level| (level + 20.0).abs() < 1.5)
+        });
+        println!("{rate} Hz, channel {channel} of {channels}: {found:.1} dBFS; {}", microphone.format());
+        let mut speaker = open_audio_sink(&SinkSpec::Device("pulseaudio:odd".to_owned())).unwrap();
+        speaker.write(&tick).unwrap();
+        drop((microphone, speaker, voice));
+        server.unplug(&source);
+        server.unplug(&sink);
+    }
+}
+
+/// The bell rings on a device of its own, and on the speaker where that cannot be used.
+fn rings_apart(engine: &AudioEngine, server: &SoundServer) {
+    engine.set_ring(SinkSpec::Device("pulseaudio:bell".to_owned()));
+    engine.play(Sound::Ring);
+    let loud = |samples: &[f32]| samples.chunks_exact(4_800).map(rms).fold(0.0, |a, b| if b > a { b } else { a });
+    let bell = wait_for("the bell", SOON, || Some(loud(&server.listen("bell", 2))).filter(|level| *level > 0.01));
+    let speaker = loud(&server.listen("spk", 2));
+    engine.stop_sound(Sound::Ring);
+    println!("ring: {bell:.3} on the bell, {speaker:.4} on the speaker");
+    assert!(speaker < 0.001, "{speaker}");
+    engine.set_ring(SinkSpec::Device("pulseaudio:gone".to_owned()));
+    engine.play(Sound::Ring);
+    wait_for("the ring on the speaker", SOON, || Some(loud(&server.listen("spk", 2))).filter(|level| *level > 0.01));
+    engine.stop_sound(Sound::Ring);
+}
+
+/// What the audio thread costs for each tick of 10 ms, as the kernel counts it. A figure, no judgement.
+fn cost(server: &SoundServer) {
+    let spent = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| task.path());
+        let of = |name: &str| std::fs::read_to_string(name).unwrap_or_default();
+        let audio = tasks.filter(|task| of(&format!("{}/comm", task.display())).trim() == "audio");
+        let times = audio.map(|task| of(&format!("{}/schedstat", task.display())));
+        times.filter_map(|time| time.split(' ').next()?.parse::<u64>().ok()).sum::<u64>()
+    };
+    let _voice = server.speak("micnull", 440.0, 0, 1);
+    for (what, processing, call) in [
+        ("open, nobody there", Processing::OFF, false),
+        ("in a call, unprocessed", Processing::OFF, true),
+        ("in a call, with all processing", Processing::default(), true),
+    ] {
+        let engine = AudioEngine::start(AudioConfig { wanted: true, processing, ..AudioConfig::default() });
+        opened(&engine);
+        let (packets, mut sent) = mpsc::channel(512);
+        let heard = call.then(|| {
+            engine.add_output(1, packets);
+            engine.add_input(1)
+        });
+        let (ticks, nanoseconds, mut sequence) = (engine.counts().ticks, spent(), 0);
+        wait_for("three seconds", SOON, || {
+            while let (Ok(packet), Some(heard)) = (sent.try_recv(), &heard) {
+                let (timestamp, at) = (packet.sample as u32, Instant::now());
+                let data = packet.data;
+                heard.push(AudioPacket { ssrc: 1, sequence, timestamp, marker: false, data, at, behind: 0 });
+                sequence = sequence.wrapping_add(1);
+            }
+            (engine.counts().ticks >= ticks + 300).then_some(())
+        });
+        let each = (spent() - nanoseconds) as f64 / 1e3 / (engine.counts().ticks - ticks) as f64;
+        println!("audio thread, {what}: {each:.0} µs for every 10 ms");
+        engine.stop();
+    }
 }

@@ -285,7 +285,10 @@ mod tests {
                 "/received/video",
                 "fps width height bitrate_bps packets lost nacks plis freezes frozen_ms latency_ms decode_ms",
             ),
-            ("/received/audio", "bitrate_bps packets lost concealed_share jitter_buffer_ms level_dbfs"),
+            (
+                "/received/audio",
+                "bitrate_bps packets lost concealed_share jitter_buffer_ms level_dbfs device_gaps device_xruns",
+            ),
             ("/sent/video", "fps width height bitrate_bps encode_ms target_bps"),
             ("/transport", "rtt_ms local remote relayed"),
             ("/process", "cpu_s pss_mb"),

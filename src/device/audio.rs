@@ -37,6 +37,11 @@ pub trait AudioSource: Send {
         String::new()
     }
 
+    /// Times since it was opened that the device itself ran over or dry, as its driver tells.
+    fn xruns(&self) -> u64 {
+        0
+    }
+
     /// Fills the next 10 ms without waiting.
     ///
     /// # Errors
@@ -68,6 +73,11 @@ pub trait AudioSink: Send {
     /// What it takes, for people; may be empty.
     fn format(&self) -> String {
         String::new()
+    }
+
+    /// Times since it was opened that the device itself ran over or dry, as its driver tells.
+    fn xruns(&self) -> u64 {
+        0
     }
 
     /// Takes the next 10 ms without waiting.

@@ -3,8 +3,12 @@
 //!
 //! Every open device has a small thread of its own (`snd-…`) that builds, keeps and drops cpal's stream: streams are
 //! not everywhere `Send`, and a driver that hangs must hang nobody else. The callbacks of the driver touch the end of
-//! a ring and a few atomics and nothing more: no lock, no allocation, no log. See `stream`.
+//! a ring and a few atomics and nothing more: no lock, no allocation, no log. See [`callback`] and `stream`.
 
+pub mod callback;
+mod format;
+#[cfg(target_os = "linux")]
+mod places;
 mod stream;
 
 use std::str::FromStr;

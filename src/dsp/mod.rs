@@ -3,6 +3,7 @@
 //! Everything here works on mono `f32` at 48 kHz in ticks of 10 ms ([`crate::model::sound`]); [`resample`] and
 //! [`wav`] are where other rates and formats come in and go out.
 
+pub mod channels;
 pub mod clips;
 pub mod comfort;
 pub mod drift;

@@ -71,6 +71,10 @@ pub struct ReceivedAudio {
     pub jitter_buffer_ms: f64,
     /// Level of what is played, dBFS; `None` for digital silence.
     pub level_dbfs: Option<f64>,
+    /// Times 10 ms were not, or not wholly, played because our speaker kept no time, since the program started.
+    pub device_gaps: u64,
+    /// Times the speaker itself ran dry, as its driver tells, since the program started.
+    pub device_xruns: u64,
 }
 
 /// Both kinds that come in.
@@ -118,6 +122,10 @@ pub struct SentAudio {
     pub packets: u64,
     /// Level of what is sent, dBFS; `None` for digital silence.
     pub level_dbfs: Option<f64>,
+    /// Times 10 ms were silent because our microphone had not given them in time, since the program started.
+    pub device_gaps: u64,
+    /// Times the microphone itself ran over, as its driver tells, since the program started.
+    pub device_xruns: u64,
 }
 
 /// Both kinds that go out.

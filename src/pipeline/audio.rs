@@ -206,8 +206,12 @@ pub struct AudioCounts {
     pub dropped: u64,
     /// Ticks the microphone had nothing to give in time.
     pub starved: u64,
-    /// Ticks the speaker had no room for.
+    /// Ticks the speaker had no room for, or ran dry before.
     pub overfull: u64,
+    /// Times the microphone itself ran over, as its driver tells.
+    pub microphone_xruns: u64,
+    /// Times the speaker itself ran dry, as its driver tells.
+    pub speaker_xruns: u64,
 }
 
 /// Most packets that wait for the audio thread: 1.28 s of 10 ms each.

@@ -198,8 +198,11 @@ impl Link {
             .as_ref()
             .map(|subscriber| (subscriber.stats(), subscriber.take_latency_ms()))
             .unwrap_or_default();
-        let (published, input, levels) = session
-            .media(|media| (media.video.stats(), media.audio.input_stats(self.id), media.audio.levels()))
+        let (published, input, levels, counts) = session
+            .media(|media| {
+                let audio = &media.audio;
+                (media.video.stats(), audio.input_stats(self.id), audio.levels(), audio.counts())
+            })
             .unwrap_or_default();
         let now = Sample {
             at: Instant::now(),
@@ -208,6 +211,7 @@ impl Link {
             subscribed,
             input: input.unwrap_or_default(),
             levels,
+            counts,
         };
         let mut before = lock(&self.before);
         let stats = stats(before.as_ref(), &now, &mut latency_ms, transport);

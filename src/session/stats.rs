@@ -6,7 +6,7 @@ use super::process::process;
 use crate::model::stats::{
     Percentiles, Received, ReceivedAudio, ReceivedVideo, Sent, SentAudio, SentVideo, Stats, Transport,
 };
-use crate::pipeline::audio::{AudioLevels, InputStats};
+use crate::pipeline::audio::{AudioCounts, AudioLevels, InputStats};
 use crate::pipeline::publish::PublishStats;
 use crate::pipeline::subscribe::SubscribeStats;
 use crate::rtc::stats::Figures;
@@ -19,6 +19,7 @@ pub(super) struct Sample {
     pub subscribed: SubscribeStats,
     pub input: InputStats,
     pub levels: AudioLevels,
+    pub counts: AudioCounts,
 }
 
 /// What `now` and the sample before say together.
@@ -53,6 +54,8 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             concealed_share: input.concealed_share,
             jitter_buffer_ms: input.jitter_buffer_ms,
             level_dbfs: input.level_dbfs,
+            device_gaps: now.counts.overfull,
+            device_xruns: now.counts.speaker_xruns,
         },
     };
     let sent = Sent {
@@ -73,6 +76,8 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             bitrate_bps: bits(|s| s.figures.audio_out.bytes),
             packets: figures.audio_out.packets,
             level_dbfs: now.levels.sent_dbfs,
+            device_gaps: now.counts.starved,
+            device_xruns: now.counts.microphone_xruns,
         },
     };
     Stats { received, sent, transport, process: process() }
@@ -94,6 +99,7 @@ mod tests {
             subscribed: SubscribeStats { frames, ..SubscribeStats::default() },
             input: InputStats::default(),
             levels: AudioLevels::default(),
+            counts: AudioCounts::default(),
         };
         let first = sample(start, 10, 1000);
         let video = stats(None, &first, &mut [], Transport::default()).received.video;

@@ -50,6 +50,8 @@ pub(super) struct Slot {
     failed: BTreeMap<Pick, Failure>,
     /// A device that stood in the list anew, and may be opened again if it is the one that failed.
     again: bool,
+    /// What is open may have been moved to another device behind our back.
+    moved: bool,
     used: bool,
     /// What is to open now was chosen: not to be said.
     chosen: Option<Pick>,
@@ -75,6 +77,7 @@ impl Slot {
             phase: Phase::Closed,
             failed: BTreeMap::new(),
             again: false,
+            moved: false,
             used: false,
             chosen: None,
             last: None,
@@ -98,6 +101,9 @@ impl Slot {
         if default(devices) != default(&before) {
             self.again |= self.asked == Some(Pick::Default);
             self.failed.remove(&Pick::Default);
+            // PulseAudio moves every stream to a new default, also one that asked for its device by name.
+            let sound = self.of.kind() != DeviceKind::Camera && default(&before).is_some();
+            self.moved |= sound && matches!(self.asked, Some(Pick::Device(_)));
         }
         if self.asked == Some(Pick::Default)
             && self.asked_default.is_none()
@@ -107,7 +113,7 @@ impl Slot {
             self.last = default(devices);
         }
         let gone = self.last.take_if(|id| !devices.iter().any(|device| device.id == *id))?;
-        if !devices.is_empty() {
+        if default(devices).is_some() {
             self.last = Some(gone); // said when another one is open
             return None;
         }
@@ -162,9 +168,6 @@ impl Slot {
             return None; // of the one before
         }
         let default = self.default();
-        if asked == Pick::Default && self.is_there(id) && default.as_deref().is_some_and(|default| default != id) {
-            return None; // likewise; if it is the newest default, the next list says so
-        }
         (self.phase, self.asked_at) = (Phase::Open, None);
         // A name that stands for the system's choice is no device of its own.
         let id = if self.is_there(id) { id.to_owned() } else { default.unwrap_or_else(|| id.to_owned()) };
@@ -228,7 +231,8 @@ impl Slot {
         if self.asked_at.is_some_and(|at| at + STALE <= now) && self.phase == Phase::Failed {
             self.failure(now);
         }
-        let again = std::mem::take(&mut self.again);
+        let (again, astray) = (std::mem::take(&mut self.again), std::mem::take(&mut self.moved));
+        let astray = astray && self.phase == Phase::Open;
         let best = self.best(now)?;
         let default = self.default();
         let same = self.asked.as_ref() == Some(&best);
@@ -239,16 +243,12 @@ impl Slot {
         let moved = moved && follows && self.asked_default != default;
         let due = self.failed.get(&best).is_some_and(|failure| failure.until <= now);
         let retry = self.phase == Phase::Failed && (again || (due && self.asked_at.is_none()));
-        if same && !moved && !retry {
+        if same && !moved && !retry && !astray {
             self.asked_default = self.asked_default.take().or(default);
             if self.phase == Phase::Open {
                 self.chosen = None;
             }
             return None;
-        }
-        if retry && let Some(failure) = self.failed.get_mut(&best) {
-            // Its next failure counts anew; until then it is not due again.
-            failure.until = now + PATIENCE.1;
         }
         self.asked_default = default;
         self.asked = Some(best.clone());
@@ -262,7 +262,8 @@ impl Slot {
         let choice = self.choice.as_ref()?;
         let Some(list) = &self.list else { return Some(choice.clone()) };
         let ranked = self.ranking.iter().map(|place| &place.id).filter(|id| *id != choice);
-        let listed = list.iter().map(|device| Pick::Device(device.id.clone()));
+        // Where the system would take none of them, nor do we: what a speaker plays is no microphone.
+        let listed = list.iter().filter(|_| self.default().is_some()).map(|device| Pick::Device(device.id.clone()));
         let order = [choice].into_iter().chain(ranked).cloned().chain([Pick::Default]).chain(listed);
         let there: Vec<Pick> = order.filter(|pick| self.is_pick_there(pick)).collect();
         let works = there.iter().find(|pick| !self.has_failed(pick, now));
@@ -277,7 +278,7 @@ impl Slot {
 
     fn is_pick_there(&self, pick: &Pick) -> bool {
         match pick {
-            Pick::Default => self.list.as_ref().is_some_and(|list| !list.is_empty()),
+            Pick::Default => self.default().is_some(),
             Pick::Device(id) => self.is_there(id),
         }
     }

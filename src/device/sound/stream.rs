@@ -1,16 +1,18 @@
 //! One open sound card: its thread, its callbacks, and the ring between them and the audio thread.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, Data, ErrorKind, FromSample, Sample, SampleFormat, StreamConfig, SupportedStreamConfig};
-use rtrb::{Consumer, Producer, RingBuffer};
+use cpal::{Data, SupportedStreamConfig};
+use rtrb::{Consumer, Producer};
 
 use crate::device::audio::{AudioSink, AudioSource, Flow};
+use crate::device::sound::callback::{Capture, Playback, RING, Signs};
+use crate::device::sound::format::{attempt, choose};
 use crate::device::sound::{LIMIT, find, id_of, name_of, refused, word};
 use crate::dsp::drift::{AIM, Cushion};
 use crate::dsp::resample::Resampler;
@@ -23,38 +25,6 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(300);
 const DEAD: u32 = 300;
 /// Most of what may wait for a speaker, samples of 48 kHz: 100 ms, or three of its lumps.
 const MOST_WAITING: usize = RATE as usize / 10;
-
-/// What the callbacks tell the audio thread.
-#[derive(Default)]
-struct Signs {
-    /// Calls of the data callback.
-    calls: AtomicU64,
-    /// Frames the ring had no room for, or did not have.
-    missed: AtomicU64,
-    /// Underruns and overruns the driver has told of.
-    xruns: AtomicU64,
-    /// Largest number of frames asked for at once.
-    lump: AtomicUsize,
-    /// Why it stopped.
-    over: OnceLock<String>,
-    ended: AtomicBool,
-}
-
-impl Signs {
-    fn error(&self, error: &cpal::Error) {
-        match error.kind() {
-            // The device goes on by itself after these; the ring's level tells what they cost.
-            ErrorKind::Xrun => {
-                self.xruns.fetch_add(1, Ordering::Relaxed);
-            }
-            ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
-            _ => {
-                let _ = self.over.set(error.to_string());
-                self.ended.store(true, Ordering::Release);
-            }
-        }
-    }
-}
 
 /// What an open device is like.
 struct Opened {
@@ -98,11 +68,11 @@ impl Keeper {
             let opened = find(id.as_deref(), kind).and_then(|device| {
                 let name = name_of(&device);
                 let error = |e: cpal::Error| refused(&e, &name, id.is_none(), kind);
-                let config = choose(&device, kind, rate).map_err(error)?;
+                let (config, channels) = choose(&device, kind, rate).map_err(error)?;
                 let (stream, ring) = build(&device, &config, &for_thread).map_err(error)?;
                 stream.play().map_err(error)?;
                 let id = id_of(&device).unwrap_or_default();
-                let opened = Opened { id, name, rate: config.sample_rate(), channels: config.channels() };
+                let opened = Opened { id, name, rate: config.sample_rate(), channels };
                 Ok((stream, opened, ring))
             });
             match opened {
@@ -137,8 +107,7 @@ impl Keeper {
 
     /// Looks for signs of life, once a tick.
     fn check(&mut self) -> Result<(), DeviceError> {
-        if self.signs.ended.load(Ordering::Acquire) {
-            let why = self.signs.over.get().map_or("", String::as_str);
+        if let Some(why) = self.signs.ended() {
             return Err(DeviceError::Gone(self.opened.name.clone(), why.to_owned()));
         }
         let calls = self.signs.calls.load(Ordering::Relaxed);
@@ -148,6 +117,10 @@ impl Keeper {
             return Err(DeviceError::Gone(self.opened.name.clone(), "nothing has come from it for 3 s".to_owned()));
         }
         Ok(())
+    }
+
+    fn xruns(&self) -> u64 {
+        self.signs.xruns.load(Ordering::Relaxed)
     }
 
     fn format(&self) -> String {
@@ -175,110 +148,17 @@ impl Drop for Keeper {
     }
 }
 
-/// Mono `f32` at this rate where the device or its server converts, else what the device likes best.
-fn choose(device: &cpal::Device, kind: DeviceKind, rate: u32) -> Result<SupportedStreamConfig, cpal::Error> {
-    let fits = |c: &cpal::SupportedStreamConfigRange| c.channels() == 1 && c.sample_format() == SampleFormat::F32;
-    let ours = match kind {
-        DeviceKind::Speaker => device.supported_output_configs()?.find(fits),
-        _ => device.supported_input_configs()?.find(fits),
-    };
-    match ours.and_then(|range| range.try_with_sample_rate(rate)) {
-        Some(config) => Ok(config),
-        None if kind == DeviceKind::Speaker => device.default_output_config(),
-        None => device.default_input_config(),
-    }
-}
-
-/// Periods of 10 ms where the device allows them.
-fn periods(config: &SupportedStreamConfig) -> StreamConfig {
-    let mut stream = config.config();
-    let period = config.sample_rate() / 100;
-    if let cpal::SupportedBufferSize::Range { min, max } = *config.buffer_size() {
-        stream.buffer_size = BufferSize::Fixed(period.clamp(min, max.max(min)));
-    }
-    stream
-}
-
-/// Tries periods of 10 ms, then the driver's own.
-fn attempt<S>(
-    config: &SupportedStreamConfig,
-    with: impl Fn(StreamConfig) -> Result<S, cpal::Error>,
-) -> Result<S, cpal::Error> {
-    with(periods(config)).or_else(|error| match error.kind() {
-        ErrorKind::UnsupportedConfig | ErrorKind::InvalidInput => with(config.config()),
-        _ => Err(error),
-    })
-}
-
-/// Calls `$function::<T>(…)` with the sample type of the format; other formats are left alone.
-macro_rules! by_format {
-    ($format:expr, $function:ident($($argument:expr),*)) => {
-        match $format {
-            SampleFormat::I8 => $function::<i8>($($argument),*),
-            SampleFormat::I16 => $function::<i16>($($argument),*),
-            SampleFormat::I24 => $function::<cpal::I24>($($argument),*),
-            SampleFormat::I32 => $function::<i32>($($argument),*),
-            SampleFormat::I64 => $function::<i64>($($argument),*),
-            SampleFormat::U8 => $function::<u8>($($argument),*),
-            SampleFormat::U16 => $function::<u16>($($argument),*),
-            SampleFormat::U32 => $function::<u32>($($argument),*),
-            SampleFormat::U64 => $function::<u64>($($argument),*),
-            SampleFormat::F32 => $function::<f32>($($argument),*),
-            SampleFormat::F64 => $function::<f64>($($argument),*),
-            _ => {}
-        }
-    };
-}
-
-/// In the callback of a microphone: every frame's channels become one sample in the ring.
-fn take<T>(data: &Data, channels: usize, ring: &mut Producer<f32>, signs: &Signs)
-where
-    T: cpal::SizedSample,
-    f32: FromSample<T>,
-{
-    let Some(samples) = data.as_slice::<T>() else { return };
-    for frame in samples.chunks_exact(channels) {
-        let sum: f32 = frame.iter().map(|s| f32::from_sample(*s)).sum();
-        // overflow: drop newest, counted; the audio thread has not run for a second.
-        if ring.push(sum / channels as f32).is_err() {
-            signs.missed.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// In the callback of a speaker: one sample of the ring goes to every channel of a frame.
-fn give<T>(data: &mut Data, channels: usize, ring: &mut Consumer<f32>, signs: &Signs)
-where
-    T: cpal::SizedSample + FromSample<f32>,
-{
-    let Some(samples) = data.as_slice_mut::<T>() else { return };
-    signs.lump.fetch_max(samples.len() / channels, Ordering::Relaxed);
-    for frame in samples.chunks_exact_mut(channels) {
-        let sample = ring.pop().unwrap_or_else(|_| {
-            signs.missed.fetch_add(1, Ordering::Relaxed);
-            0.0
-        });
-        frame.fill(T::from_sample(sample));
-    }
-}
-
-/// Samples a ring holds: a second at any rate a person's device has.
-const RING: usize = 192_000;
-
 fn build_source(
     device: &cpal::Device,
     config: &SupportedStreamConfig,
     signs: &Arc<Signs>,
 ) -> Result<(cpal::Stream, Consumer<f32>), cpal::Error> {
-    let (channels, format) = (usize::from(config.channels()).max(1), config.sample_format());
     attempt(config, |stream| {
-        let (mut to, from) = RingBuffer::new(RING);
-        let (signs, errors) = (signs.clone(), signs.clone());
-        let data = move |data: &Data, _: &cpal::InputCallbackInfo| {
-            signs.calls.fetch_add(1, Ordering::Relaxed);
-            by_format!(format, take(data, channels, &mut to, &signs));
-        };
-        let stream = device.build_input_stream_raw(stream, format, data, move |e| errors.error(&e), Some(LIMIT))?;
+        let (mut callback, from) = Capture::new(config.channels(), config.sample_rate(), signs.clone());
+        let errors = signs.clone();
+        let data = move |data: &Data, _: &cpal::InputCallbackInfo| callback.call(data);
+        let error = move |e: cpal::Error| errors.error(e.kind());
+        let stream = device.build_input_stream_raw(stream, config.sample_format(), data, error, Some(LIMIT))?;
         Ok((stream, from))
     })
 }
@@ -288,15 +168,12 @@ fn build_sink(
     config: &SupportedStreamConfig,
     signs: &Arc<Signs>,
 ) -> Result<(cpal::Stream, Producer<f32>), cpal::Error> {
-    let (channels, format) = (usize::from(config.channels()).max(1), config.sample_format());
     attempt(config, |stream| {
-        let (to, mut from) = RingBuffer::new(RING);
-        let (signs, errors) = (signs.clone(), signs.clone());
-        let data = move |data: &mut Data, _: &cpal::OutputCallbackInfo| {
-            signs.calls.fetch_add(1, Ordering::Relaxed);
-            by_format!(format, give(data, channels, &mut from, &signs));
-        };
-        let stream = device.build_output_stream_raw(stream, format, data, move |e| errors.error(&e), Some(LIMIT))?;
+        let (mut callback, to) = Playback::new(config.channels(), signs.clone());
+        let errors = signs.clone();
+        let data = move |data: &mut Data, _: &cpal::OutputCallbackInfo| callback.call(data);
+        let error = move |e: cpal::Error| errors.error(e.kind());
+        let stream = device.build_output_stream_raw(stream, config.sample_format(), data, error, Some(LIMIT))?;
         Ok((stream, to))
     })
 }
@@ -334,6 +211,10 @@ impl AudioSource for SoundSource {
 
     fn format(&self) -> String {
         self.keeper.format()
+    }
+
+    fn xruns(&self) -> u64 {
+        self.keeper.xruns()
     }
 
     fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
@@ -430,6 +311,10 @@ impl AudioSink for SoundSink {
 
     fn format(&self) -> String {
         self.keeper.format()
+    }
+
+    fn xruns(&self) -> u64 {
+        self.keeper.xruns()
     }
 
     fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError> {

@@ -262,11 +262,18 @@ impl Engine {
     fn tick(&mut self, now: Instant) {
         self.counts.ticks += 1;
         self.microphone.poll(now, self.wanted);
-        self.speaker.poll(now, self.wanted || self.sounds.play_on(false));
-        self.ring.poll(now, self.sounds.play_on(true));
+        let rings = self.sounds.play_on(true);
+        let chimes = self.sounds.play_on(false) || (rings && self.ring_is_out());
+        self.speaker.poll(now, self.wanted || chimes);
+        self.ring.poll(now, rings);
         self.capture(now);
         self.play(now);
         self.publish();
+    }
+
+    /// What was to ring cannot: then the speaker does, for a call that nobody hears is missed.
+    fn ring_is_out(&self) -> bool {
+        matches!(self.ring.state(), DeviceState::Failed(_))
     }
 
     fn capture(&mut self, now: Instant) {
@@ -315,7 +322,13 @@ impl Engine {
         let mut ringing = SILENCE;
         // A device that is still being opened would swallow the beginning of a sound.
         let mut own = SILENCE;
-        self.sounds.add(ready(&self.speaker).then_some(&mut own), ready(&self.ring).then_some(&mut ringing));
+        let out = self.ring_is_out();
+        let rings = if out { ready(&self.speaker) } else { ready(&self.ring) };
+        self.sounds.add(ready(&self.speaker).then_some(&mut own), rings.then_some(&mut ringing));
+        if out {
+            mix::add(&mut own, &ringing, 1.0);
+            ringing = SILENCE;
+        }
         mixed.iter_mut().for_each(|tick| mix::add(tick, &own, 1.0));
         let [left, right] = &mut mixed;
         match stereo {
@@ -353,6 +366,8 @@ impl Engine {
                 played: self.played.level(),
                 trouble: self.trouble,
             };
+            self.counts.microphone_xruns = self.microphone.xruns();
+            self.counts.speaker_xruns = self.speaker.xruns();
             published.counts = self.counts;
             published.replaying = self.heard.as_ref().and_then(Replay::left);
             published.settled = self.microphone.settled();

@@ -10,6 +10,8 @@ use crate::pipeline::audio::{AudioInput, AudioOutput};
 
 /// How long to wait before a device that failed is tried again: somebody may have plugged it in.
 const RETRY: Duration = Duration::from_secs(3);
+/// The same for one that was open: its server may have changed its settings, or itself.
+const SOON: Duration = Duration::from_millis(300);
 
 /// Work for the thread that opens and closes devices.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -38,6 +40,9 @@ pub(super) trait Open: Clone + Send + 'static {
 
     /// A tone or a file.
     fn is_generated(&self) -> bool;
+
+    /// Times the device itself ran over or dry since it was opened.
+    fn xruns(device: &Self::Device) -> u64;
 }
 
 impl Open for AudioInput {
@@ -64,6 +69,10 @@ impl Open for AudioInput {
     fn is_generated(&self) -> bool {
         matches!(self, Self::Spec(AudioSpec::Tone(_) | AudioSpec::File(_)))
     }
+
+    fn xruns(device: &dyn AudioSource) -> u64 {
+        device.xruns()
+    }
 }
 
 impl Open for AudioOutput {
@@ -89,6 +98,10 @@ impl Open for AudioOutput {
     fn is_generated(&self) -> bool {
         matches!(self, Self::Spec(SinkSpec::File(_)))
     }
+
+    fn xruns(device: &dyn AudioSink) -> u64 {
+        device.xruns()
+    }
 }
 
 /// A device that is open while it is wanted.
@@ -101,6 +114,8 @@ pub(super) struct Port<O: Open> {
     number: u64,
     settled: u64,
     retry_at: Option<Instant>,
+    /// Of the devices that were open before.
+    xruns: u64,
     jobs: SyncSender<Job>,
 }
 
@@ -115,6 +130,7 @@ impl<O: Open> Port<O> {
             number: 0,
             settled: 0,
             retry_at: None,
+            xruns: 0,
             jobs,
         }
     }
@@ -148,6 +164,11 @@ impl<O: Open> Port<O> {
     /// Nothing is open, nor being opened.
     pub(super) fn is_closed(&self) -> bool {
         self.state == DeviceState::Closed && self.opening.is_none()
+    }
+
+    /// Times the devices themselves ran over or dry, since the start.
+    pub(super) fn xruns(&self) -> u64 {
+        self.xruns + self.device.as_deref().map_or(0, O::xruns)
     }
 
     /// The open device.
@@ -186,9 +207,10 @@ impl<O: Open> Port<O> {
     /// The device has reported that it is gone.
     pub(super) fn fail(&mut self, now: Instant, error: DeviceError) {
         tracing::warn!(%error, "a sound device is not open");
+        let wait = if self.device.is_some() { SOON } else { RETRY };
         self.release();
         self.opening = None;
-        self.retry_at = self.what.may_return().then(|| now + RETRY);
+        self.retry_at = self.what.may_return().then(|| now + wait);
         self.settled = self.number;
         self.state = DeviceState::Failed(error);
     }
@@ -224,6 +246,7 @@ impl<O: Open> Port<O> {
     }
 
     fn release(&mut self) {
+        self.xruns = self.xruns();
         if let Some(device) = self.device.take() {
             // overflow: closed right here, at the cost of a late tick.
             if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
