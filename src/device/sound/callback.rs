@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use cpal::{Data, ErrorKind, FromSample, Sample, SampleFormat, SizedSample};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -13,6 +14,9 @@ use crate::dsp::channels::Channels;
 
 /// Samples a ring holds: a second at any rate a person's device has.
 pub const RING: usize = 192_000;
+
+/// Longest that a driver waits between two lumps, as a rule.
+const LUMP: Duration = Duration::from_millis(40);
 
 /// Why a stream is over, in words, by the number kept of it.
 const ENDS: [&str; 5] = [
@@ -24,8 +28,11 @@ const ENDS: [&str; 5] = [
 ];
 
 /// What the callbacks tell the audio thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Signs {
+    born: Instant,
+    /// When the data callback was last called, microseconds after the birth of this.
+    called: AtomicU64,
     /// Calls of the data callback.
     pub calls: AtomicU64,
     /// Frames the ring had no room for, or did not have.
@@ -38,7 +45,35 @@ pub struct Signs {
     end: AtomicU8,
 }
 
+impl Default for Signs {
+    fn default() -> Self {
+        Self {
+            born: Instant::now(),
+            called: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            xruns: AtomicU64::new(0),
+            lump: AtomicUsize::new(0),
+            end: AtomicU8::new(0),
+        }
+    }
+}
+
 impl Signs {
+    fn call(&self) {
+        self.called.store(self.age(), Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// How long ago the driver gave or took its last lump; no more than [`LUMP`], for then it is late.
+    pub fn since(&self) -> Duration {
+        Duration::from_micros(self.age().saturating_sub(self.called.load(Ordering::Relaxed))).min(LUMP)
+    }
+
     /// The driver's callback for what goes wrong.
     pub fn error(&self, kind: ErrorKind) {
         let end = match kind {
@@ -101,7 +136,7 @@ impl Capture {
 
     /// Takes what the device has given: one sample a frame goes into the ring, of the channels that carry sound.
     pub fn call(&mut self, data: &Data) {
-        self.signs.calls.fetch_add(1, Ordering::Relaxed);
+        self.signs.call();
         by_format!(data.sample_format(), take(data, self));
     }
 }
@@ -138,7 +173,7 @@ impl Playback {
 
     /// Fills what the device asks for: one sample of the ring goes to every channel of a frame.
     pub fn call(&mut self, data: &mut Data) {
-        self.signs.calls.fetch_add(1, Ordering::Relaxed);
+        self.signs.call();
         by_format!(data.sample_format(), give(data, self));
     }
 }

@@ -238,7 +238,9 @@ impl AudioSource for SoundSource {
         (self.running, self.begun) = (true, true);
         out.copy_from_slice(&self.ready[..TICK]);
         self.ready.drain(..TICK);
-        match self.cushion.observe(self.ready.len(), 0.0) {
+        // Meanwhile the microphone has heard more than it has given.
+        let since = self.keeper.signs.since().as_secs_f64() * f64::from(RATE);
+        match self.cushion.observe(self.ready.len(), since) {
             Some(advice) => {
                 self.resampler.correct(advice.correction);
                 self.ready.drain(..advice.cut.min(self.ready.len()));
@@ -322,6 +324,8 @@ impl AudioSink for SoundSink {
         let waiting = self.waiting();
         let missed = self.keeper.signs.missed.load(Ordering::Relaxed);
         let calls = self.keeper.signs.calls.load(Ordering::Relaxed);
+        // Meanwhile the speaker has played more than it has taken.
+        let since = self.keeper.signs.since().as_secs_f64() * f64::from(RATE);
         let mut flow = Flow::Full;
         let lump = self.keeper.signs.lump.load(Ordering::Relaxed).min(RING / 8);
         // From now on a lump more than what is always left is kept ahead of the device.
@@ -340,7 +344,7 @@ impl AudioSink for SoundSink {
             self.pad(aim.saturating_sub(waiting));
         } else if self.stalled {
             self.cut = waiting.saturating_sub(aim);
-        } else if let Some(advice) = self.cushion.observe(waiting, 0.0) {
+        } else if let Some(advice) = self.cushion.observe(waiting, -since) {
             self.resampler.correct(advice.correction);
             self.cut += advice.cut;
         }

@@ -45,6 +45,8 @@ struct Entry {
     /// The one that opened first: what waits goes out by it, then everything else.
     sender: Option<Arc<dyn DataChannel>>,
     waiting: VecDeque<Message>,
+    /// It is to close once it has opened and what waits has gone out; it takes nothing more.
+    leaving: bool,
     traffic: Traffic,
     /// Its end was told.
     told: bool,
@@ -61,6 +63,7 @@ impl Entry {
             streams: Vec::new(),
             sender: None,
             waiting: VecDeque::new(),
+            leaving: false,
             traffic: Traffic::default(),
             told: false,
             closed: 0,
@@ -149,6 +152,7 @@ impl Channels {
             let unknown = || ChannelError::Unknown(label.to_owned());
             let entry = table.entries.get_mut(label).ok_or_else(unknown)?;
             match (entry.state, &entry.sender) {
+                _ if entry.leaving => return Err(ChannelError::Closed(label.to_owned())),
                 (ChannelState::Connecting, _) => {
                     if entry.waiting.len() == QUEUE_BEFORE_OPEN || entry.waiting_bytes() + bytes > SEND_BUFFER {
                         // overflow: refuse
@@ -199,6 +203,11 @@ impl Channels {
         if label == CONTROL {
             return Err(ChannelError::Needed);
         }
+        let begun = Instant::now();
+        // What waits for it to open is to arrive as well, where it is being opened.
+        while begun.elapsed() < FLUSH && self.leaves_late(label) {
+            tokio::time::sleep(LOOK).await;
+        }
         let streams: Vec<_> = match self.lock().entries.get_mut(label) {
             None => return Err(ChannelError::Unknown(label.to_owned())),
             Some(entry) if matches!(entry.state, ChannelState::Closing | ChannelState::Closed) => return Ok(()),
@@ -208,7 +217,6 @@ impl Channels {
                 entry.streams.iter().map(|(stream, _)| Arc::clone(stream)).collect()
             }
         };
-        let begun = Instant::now();
         for stream in &streams {
             // A reset takes back what has not gone out (RFC 8831 §6.7 leaves that to us).
             while begun.elapsed() < FLUSH && stream.outstanding_bytes().await.is_ok_and(|bytes| bytes > 0) {
@@ -222,6 +230,15 @@ impl Channels {
             let _ = events.send(ChannelEvent::Closed(label.to_owned())).await;
         }
         Ok(())
+    }
+
+    /// It is to take nothing more; whether something waits for it to open.
+    fn leaves_late(&self, label: &str) -> bool {
+        let mut table = self.lock();
+        let Some(entry) = table.entries.get_mut(label) else { return false };
+        entry.leaving = true;
+        let opening = entry.state == ChannelState::Connecting && !entry.streams.is_empty();
+        opening && (entry.sender.is_some() || !entry.waiting.is_empty())
     }
 
     /// Serves a channel of ours until it ends.
