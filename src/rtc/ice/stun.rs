@@ -88,11 +88,14 @@ pub fn has_credentials(datagram: &[u8]) -> bool {
     attribute(datagram, USERNAME).is_some()
 }
 
-/// Code (300…699) and words of an error answer (RFC 8489 §14.8). The words are cut to 100 letters without control
+/// Code (300…699) and words of an error answer (RFC 8489 §14.8); `None` where it says no such code. The words are cut to 100 letters without control
 /// characters: they come from the network and go on a screen.
 pub fn error(datagram: &[u8]) -> Option<(u16, String)> {
     let value = attribute(datagram, ERROR_CODE)?;
     let (class, number) = (u16::from(value.get(2)? & 7), u16::from(*value.get(3)?));
+    if !(3..=6).contains(&class) || number > 99 {
+        return None;
+    }
     let words = String::from_utf8_lossy(value.get(4..)?);
     let words = words.chars().filter(|letter| !letter.is_control()).take(100).collect();
     Some((class * 100 + number, words))
