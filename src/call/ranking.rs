@@ -5,7 +5,7 @@
 //! again, is said so, and one can go back to what was used meanwhile ([`Input::Undo`]), which counts as choosing it.
 //! Nothing is switched to only because it is new.
 //!
-//! One use is a [`Slot`]; [`Plugs`] holds all four, and says in one sentence what belongs together. Invariants: after
+//! One use is a `Slot`; [`Plugs`] holds all four, and says in one sentence what belongs together. Invariants: after
 //! each input at most one [`Effect::Open`] a use; nothing is said of a device before it is really open; what a person
 //! chose is never said back.
 

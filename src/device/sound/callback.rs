@@ -69,7 +69,7 @@ impl Signs {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// How long ago the driver gave or took its last lump; no more than [`LUMP`], for then it is late.
+    /// How long ago the driver gave or took its last lump; no more than the longest lump, for then it is late.
     pub fn since(&self) -> Duration {
         Duration::from_micros(self.age().saturating_sub(self.called.load(Ordering::Relaxed))).min(LUMP)
     }
