@@ -56,11 +56,11 @@ fn person(url: &str, name: &str, microphone: AudioSpec, settings: &str) -> Perso
     })
 }
 
-/// What was played into this file so far, also while it is written.
+/// What was played into this file so far, on the left, also while it is written.
 fn played(path: &Path) -> Vec<f32> {
     let bytes = std::fs::read(path).unwrap_or_default();
-    let samples = bytes.get(44..).unwrap_or_default();
-    samples.chunks_exact(2).map(|two| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0).collect()
+    let pairs = bytes.get(44..).unwrap_or_default();
+    pairs.chunks_exact(4).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0).collect()
 }
 
 /// Level of a tone in the last so many seconds, dBFS.
