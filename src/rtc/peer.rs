@@ -397,6 +397,8 @@ impl Peer {
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
+        // Once more: a channel that was just being made would hold the connection, which holds it.
+        self.shared.channels.close();
         self.network.close().await;
     }
 

@@ -70,6 +70,10 @@ impl Entry {
         }
     }
 
+    fn lives(&self) -> bool {
+        !matches!(self.state, ChannelState::Closing | ChannelState::Closed)
+    }
+
     /// Takes nothing and sends nothing more.
     fn close(&mut self) {
         self.state = ChannelState::Closed;
@@ -244,7 +248,7 @@ impl Channels {
     /// Serves a channel of ours until it ends.
     pub async fn serve_own(&self, label: &str, stream: Arc<dyn DataChannel>, events: Events) {
         let taken = match self.lock().entries.get_mut(label) {
-            Some(entry) if entry.state != ChannelState::Closing && entry.streams.len() < STREAMS => {
+            Some(entry) if entry.lives() && entry.streams.len() < STREAMS => {
                 entry.streams.push((Arc::clone(&stream), false));
                 true
             }
@@ -271,7 +275,7 @@ impl Channels {
             let mut table = self.lock();
             let known = !matches!(table.declare(config, true), Err(ChannelError::Many | ChannelError::Config { .. }));
             match table.entries.get_mut(&label) {
-                Some(entry) if known && entry.state != ChannelState::Closing && entry.streams.len() < STREAMS => {
+                Some(entry) if known && entry.lives() && entry.streams.len() < STREAMS => {
                     entry.streams.push((Arc::clone(&stream), false));
                     true
                 }
