@@ -21,8 +21,9 @@ const FAR: usize = RATE as usize / 25;
 const SECONDS: f64 = 10.0;
 /// Differences up to this many samples are left alone: a lump, which comes and goes by itself.
 const SLACK: f64 = RATE as f64 / 100.0;
-/// Windows over which the clocks are compared.
-const COMPARED: u32 = 20;
+/// Share of what one window says of the clocks that is believed, beginning with clocks that are alike: a machine that was
+/// a little late is more likely than a clock that is far off, and what is corrected wrongly bends the path as well.
+const BELIEVED: f64 = 1.0 / 25.0;
 /// Steeper changes of the level within a window, a share, say nothing about clocks: the machine stood still.
 const STEEP: f64 = 0.003;
 /// Largest correction, a share.
@@ -47,15 +48,14 @@ pub struct Cushion {
     before: Option<f64>,
     /// The correction in force.
     correction: f64,
-    /// How far the clocks are apart, as learnt from so many windows: the share that is needed for ever.
+    /// How far the clocks are apart, as learnt: the share that is needed for ever.
     apart: f64,
-    compared: u32,
 }
 
 impl Cushion {
     /// One that has seen nothing.
     pub fn new() -> Self {
-        Self { least: usize::MAX, seen: 0, sum: 0.0, before: None, correction: 0.0, apart: 0.0, compared: 0 }
+        Self { least: usize::MAX, seen: 0, sum: 0.0, before: None, correction: 0.0, apart: 0.0 }
     }
 
     /// Takes the level (samples of 48 kHz left when it is lowest in a tick), and by how much it would be another one had
@@ -75,9 +75,7 @@ impl Cushion {
             // Between the middles of two windows lies a second.
             let needed = self.correction - (mean - before) / f64::from(RATE);
             if (needed - self.apart).abs() < STEEP {
-                self.compared = (self.compared + 1).min(COMPARED);
-                self.apart += (needed - self.apart) / f64::from(self.compared);
-                self.apart = self.apart.clamp(-MOST, MOST);
+                self.apart = (self.apart + (needed - self.apart) * BELIEVED).clamp(-MOST, MOST);
             }
         }
         self.before = Some(mean - cut as f64);
@@ -100,8 +98,8 @@ mod tests {
     use super::*;
 
     /// A device that gives `rate` samples a second in lumps, a reader that takes 480 a tick; returns (least level of
-    /// the last ten seconds, highest, samples cut, ticks without enough, largest correction after half a minute).
-    fn run(rate: f64, lump: f64, seconds: u32, start: f64) -> (f64, f64, usize, u32, f64) {
+    /// the last ten seconds, highest, samples cut, ticks without enough, largest correction after `learnt` seconds).
+    fn run(rate: f64, lump: f64, seconds: u32, start: f64, learnt: u32) -> (f64, f64, usize, u32, f64) {
         let (mut level, mut owed, mut correction) = (start, 0.0, 0.0f64);
         let (mut cushion, mut cut, mut empty) = (Cushion::new(), 0, 0);
         let (mut least, mut most, mut steered) = (f64::MAX, 0.0f64, 0.0f64);
@@ -120,7 +118,7 @@ mod tests {
                 correction = advice.correction;
                 level -= advice.cut as f64;
                 cut += advice.cut;
-                if tick > 3_000 {
+                if tick > learnt * 100 {
                     steered = steered.max(correction.abs());
                 }
             }
@@ -133,9 +131,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_by_a_hundredth_of_a_percent_neither_starves_nor_piles_up() {
-        // The last two are ten times as far off as any real clock: the first lump may come late once.
-        for (rate, late) in [(47_995.0, 0), (48_000.0, 0), (48_005.0, 0), (48_050.0, 1), (47_950.0, 1)] {
-            let (least, most, cut, empty, steered) = run(rate, 480.0, 120, 960.0);
+        // The last two are ten times as far off as any real clock: the first lump may come late once, and learning takes longer.
+        for (rate, late, learnt) in
+            [(47_995.0, 0, 30), (48_000.0, 0, 30), (48_005.0, 0, 30), (48_050.0, 1, 180), (47_950.0, 1, 180)]
+        {
+            let (least, most, cut, empty, steered) = run(rate, 480.0, 240, 960.0, learnt);
             assert!(cut == 0 && empty <= late, "{rate}: {empty}");
             assert!(least > 0.0 && most < 1_500.0, "{rate}: {least}…{most}");
             // Once learnt, it is corrected by what it is, without swings that an echo canceller would follow.
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_heap_is_cut_off_once() {
-        let (_, most, cut, empty, _) = run(48_000.0, 480.0, 30, 20_000.0);
+        let (_, most, cut, empty, _) = run(48_000.0, 480.0, 30, 20_000.0, 30);
         assert!(cut > 15_000 && most < 1_500.0 && empty == 0, "{cut} {most}");
     }
 }
