@@ -111,6 +111,8 @@ pub struct SentVideo {
     pub encode_ms: f64,
     /// Share of packets the other side reports lost, over its last report.
     pub lost_share: Option<f64>,
+    /// The path carries sound alone: a picture goes out every two seconds.
+    pub paused: bool,
 }
 
 /// Sound that goes out.

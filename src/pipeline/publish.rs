@@ -2,7 +2,7 @@
 //!
 //! The thread `cap-…` owns the device and has it open only while somebody wants pictures: the preview, or at least one
 //! output, and the camera not switched off. The thread `enc-…` owns the one encoder for all outputs and encodes each
-//! picture the moment it comes. Switching off closes the device at once, sends one black keyframe, so that no face stays
+//! picture the moment it comes, at the size and rate that the bitrate is good for (`ladder`). Switching off closes the device at once, sends one black keyframe, so that no face stays
 //! on the other side's screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
@@ -10,6 +10,7 @@
 
 mod capture;
 mod encode;
+mod ladder;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ use encode::Encode;
 
 /// How long [`VideoPublisher::stop`] waits for a device that does not answer.
 const STOP: Duration = Duration::from_secs(1);
+
+/// So many encoded pictures not taken yet: the path does not carry them as fast as they are made.
+const BEHIND: usize = 2;
 
 /// Opens a source of one's own, each time it is needed, on the thread it is used on.
 pub type Opener = Arc<dyn Fn() -> Result<Box<dyn VideoSource>, DeviceError> + Send + Sync>;
@@ -142,6 +146,8 @@ pub struct PublishStats {
     pub height: u32,
     /// What the encoder aims at, bits per second.
     pub target_bps: u32,
+    /// There are too few bits for pictures that move: one goes out every two seconds, and the rest is left to the sound.
+    pub paused: bool,
 }
 
 type OnState = Arc<dyn Fn(VideoKind, DeviceState) + Send + Sync>;
@@ -151,6 +157,13 @@ struct Output {
     sender: Sender<EncodedVideo>,
     /// Nothing goes out before the next keyframe: it is new, or was full.
     waiting: bool,
+}
+
+impl Output {
+    /// Pictures wait there for the path.
+    fn is_behind(&self) -> bool {
+        self.sender.max_capacity() - self.sender.capacity() >= BEHIND
+    }
 }
 
 struct Wishes {
@@ -195,6 +208,7 @@ impl Wishes {
 struct Captured {
     frame: Arc<VideoFrame>,
     fps: f32,
+    kind: VideoKind,
     /// Must not be skipped: the black one.
     last: bool,
 }

@@ -18,6 +18,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 const START_CODE: &[u8] = &[0, 0, 0, 1];
 const IDR: u8 = 5;
 const SPS: u8 = 7;
+const FILLER: u8 = 12;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 
@@ -279,6 +280,8 @@ fn depacketize<'a>(payloads: impl Iterator<Item = &'a Bytes>) -> Result<(Bytes, 
             return Err(Damaged);
         }
         match kind {
+            // Says nothing; fills the packets up with which a sender tries how much the path carries.
+            FILLER => {}
             1..=23 => {
                 keyframe |= kind == IDR;
                 out.put_slice(START_CODE);

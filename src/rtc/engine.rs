@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::interceptor::{
-    NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot, TwccReceiverBuilder,
+    CongestionControlBuilder, NackGeneratorBuilder, ReceiverReportBuilder, SenderReportBuilder, Slot,
+    TwccReceiverBuilder,
 };
 use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::interceptor_registry::{
@@ -25,6 +26,7 @@ use webrtc::peer_connection::{
 use super::channel::SEND_BUFFER;
 use super::ice::server::{Server, ServerError};
 use super::ice::{EveryInterface, Network, ServerFailure, Trust};
+use super::outbound::Estimator;
 use super::tap::Tap;
 use crate::call::negotiation::Refusal;
 
@@ -53,15 +55,22 @@ const FAILED: Duration = Duration::from_secs(25);
 /// Pause between checks of the chosen path; also how fresh its round trip is.
 const KEEPALIVE: Duration = Duration::from_secs(1);
 
-/// A missing packet is asked for so often, with this pause. The crate looks at no round trip, and each question is
-/// answered: more of them would multiply what is sent on a long, full path.
+/// How often what arrived is reported (transport-wide feedback): often enough to see a queue begin.
+pub(crate) const FEEDBACK: Duration = Duration::from_millis(50);
+
+/// A missing packet is asked for so often, with this pause: as long as a picture waits for it. The crate looks at no round
+/// trip; the sender does, and answers once in each.
 const NACK_INTERVAL: Duration = Duration::from_millis(30);
-const NACKS: u16 = 4;
+const NACKS: u16 = 20;
 
 /// Bytes of messages that may wait to be read. The crate tells the other side when this is full, but not when there is room
 /// again: that side finds out by its timer, a second later. Four times what one channel sends ahead, so that a reader that
 /// is a little late costs nothing.
 const WINDOW: u32 = 4 * SEND_BUFFER as u32;
+
+/// Packets that may come late and still be heard, as in browsers. The crate's 64 are a seventh of a second of good pictures:
+/// whatever is sent again over a longer path would be thrown away as a replay (RFC 3711 §3.3.2).
+const REPLAY: usize = 1024;
 
 /// How media sections share transports (W3C `RTCBundlePolicy`), where the other side cannot bundle (RFC 9143). One that
 /// can gets one transport for everything, whatever the policy; so every description of ours says.
@@ -123,6 +132,16 @@ pub enum RtcError {
     Stuck(Duration),
 }
 
+/// What listens to a connection.
+pub(crate) struct Ears {
+    /// To the packets.
+    pub tap: Tap,
+    /// To what the receiver says of them.
+    pub estimator: Estimator,
+    /// To everything else.
+    pub handler: Arc<dyn PeerConnectionEventHandler>,
+}
+
 /// Makes peer connections; one for a session.
 #[derive(Clone)]
 pub struct Engine {
@@ -156,10 +175,10 @@ impl Engine {
         servers: &[Server],
         relay_only: bool,
         bundle: BundlePolicy,
-        tap: Tap,
-        handler: Arc<dyn PeerConnectionEventHandler>,
+        ears: Ears,
     ) -> Result<Arc<dyn PeerConnection>, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
+        let Ears { tap, estimator, handler } = ears;
         let mut media = MediaEngine::default();
         media.register_codec(audio_codec(), RtpCodecKind::Audio).map_err(wrong)?;
         media.register_codec(redundant_codec(), RtpCodecKind::Audio).map_err(wrong)?;
@@ -179,8 +198,8 @@ impl Engine {
         // interceptors, so the NACK generator would not see that the hole is filled and ask again and again.
         let registry = configure_twcc(Registry::new(), &mut media)
             .map_err(wrong)?
-            .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(Duration::from_millis(50)).build())
-            .with(Slot::NackResponder, NackResponderBuilder::new().build())
+            .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK).build())
+            .with(Slot::CongestionControl, CongestionControlBuilder::new(estimator).build())
             .with(
                 Slot::NackGenerator,
                 NackGeneratorBuilder::new().with_interval(NACK_INTERVAL).with_max_nacks_per_packet(NACKS).build(),
@@ -198,6 +217,7 @@ impl Engine {
             // A restart is for a path that broke, mostly with the network under it: new sockets on the addresses of now.
             .with_discard_local_candidates_during_ice_restart(true)
             .with_sctp_max_receive_buffer_size(WINDOW)
+            .with_srtp_replay_protection_window(REPLAY)
             .with_host_acceptance_min_wait(Some(Duration::ZERO))
             .with_prflx_acceptance_min_wait(Some(Duration::from_millis(100)))
             .with_srflx_acceptance_min_wait(Some(Duration::from_millis(100)))

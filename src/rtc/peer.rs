@@ -26,14 +26,15 @@ use webrtc::peer_connection::{PeerConnection, StatsSelector};
 
 use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic, init};
 use super::description::{Candidate, Description, IceServer};
-use super::engine::{AUDIO_TYPE, BundlePolicy, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
+use super::engine::{AUDIO_TYPE, BundlePolicy, Ears, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
 use super::ice::server;
 use super::ice::{Network, ServerFailure};
+use super::outbound::{Estimator, Outbound};
 use super::receiver::AudioOut;
 use super::report::{Known, report};
 use super::sender::{Lane, send_audio, send_video, to_rtp, track};
 use super::stats::{Counters, Figures, path, round_trip};
-use super::tap::{Tap, Wish};
+use super::tap::{Tap, Wish, Wishes};
 use crate::call::negotiation::Negotiation;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::report::StatsReport;
@@ -166,6 +167,8 @@ impl Peer {
         for config in &own {
             channels.declare(config).map_err(|e| RtcError::Build(e.to_string()))?;
         }
+        let wishes = Arc::<Wishes>::default();
+        let (outbound, driver) = Outbound::new(Instant::now(), Arc::clone(&wishes));
         let shared = Arc::new(Shared {
             signals,
             channel_events,
@@ -183,7 +186,8 @@ impl Peer {
             video_out: setup.video_out,
             audio_out: setup.audio_out,
             incoming: Mutex::default(),
-            wishes: Arc::default(),
+            wishes,
+            outbound,
             sound: Mutex::default(),
             types: Arc::default(),
             copies: Arc::default(),
@@ -204,9 +208,11 @@ impl Peer {
             Arc::clone(&shared.wishes),
             Arc::clone(&shared.rtt_us),
             Arc::clone(&shared.types),
+            Arc::clone(&shared.outbound),
         );
-        let handler = Arc::new(Handler(Arc::clone(&shared)));
-        let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, tap, handler);
+        let estimator = Estimator(Arc::clone(&shared.outbound));
+        let ears = Ears { tap, estimator, handler: Arc::new(Handler(Arc::clone(&shared))) };
+        let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, ears);
         let connection = limited(building).await??;
         let _ = shared.connection.set(Arc::downgrade(&connection)); // the only time
         // Both from the start, in both directions: switching the camera on later negotiates nothing.
@@ -221,6 +227,7 @@ impl Peer {
             ssrc: audio_ssrc,
             default_type: AUDIO_TYPE,
             sent: Arc::clone(&shared.counters.audio_out),
+            outbound: Arc::clone(&shared.outbound),
         };
         let video_lane = Lane {
             track: video,
@@ -229,7 +236,9 @@ impl Peer {
             ssrc: video_ssrc,
             default_type: VIDEO_TYPE,
             sent: Arc::clone(&shared.counters.video_out),
+            outbound: Arc::clone(&shared.outbound),
         };
+        shared.spawn(Arc::clone(&shared.outbound).drive(driver));
         shared.spawn(nudge(Arc::clone(&audio_lane.track), Arc::downgrade(&shared), shared.connected.subscribe()));
         shared.spawn(send_audio(audio_lane, setup.audio_in, gates[0].subscribe(), Arc::clone(&shared.copies)));
         shared.spawn(send_video(video_lane, setup.video_in, gates[1].subscribe(), Arc::clone(&shared.captures)));
@@ -322,6 +331,16 @@ impl Peer {
         self.shared.captures.captured_at(to_rtp(media_time) as u32)
     }
 
+    /// What the pictures we send may take now, bit/s; changes with the path.
+    pub fn budget(&self) -> watch::Receiver<u64> {
+        self.shared.outbound.budget()
+    }
+
+    /// The most that our pictures are worth, bit/s: the path is not tried for more.
+    pub fn set_top(&self, bps: u64) {
+        self.shared.outbound.set_top(bps);
+    }
+
     /// Counters.
     pub fn figures(&self) -> Figures {
         self.shared.counters.read()
@@ -399,6 +418,7 @@ impl Peer {
         }
         // Once more: a channel that was just being made would hold the connection, which holds it.
         self.shared.channels.close();
+        self.shared.outbound.close();
         self.network.close().await;
     }
 

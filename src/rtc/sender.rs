@@ -15,16 +15,13 @@ use rtc::rtp::header::Header;
 use rtc::rtp::packetizer::Payloader;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
 use tokio::sync::{mpsc, watch};
-use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::rtp_transceiver::RtpSender;
 
 use super::engine::{RED, VIDEO_CLOCK};
+use super::outbound::{Outbound, PAYLOAD, Picture};
 use super::red::Redundancy;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
-
-/// Largest RTP payload: with headers, extensions, SRTP and UDP it fits in 1200 bytes of QUIC-safe path MTU.
-const PAYLOAD: usize = 1100;
 
 /// Pictures whose capture instant is remembered: ten seconds of 30 a second.
 const REMEMBERED: usize = 300;
@@ -93,6 +90,7 @@ pub(crate) struct Lane {
     pub ssrc: u32,
     pub default_type: u8,
     pub sent: Arc<Sent>,
+    pub outbound: Arc<Outbound>,
 }
 
 impl Lane {
@@ -113,24 +111,16 @@ impl Lane {
         agreed.iter().find(|c| c.rtp_codec.mime_type.eq_ignore_ascii_case(RED)).map(|c| c.payload_type)
     }
 
-    async fn write(&self, header: Header, payload: bytes::Bytes) -> bool {
+    async fn sound(&self, header: Header, payload: bytes::Bytes) -> bool {
         self.sent.packets.fetch_add(1, Ordering::Relaxed);
         self.sent.bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
-        // overflow: await; the encoder's own queue fills up behind and drops until the next keyframe
-        self.track.write_rtp(Packet { header, payload }).await.is_ok()
+        self.outbound.sound(&self.track, Packet { header, payload }).await
     }
+}
 
-    fn header(&self, payload_type: u8, sequence: u16, timestamp: u32, marker: bool) -> Header {
-        Header {
-            version: 2,
-            marker,
-            payload_type,
-            sequence_number: sequence,
-            timestamp,
-            ssrc: self.ssrc,
-            ..Default::default()
-        }
-    }
+/// An RTP header (RFC 3550 §5.1).
+pub(crate) fn header(ssrc: u32, payload_type: u8, sequence: u16, timestamp: u32, marker: bool) -> Header {
+    Header { version: 2, marker, payload_type, sequence_number: sequence, timestamp, ssrc, ..Default::default() }
 }
 
 /// Sends pictures until the queue or the connection ends, while the lane is live; what comes otherwise is dropped.
@@ -141,7 +131,7 @@ pub(crate) async fn send_video(
     log: Arc<CaptureLog>,
 ) {
     let mut payloader = H264Payloader::default();
-    let (base, mut sequence) = (random(), random() as u16 >> 1);
+    let base = random();
     loop {
         let payload_type = tokio::select! {
             ready = lane.ready(&mut live) => ready,
@@ -149,20 +139,27 @@ pub(crate) async fn send_video(
         };
         let Some(payload_type) = payload_type else { return };
         while *live.borrow() {
+            if !lane.outbound.room().await {
+                return;
+            }
             let Some(picture) = pictures.recv().await else { return };
             if !*live.borrow() {
                 break;
             }
             let timestamp = base.wrapping_add(to_rtp(picture.media_time) as u32);
             log.remember(timestamp, picture.at);
-            let Ok(payloads) = payloader.payload(PAYLOAD, &picture.data) else { continue };
-            let last = payloads.len().saturating_sub(1);
-            for (i, payload) in payloads.into_iter().enumerate() {
-                let header = lane.header(payload_type, sequence, timestamp, i == last);
-                sequence = sequence.wrapping_add(1);
-                if !lane.write(header, payload).await {
-                    return;
-                }
+            let Ok(payloads) = payloader.payload(lane.outbound.payload(), &picture.data) else { continue };
+            let picture = Picture {
+                track: Arc::clone(&lane.track),
+                ssrc: lane.ssrc,
+                payload_type,
+                timestamp,
+                keyframe: picture.keyframe,
+                payloads,
+                sent: Arc::clone(&lane.sent),
+            };
+            if !lane.outbound.picture(picture).await {
+                return;
             }
         }
     }
@@ -199,9 +196,9 @@ pub(crate) async fn send_audio(
             (Some(red_type), Some(wrapped)) => (red_type, wrapped),
             _ => (payload_type, packet.data),
         };
-        let header = lane.header(this_type, sequence, timestamp, marker);
+        let header = header(lane.ssrc, this_type, sequence, timestamp, marker);
         sequence = sequence.wrapping_add(1);
-        if !lane.write(header, data).await {
+        if !lane.sound(header, data).await {
             return;
         }
     }

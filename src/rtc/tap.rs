@@ -19,6 +19,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
 use super::nack::Again;
+use super::outbound::Outbound;
 use super::sound::Types;
 use super::wire::Wire;
 
@@ -77,6 +78,7 @@ pub(crate) struct Tap {
     types: Arc<Types>,
     again: Again,
     wishes: Arc<Wishes>,
+    outbound: Arc<Outbound>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
@@ -89,9 +91,10 @@ impl Tap {
         wishes: Arc<Wishes>,
         rtt_us: Arc<AtomicU64>,
         types: Arc<Types>,
+        outbound: Arc<Outbound>,
     ) -> Self {
         let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again: Again::default(), wishes, reads, writes }
+        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again: Again::default(), wishes, outbound, reads, writes }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -149,6 +152,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                     self.wishes.ask(pli.media_ssrc);
                 } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
                     fir.fir.iter().for_each(|entry| self.wishes.ask(entry.ssrc));
+                } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                    let numbers = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
+                    self.outbound.again(nack.media_ssrc, numbers);
                 } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
                     self.report(&report.reports);
                 } else if let Some(report) = packet.downcast_ref::<SenderReport>() {

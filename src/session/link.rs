@@ -1,7 +1,7 @@
 //! One peer of a session: its connection, its way in (decoder, player, sound input) and its way out (outputs of the
 //! session's publisher and sound).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +23,6 @@ use crate::rtc::description::{DescriptionKind, IceServer};
 use crate::rtc::engine::Engine;
 use crate::rtc::peer::{ConnectionState, Peer, PeerEvents, PeerSetup, Signal};
 use crate::rtc::protection::{Plan, Protection};
-use crate::rtc::rate::Rate;
 use crate::rtc::stats::Figures;
 
 /// Encoded pictures between encoder and transport: a third of a second; then drop until keyframe.
@@ -53,7 +52,8 @@ pub(super) struct Link {
     audio_out: mpsc::Sender<EncodedAudio>,
     subscriber: Mutex<Option<VideoSubscriber>>,
     furthers: Furthers,
-    rate: Mutex<Rate>,
+    /// What our pictures are worth at most, bit/s.
+    top: AtomicU64,
     protection: Mutex<Protection>,
     before: Mutex<Option<Sample>>,
     pub(super) reported: Mutex<Option<Reported>>,
@@ -131,7 +131,7 @@ impl Link {
             audio_out,
             subscriber: Mutex::new(Some(subscriber)),
             furthers: Furthers::default(),
-            rate: Mutex::new(Rate::new(Instant::now(), session.top_rate())),
+            top: AtomicU64::new(session.top_rate()),
             protection: Mutex::default(),
             before: Mutex::default(),
             reported: Mutex::default(),
@@ -141,6 +141,7 @@ impl Link {
             ended: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         });
+        link.set_top_rate(session.top_rate());
         let task = serve(Arc::downgrade(session), Arc::clone(&link), events, first);
         *lock(&link.task) = Some(tokio::spawn(task));
         Ok(link)
@@ -153,34 +154,28 @@ impl Link {
 
     /// The picture's size changed.
     pub fn set_top_rate(&self, top: u64) {
-        lock(&self.rate).set_top(top);
+        self.top.store(top, Ordering::Relaxed);
+        self.peer.set_top(top);
     }
 
     /// Bits a second for this peer, where it gets pictures.
-    pub fn bitrate(&self, now: Instant) -> Option<u64> {
-        self.flows.load(Ordering::Relaxed).then(|| lock(&self.rate).at(now))
+    pub fn bitrate(&self) -> Option<u64> {
+        let top = self.top.load(Ordering::Relaxed);
+        self.flows.load(Ordering::Relaxed).then(|| top.min(*self.peer.budget().borrow()))
     }
 
     /// How sound is sent to this peer, where it gets any.
     pub fn protect(&self, now: Instant) -> Option<Plan> {
-        let given = self.bitrate(now).filter(|_| self.sends_audio)?;
+        let given = self.bitrate().filter(|_| self.sends_audio)?;
         Some(self.peer.protect(now, &lock(&self.protection), given))
     }
 
-    /// What the other side says of our media since the last time: loss of pictures, and of sound.
+    /// What the other side says of our sound since the last time.
     fn take_reports(&self, before: &Figures, now: &Figures) {
-        let pictures = now.reports != before.reports;
-        if pictures {
-            lock(&self.rate).on_loss(now.lost_share.unwrap_or(0.0));
-        }
         if now.sound_reports != before.sound_reports {
             let reports = (now.sound_reports - before.sound_reports) as f64;
             let lost = (now.sound_lost - before.sound_lost) / reports;
             lock(&self.protection).on_report(Instant::now(), lost);
-            if !pictures && now.video_out == before.video_out {
-                // A call with sound alone has nothing else to know the path by.
-                lock(&self.rate).on_loss(lost);
-            }
         }
     }
 
@@ -253,6 +248,8 @@ impl Link {
         if self.closing.load(Ordering::Relaxed) || self.flows.swap(true, Ordering::Relaxed) {
             return;
         }
+        // The first picture too is made for this path.
+        session.update_rates(Instant::now());
         session.media(|media| {
             if self.sends_video {
                 // Begins with a keyframe, so the first picture there is a whole one.
@@ -277,6 +274,7 @@ impl Link {
 /// The peer's own task: passes events on, starts media, looks at the loss. Ends with the session or by abort.
 async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first: Arc<Notify>) {
     let PeerEvents { mut signals, mut channels } = events;
+    let mut budget = link.peer.budget();
     let mut tick = tokio::time::interval(TICK);
     let mut end_tick = tokio::time::interval(END_TICK);
     for tick in [&mut tick, &mut end_tick] {
@@ -288,6 +286,7 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
             Some(signal) = signals.recv() => Some(Happened::Signal(signal)),
             Some(event) = channels.recv() => Some(Happened::Channel(event)),
             () = first.notified() => Some(Happened::FirstFrame),
+            Ok(()) = budget.changed() => Some(Happened::Budget),
             _ = tick.tick() => None,
             _ = end_tick.tick() => Some(Happened::EndTick),
         };
@@ -316,6 +315,10 @@ async fn serve(session: Weak<Inner>, link: Arc<Link>, events: PeerEvents, first:
                     // Closed without an open channel that could tell.
                     session.ended(&link).await;
                 }
+                continue;
+            }
+            Some(Happened::Budget) => {
+                session.update_rates(Instant::now());
                 continue;
             }
             Some(Happened::FirstFrame) => SessionEvent::FirstFrame { peer },
@@ -386,4 +389,5 @@ enum Happened {
     Channel(ChannelEvent),
     FirstFrame,
     EndTick,
+    Budget,
 }

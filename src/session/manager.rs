@@ -117,20 +117,26 @@ impl Inner {
     /// only where everybody wants that.
     pub fn update_rates(&self, now: Instant) {
         let links = self.links();
-        let bitrate = links.iter().filter_map(|link| link.bitrate(now)).min().unwrap_or_else(|| self.top_rate());
+        let bitrate = links.iter().filter_map(|link| link.bitrate()).min().unwrap_or_else(|| self.top_rate());
         let plans: Vec<_> = links.iter().filter_map(|link| link.protect(now)).collect();
         let pauses = !links.is_empty() && links.iter().all(|link| link.peer.wants_pauses());
+        let bps = |share: u64| u32::try_from(bitrate / 4 * share).unwrap_or(u32::MAX);
+        // Of both, the screen is what is looked at.
+        let camera = match &lock(&self.local).beside {
+            Some(beside) => {
+                beside.set_bitrate(bps(3));
+                bps(1)
+            }
+            None => bps(4),
+        };
         self.media(|media| {
-            media.video.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
+            media.video.set_bitrate(camera);
             if let Some(bps) = plans.iter().map(|plan| plan.bps).min() {
                 media.audio.set_bitrate(bps);
                 media.audio.set_loss_percent(plans.iter().map(|plan| plan.loss_percent).max().unwrap_or(0));
                 media.audio.set_pauses(pauses);
             }
         });
-        if let Some(beside) = &lock(&self.local).beside {
-            beside.set_bitrate(u32::try_from(bitrate).unwrap_or(u32::MAX));
-        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Link {
         }
         let chosen = report.selected_pair().map(|pair| pair.id.clone());
         if let Some(pair) = first(&mut report.candidate_pair, |pair| Some(&pair.id) == chosen.as_ref()) {
-            pair.available_outgoing_bitrate = self.bitrate(now.at).map(|bps| bps as f64);
+            pair.available_outgoing_bitrate = self.bitrate().map(|bps| bps as f64);
         }
         report.media_source = vec![
             MediaSource {

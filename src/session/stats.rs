@@ -70,6 +70,7 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             dropped: now.published.dropped,
             keyframes: now.published.keyframes,
             encode_ms: now.published.encode_ms,
+            paused: now.published.paused,
             lost_share: figures.lost_share,
         },
         audio: SentAudio {

@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod disk;
+mod feedback;
 mod ice;
 mod media;
 mod mutate;
@@ -93,6 +94,7 @@ targets! {
     relay_streams: ice::relay_streams, ice::relay_stream;
     video_packets: media::video_packets, media::video;
     redundant_sound: media::redundant_sounds, media::redundant_sound;
+    feedback_on_packets: feedback::reports, feedback::read;
     sound_packets: media::sound_packets, media::sound;
     opus_payloads: media::opus_payloads, media::opus;
     h264_units: media::h264_units, media::h264;

@@ -127,7 +127,7 @@ impl<'a> Capture<'a> {
         let fps = open.format.fps.min(open.request.fps as f32);
         self.time = frame.media_time;
         let frame = Arc::new(frame);
-        let captured = Captured { frame: Arc::clone(&frame), fps, last: false };
+        let captured = Captured { frame: Arc::clone(&frame), fps, kind: self.kind, last: false };
         {
             let mut wishes = self.shared.lock();
             wishes.stats.captured += 1;
@@ -148,7 +148,7 @@ impl<'a> Capture<'a> {
         self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
         if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
             frame.at = Some(now);
-            self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, last: true });
+            self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, kind: self.kind, last: true });
         }
     }
 }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{Captured, Shared, Wishes};
+use super::ladder::{Ladder, Source, Step};
+use super::{Captured, Output, Shared, Wishes};
 use crate::codec::h264::{Encoder, EncoderConfig};
+use crate::codec::scale::Scaler;
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::VideoFrame;
 
@@ -22,6 +24,10 @@ const WINDOW: usize = 30;
 pub(super) struct Encode<'a> {
     shared: &'a Shared,
     encoder: Option<Encoder>,
+    ladder: Ladder,
+    scaler: Scaler,
+    /// Not before this media time, by the step's rate.
+    next: Duration,
     times: VecDeque<Duration>,
     /// When the newest keyframe was made.
     keyframe: Option<Instant>,
@@ -30,7 +36,16 @@ pub(super) struct Encode<'a> {
 
 impl<'a> Encode<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, encoder: None, times: VecDeque::new(), keyframe: None, failing: false }
+        Self {
+            shared,
+            encoder: None,
+            ladder: Ladder::default(),
+            scaler: Scaler::new(),
+            next: Duration::ZERO,
+            times: VecDeque::new(),
+            keyframe: None,
+            failing: false,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -50,21 +65,32 @@ impl<'a> Encode<'a> {
 
     fn encode(&mut self, captured: &Captured, missed: u64) {
         let begun = Instant::now();
-        let (bitrate_bps, mut keyframe) = {
+        let (bitrate_bps, step, mut keyframe) = {
             let mut wishes = self.shared.lock();
             wishes.stats.dropped += missed;
             if wishes.stop || wishes.outputs.is_empty() {
                 return;
             }
+            if wishes.outputs.iter().all(Output::is_behind) && !captured.last {
+                // Made now, it would be old when it leaves. What leaves builds on what left: this one costs nothing.
+                wishes.stats.dropped += 1;
+                return;
+            }
+            let step = self.step(begun, captured, wishes.bitrate_bps);
+            wishes.stats.paused = step.paused;
+            if !captured.last && !wishes.keyframe && !self.is_due(captured, step.fps) {
+                return;
+            }
             // A wish that comes too soon stays a wish.
             let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
             let keyframe = allowed && std::mem::take(&mut wishes.keyframe);
-            (wishes.bitrate_bps, keyframe)
+            (wishes.bitrate_bps, step, keyframe)
         };
-        let frame = &captured.frame;
+        let scaled = self.scaled(&captured.frame, &step);
+        let frame: &VideoFrame = scaled.as_ref().unwrap_or(&captured.frame);
         // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
         keyframe |= captured.last;
-        let encoded = self.encoder(frame, captured.fps, bitrate_bps).map(|encoder| {
+        let encoded = self.encoder(frame, step.fps, bitrate_bps).map(|encoder| {
             if keyframe {
                 encoder.force_keyframe();
             }
@@ -107,7 +133,40 @@ impl<'a> Encode<'a> {
         }
     }
 
-    /// The encoder, with the bitrate of now, made anew where the rate of the source changed.
+    /// What to make of it; of the black one, nothing less.
+    fn step(&mut self, now: Instant, captured: &Captured, bitrate_bps: u32) -> Step {
+        let (width, height) = (captured.frame.width(), captured.frame.height());
+        if captured.last {
+            return Step { width, height, fps: captured.fps, paused: false };
+        }
+        self.ladder.step(now, Source { width, height, fps: captured.fps, kind: captured.kind }, bitrate_bps)
+    }
+
+    /// Whether the next picture at this rate may come already; counts it if so.
+    fn is_due(&mut self, captured: &Captured, fps: f32) -> bool {
+        let (time, period) = (captured.frame.media_time, Duration::from_secs_f32(1.0 / fps.max(0.1)));
+        let due = fps >= captured.fps || time + period / 4 >= self.next;
+        if due {
+            self.next = self.next.max(time.saturating_sub(period)) + period;
+        }
+        due
+    }
+
+    /// The picture in the step's size; `None` where it has that.
+    fn scaled(&mut self, frame: &VideoFrame, step: &Step) -> Option<VideoFrame> {
+        if (step.width, step.height) == (frame.width(), frame.height()) {
+            return None;
+        }
+        match self.scaler.resize(frame, step.width, step.height) {
+            Ok(scaled) => Some(scaled),
+            Err(error) => {
+                tracing::debug!(%error, "not scaled");
+                None
+            }
+        }
+    }
+
+    /// The encoder, with the bitrate of now, made anew where the rate changed.
     fn encoder(&mut self, frame: &VideoFrame, fps: f32, bitrate_bps: u32) -> Option<&mut Encoder> {
         if self.encoder.as_ref().is_some_and(|encoder| (encoder.config().fps - fps).abs() > 0.5) {
             self.encoder = None;

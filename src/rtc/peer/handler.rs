@@ -19,6 +19,7 @@ use crate::model::encoded::EncodedVideo;
 use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
 use crate::rtc::ice::shown;
+use crate::rtc::outbound::Outbound;
 use crate::rtc::receiver::AudioOut;
 use crate::rtc::sdp::{self, Setup, Stamp};
 use crate::rtc::sender::CaptureLog;
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     pub(super) audio_out: AudioOut,
     pub(super) incoming: Mutex<Incoming>,
     pub(super) wishes: Arc<Wishes>,
+    pub(super) outbound: Arc<Outbound>,
     /// How the other side wants our sound, and what theirs comes as.
     pub(super) sound: Mutex<Sound>,
     pub(super) types: Arc<Types>,

@@ -257,7 +257,8 @@ impl Peer {
                 let live = watch::Sender::new(false);
                 let sent = Arc::new(Sent::default());
                 let connected = self.shared.connected.subscribe();
-                let lane = Lane { track: local, sender, connected, ssrc, default_type: VIDEO_TYPE, sent };
+                let outbound = Arc::clone(&self.shared.outbound);
+                let lane = Lane { track: local, sender, connected, ssrc, default_type: VIDEO_TYPE, sent, outbound };
                 self.shared.spawn(send_video(lane, queue, live.subscribe(), Arc::new(CaptureLog::default())));
                 let stream = stream.to_owned();
                 negotiating.extras.push(Extra { id, stream, ssrc, transceiver, pictures, used: false, live });

@@ -1,4 +1,4 @@
-//! Says at the top of the call why the others do not hear us, and what to do.
+//! Says at the top of the call why the others do not hear or see us, and what to do.
 
 use eframe::egui::{Color32, Rect, Ui, pos2};
 
@@ -13,7 +13,8 @@ use crate::ui::theme::{DARK, icon, medium};
 /// What is wrong and what to do, in one line.
 pub fn words(snap: &Snapshot) -> Option<String> {
     let media = &snap.media;
-    Some(match media.trouble? {
+    let Some(trouble) = media.trouble else { return paused(snap) };
+    Some(match trouble {
         MicrophoneTrouble::Silent => {
             let name = match &media.microphone {
                 DeviceState::Open { name, .. } if !name.is_empty() => name.as_str(),
@@ -26,6 +27,12 @@ pub fn words(snap: &Snapshot) -> Option<String> {
         MicrophoneTrouble::Quiet => "You are hard to hear: come closer, or turn the microphone up".to_owned(),
         MicrophoneTrouble::Clips => "Your microphone is too loud: turn it down, or move back".to_owned(),
     })
+}
+
+/// The network leaves no room for our picture.
+fn paused(snap: &Snapshot) -> Option<String> {
+    let paused = snap.call.as_ref()?.stats.sent.video.paused;
+    paused.then(|| "Video paused to keep the sound: your network carries too little".to_owned())
 }
 
 pub(super) fn show(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {

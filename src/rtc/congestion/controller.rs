@@ -1,0 +1,500 @@
+//! The rate: delay first, loss where somebody else keeps the queue full, probes to find out what is free.
+//!
+//! Three phases. *Steady*: the queue is short; the estimate grows slowly while it is really used, and by probes in
+//! leaps. *Draining*: a queue stood; the estimate falls to what is delivered, and less than that is sent until the queue
+//! is gone. *Competing*: the queue stays although we have nearly stopped, so somebody else fills it; the rate then
+//! follows loss, as theirs does, until the queue is empty again.
+
+use std::time::{Duration, Instant};
+
+use super::history::{Departure, History};
+use super::loss::Loss;
+use super::others::{Others, Seen};
+use super::path::Path;
+use super::probe::{Finding, Probe};
+
+/// What a receiver said of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Its stream.
+    pub ssrc: u32,
+    /// Its RTP sequence number.
+    pub sequence: u16,
+    /// Bytes on the wire, as in [`Departure::size`].
+    pub size: usize,
+    /// When it left.
+    pub departure: Instant,
+    /// When it arrived, on the receiver's clock; `None`: it did not.
+    pub arrival: Option<Duration>,
+}
+
+/// Between which rates, and where to start; bit/s on the wire.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Never below.
+    pub least: f64,
+    /// Never above.
+    pub most: f64,
+    /// At first.
+    pub start: f64,
+    /// How often the receiver reports.
+    pub feedback: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { least: 40e3, most: 8e6, start: 300e3, feedback: Duration::from_millis(25) }
+    }
+}
+
+/// A queue shorter than this lets the estimate grow, seconds; …
+const SHORT: f64 = 0.008;
+/// … one shorter than this is drained; …
+const DRAINED: f64 = 0.010;
+/// … one longer than this is too long; …
+const LONG: f64 = 0.030;
+/// … and while it is longer than this, no picture goes out at all.
+const VERY_LONG: f64 = 0.080;
+/// Share of the delivered rate that is kept when a queue stood.
+const KEEP: f64 = 0.92;
+/// Share of the estimate that is kept at least where all that was sent was delivered.
+const KEEP_UNPROVEN: f64 = 0.85;
+/// Share of the estimate that is sent while a queue drains.
+const DRAIN: f64 = 0.6;
+/// Pauses between two cuts, seconds.
+const CUT_PAUSE: f64 = 0.1;
+/// Growth without a probe, a second.
+const GROWTH: f64 = 0.05;
+/// Only if so much of the estimate is really sent.
+const USED: f64 = 0.8;
+/// Packets leave somewhat faster than the estimate, so that a picture does not wait for the next one.
+const PACE: f64 = 1.25;
+/// A probe goes out at so many times the estimate, …
+const PROBE_RATE: f64 = 3.0;
+/// … or so many where a ceiling was found just before; …
+const PROBE_AGAIN: f64 = 1.6;
+/// … as long as so many seconds of the estimate, …
+const PROBE_SPAN: f64 = 0.025;
+/// … but not fewer bytes than these, or this many seconds of the estimate where that is less, …
+const PROBE_LEAST: (usize, f64) = (2_500, 0.060);
+/// … and no more; …
+const PROBE_MOST: usize = 12_000;
+/// Three small packets: fewer tell no rate.
+const PROBE_SMALLEST: usize = 1_200;
+/// A probe succeeds with so many times the estimate, …
+const PROBE_GAIN: f64 = 1.25;
+/// … of which so much is taken.
+const PROBE_TAKE: f64 = 0.90;
+/// Pauses between probes, seconds: the first after a failure, and the longest.
+const PROBE_PAUSE: (f64, f64) = (0.5, 0.8);
+/// What a probe found to be the most is believed for so long, seconds.
+const CEILING_KEPT: f64 = 4.0;
+/// Loss above this, with a queue, is congestion, …
+const MUCH_LOSS: f64 = 0.15;
+/// … taken into account so often, seconds.
+const LOSS_PAUSE: f64 = 1.2;
+/// No feedback for so long: nothing arrives, or nothing comes back; seconds.
+const SILENCE: f64 = 0.5;
+/// Others keep the queue up: after so many seconds of draining, …
+const OTHERS: f64 = 0.8;
+/// … with less than this share of what was sent before.
+const YIELDED: f64 = 0.5;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    Steady,
+    Draining {
+        since: Instant,
+        /// Longest queue seen, seconds.
+        worst: f64,
+    },
+    Competing(Others),
+}
+
+/// The controller of one path. See the [module](self).
+#[derive(Debug)]
+pub struct Controller {
+    limits: Limits,
+    origin: Instant,
+    estimate: f64,
+    phase: Phase,
+    history: History,
+    path: Path,
+    loss: Loss,
+    /// What the application could use, bit/s.
+    wanted: f64,
+    /// The rate before the queue stood.
+    before: f64,
+    /// The most that a probe has seen delivered, and when.
+    ceiling: Option<(f64, Instant)>,
+    probe: Option<Probe>,
+    probes: u32,
+    failures: u32,
+    next_probe: Instant,
+    /// The estimate before nothing came back any more.
+    silenced: Option<f64>,
+    cut: Instant,
+    grown: Instant,
+    heard: Instant,
+}
+
+impl Controller {
+    /// At the start of a path.
+    pub fn new(now: Instant, limits: Limits) -> Self {
+        Self {
+            limits,
+            origin: now,
+            estimate: limits.start,
+            phase: Phase::Steady,
+            history: History::default(),
+            path: Path::new(),
+            loss: Loss::default(),
+            wanted: limits.most,
+            before: limits.start,
+            ceiling: None,
+            probe: None,
+            probes: 0,
+            failures: 0,
+            next_probe: now,
+            silenced: None,
+            cut: now,
+            grown: now,
+            heard: now,
+        }
+    }
+
+    /// What the application could use at most now, bit/s: no probe looks for more.
+    pub fn set_wanted(&mut self, bps: f64) {
+        self.wanted = bps.clamp(self.limits.least, self.limits.most);
+    }
+
+    /// What the path carries, as far as known, bit/s on the wire.
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// What the application should send now, bit/s on the wire: the estimate, less while a queue drains.
+    pub fn target(&self) -> f64 {
+        match self.phase {
+            Phase::Draining { .. } => DRAIN * self.estimate,
+            _ => self.estimate,
+        }
+    }
+
+    /// How long packets wait in the path, seconds.
+    pub fn queue(&self) -> f64 {
+        self.path.queue()
+    }
+
+    /// Share of packets lost in the last second, 0…1.
+    pub fn loss(&self) -> f64 {
+        self.loss.share()
+    }
+
+    /// Least round trip seen, with the wait for feedback; seconds.
+    pub fn round_trip(&self) -> Option<f64> {
+        self.path.round_trip()
+    }
+
+    /// At what rate pictures leave the pacer now, bit/s on the wire; 0: none may.
+    pub fn pace(&self, now: Instant) -> f64 {
+        if let Some(probe) = self.probe.as_ref().filter(|p| p.left().is_some()) {
+            return probe.rate;
+        }
+        match self.phase {
+            Phase::Draining { .. } if self.path.queue() > VERY_LONG => 0.0,
+            Phase::Draining { .. } => DRAIN * self.estimate,
+            Phase::Competing(_) => PACE * self.estimate,
+            Phase::Steady => match self.ceiling(now) {
+                Some(ceiling) => (PACE * self.estimate).min(ceiling.max(1.05 * self.estimate)),
+                None => PACE * self.estimate,
+            },
+        }
+    }
+
+    /// Bytes of pictures that may still leave before something is reported on.
+    pub fn window(&self) -> usize {
+        if self.path.arrivals() == 0 {
+            return usize::MAX; // nothing is known yet, or the receiver never reports: the pace is the limit
+        }
+        let round_trip = self.path.round_trip().unwrap_or(0.1);
+        let others = if matches!(self.phase, Phase::Competing(_)) { self.path.queue() } else { 0.0 };
+        let span = round_trip + self.limits.feedback.as_secs_f64() + 0.060 + others;
+        let probe = self.probe.as_ref().map_or(0, Probe::bytes);
+        let window = (self.estimate * span / 8.0) as usize + 3_000 + probe;
+        window.saturating_sub(self.history.in_flight())
+    }
+
+    /// Whether a probe should begin with the next picture, and how many bytes it takes: a picture that is smaller is to be
+    /// filled up.
+    pub fn wants_probe(&self, now: Instant) -> Option<usize> {
+        let wants = self.probe.is_none()
+            && self.phase == Phase::Steady
+            && now >= self.next_probe
+            && self.path.queue() <= DRAINED
+            && (self.probes == 0 || (self.path.arrivals() >= 5 && since(self.heard, now) <= 0.15))
+            && self.estimate < 0.97 * self.limits.most.min(self.wanted);
+        let of_estimate = |seconds: f64| (self.estimate * seconds / 8.0) as usize;
+        let least = of_estimate(PROBE_LEAST.1).clamp(PROBE_SMALLEST, PROBE_LEAST.0);
+        let least = if self.silenced.is_some() { PROBE_LEAST.0 } else { least };
+        wants.then(|| of_estimate(PROBE_SPAN).clamp(least, PROBE_MOST))
+    }
+
+    /// Begins a probe of so many bytes with what leaves next.
+    pub fn begin_probe(&mut self, now: Instant, bytes: usize) {
+        let times = if self.ceiling(now).is_some() { PROBE_AGAIN } else { PROBE_RATE };
+        // After a silence: is the path as it was?
+        let before = self.silenced.take().unwrap_or(0.0);
+        let rate = (self.estimate * times).max(before).min(1.5 * self.limits.most);
+        self.probes = self.probes.wrapping_add(1);
+        self.probe = Some(Probe::new(self.probes, rate, bytes, now));
+    }
+
+    /// Nothing is left that could leave with the probe.
+    pub fn end_probe(&mut self, now: Instant) {
+        if let Some(probe) = &mut self.probe {
+            probe.end(now);
+        }
+    }
+
+    /// Bytes a probe still lacks, while one goes out.
+    pub fn probing(&self) -> Option<usize> {
+        self.probe.as_ref().and_then(Probe::left)
+    }
+
+    /// A packet left.
+    pub fn sent(&mut self, departure: Departure) {
+        let mut belongs = None;
+        if let Some(probe) = self.probe.as_mut().filter(|p| p.left().is_some()) {
+            probe.sent(departure.size, departure.at);
+            belongs = Some(probe.id);
+        }
+        self.history.sent(departure, belongs);
+    }
+
+    /// The receiver reported, in the order of departure.
+    pub fn reported(&mut self, now: Instant, reports: &[Report]) {
+        if reports.is_empty() {
+            return;
+        }
+        self.heard = now;
+        self.read(now, reports);
+        if self.path.arrivals() == 0 {
+            return;
+        }
+        self.path.sum_up(self.loss.background());
+        if self.phase == Phase::Steady && self.path.queue() < SHORT {
+            self.loss.without_queue();
+        }
+        self.judge_probe(now);
+        if matches!(self.phase, Phase::Competing(_)) {
+            self.compete(now);
+        } else {
+            self.follow_delay(now);
+        }
+    }
+
+    fn read(&mut self, now: Instant, reports: &[Report]) {
+        let (mut arrived, mut lost) = (0, 0);
+        // Packets lost one after another: their first departure, last departure, number, bytes.
+        let mut run: Option<(Instant, Instant, u32, usize)> = None;
+        for report in reports {
+            let probe = self.history.reported(report.ssrc, report.sequence).flatten();
+            let times = report.arrival.map(|a| (a.as_secs_f64(), self.seconds(report.departure)));
+            if let Some(ours) = self.probe.as_mut().filter(|p| probe == Some(p.id)) {
+                ours.reported(times, report.size);
+            }
+            let Some((at, departed)) = times else {
+                let (first, _, count, bytes) = run.unwrap_or((report.departure, report.departure, 0, 0));
+                run = Some((first, report.departure, count + 1, bytes + report.size));
+                continue;
+            };
+            self.path.arrived(departed, at, self.seconds(now), report.size);
+            arrived += 1;
+            if let Some((first, last, count, bytes)) = run.take() {
+                // All of a feedback interval at once: the feedback was lost, not the packets.
+                let whole = last.saturating_duration_since(first) > self.limits.feedback.mul_f64(0.6);
+                if count > 1 && whole {
+                    self.path.unreported(bytes);
+                } else {
+                    lost += count;
+                }
+            }
+        }
+        // A run that goes on to the end of the report is only counted when it is known where it ends.
+        self.loss.reported(now, arrived, lost);
+    }
+
+    /// Steady or draining: the queue decides.
+    fn follow_delay(&mut self, now: Instant) {
+        let (queue, sudden) = (self.path.queue(), self.path.sudden_queue());
+        // A probe makes a queue of its own for a moment.
+        let sudden_limit = 2.0 * LONG + 2.0 * self.path.variation();
+        let long = queue > LONG || (self.probe.is_none() && sudden > sudden_limit);
+        if long && since(self.cut, now) > CUT_PAUSE {
+            self.cut(now, queue);
+        }
+        if self.phase == Phase::Steady
+            && self.loss.share() > MUCH_LOSS
+            && queue > SHORT
+            && since(self.cut, now) > LOSS_PAUSE
+        {
+            self.estimate = (self.estimate * (1.0 - 0.5 * self.loss.share())).max(self.limits.least);
+            self.cut = now;
+        }
+        if let Phase::Draining { since: begun, worst } = self.phase {
+            let draining = since(begun, now);
+            let delivered = self.path.delivery() > 0.85 * self.history.rate();
+            if draining > 1.0 && queue > 0.75 * worst && delivered {
+                return self.renew_path(now);
+            }
+            if draining > OTHERS && queue > LONG && self.history.rate() < YIELDED * self.before {
+                self.estimate = (0.4 * self.before).max(self.estimate).max(200e3).min(self.limits.most);
+                self.phase = Phase::Competing(Others::new(now));
+                (self.grown, self.cut) = (now, now);
+                return;
+            }
+            if queue.min(sudden) < DRAINED {
+                self.phase = Phase::Steady;
+                self.grown = now;
+                self.probe_after(now, 0.6 * PROBE_PAUSE.0);
+            }
+        }
+        if self.phase == Phase::Steady {
+            self.grow(now, queue);
+        }
+    }
+
+    /// A queue stands.
+    fn cut(&mut self, now: Instant, queue: f64) {
+        let delivery = self.path.delivery().max(self.limits.least);
+        let estimate = self.estimate;
+        match &mut self.phase {
+            Phase::Draining { worst, .. } => {
+                *worst = worst.max(queue);
+                if delivery < 0.9 * estimate && queue > VERY_LONG {
+                    self.estimate = delivery;
+                }
+            }
+            _ => {
+                // What is sent is delivered: we may have sent less than the path carries.
+                let all = delivery > 0.95 * self.history.rate();
+                let kept = if all { KEEP_UNPROVEN * estimate } else { 0.0 };
+                self.estimate = (KEEP * delivery).max(kept).min(estimate);
+                self.before = estimate.max(self.estimate);
+                self.phase = Phase::Draining { since: now, worst: queue };
+            }
+        }
+        self.estimate = self.estimate.clamp(self.limits.least, self.limits.most);
+        self.cut = now;
+        self.probe = None;
+        if self.ceiling.is_some_and(|(ceiling, _)| ceiling > 1.2 * delivery) {
+            self.ceiling = None;
+        }
+        self.probe_after(now, PROBE_PAUSE.0);
+    }
+
+    fn grow(&mut self, now: Instant, queue: f64) {
+        let span = since(self.grown, now).min(0.2);
+        self.grown = now;
+        let used = self.history.rate() > USED * self.estimate;
+        let top = self.ceiling(now).map_or(self.limits.most, |ceiling| 0.95 * ceiling).min(self.limits.most);
+        if queue < SHORT && used && self.estimate < top {
+            self.estimate = (self.estimate * (1.0 + GROWTH * span)).min(top);
+        }
+    }
+
+    /// Somebody else keeps the queue full: follow loss as they do.
+    fn compete(&mut self, now: Instant) {
+        let Phase::Competing(mut others) = self.phase else { return };
+        let span = since(self.grown, now).min(0.2);
+        self.grown = now;
+        if self.loss.share() > 0.05 + self.loss.background() {
+            if since(self.cut, now) > 0.8 {
+                self.estimate = (0.85 * self.estimate).max(0.15 * self.before).max(self.limits.least);
+                self.cut = now;
+            }
+        } else if self.history.rate() > 0.7 * self.estimate {
+            let grown = self.estimate * (1.0 + 0.10 * span);
+            self.estimate = grown.min(0.7 * self.before).clamp(self.limits.least, self.limits.most);
+        }
+        match others.watch(now, self.path.queue()) {
+            Seen::Busy => self.phase = Phase::Competing(others),
+            Seen::Gone => {
+                self.phase = Phase::Steady;
+                self.failures = 0;
+                self.probe_after(now, 0.0);
+            }
+            Seen::Nobody => {
+                self.failures = 0;
+                self.renew_path(now);
+            }
+        }
+    }
+
+    /// The path has become longer: what looked like a queue is none.
+    fn renew_path(&mut self, now: Instant) {
+        self.path.renew();
+        self.phase = Phase::Steady;
+        self.grown = now;
+        self.probe_after(now, 0.2);
+    }
+
+    fn judge_probe(&mut self, now: Instant) {
+        let patience = self.path.round_trip().unwrap_or(0.1) + 0.12;
+        let Some(finding) = self.probe.as_ref().and_then(|p| p.judge(now, patience)) else { return };
+        self.probe = None;
+        let pause = match finding {
+            Finding::Nothing => 0.1,
+            Finding::Rate { proven, delivered, sent } => {
+                let full = delivered < 0.8 * sent;
+                self.ceiling = (full && delivered > 0.7 * self.estimate).then_some((delivered, now));
+                if proven > PROBE_GAIN * self.estimate {
+                    let most = self.limits.most.min(self.wanted.max(self.estimate));
+                    self.estimate = (PROBE_TAKE * proven).min(most);
+                    self.failures = 0;
+                    0.0
+                } else {
+                    self.failures += 1;
+                    if full {
+                        self.estimate = self.estimate.max(0.92 * delivered).min(self.limits.most);
+                    }
+                    (PROBE_PAUSE.0 * (1.0 + 0.4 * f64::from(self.failures))).min(PROBE_PAUSE.1)
+                }
+            }
+        };
+        self.probe_after(now, pause);
+    }
+
+    /// Time passes, also where nothing is reported; to be called every 10 ms or so.
+    pub fn tick(&mut self, now: Instant) {
+        self.history.age(now);
+        let silent = since(self.heard, now) > SILENCE && since(self.cut, now) > SILENCE;
+        if silent && self.history.in_flight() > 0 && self.path.arrivals() > 0 {
+            self.silenced.get_or_insert(self.estimate);
+            self.estimate = (0.7 * self.estimate).max(self.limits.least);
+            self.cut = now;
+            self.probe = None;
+            self.probe_after(now, 0.1);
+        }
+        if self.probe.as_ref().is_some_and(|p| p.left().is_some() && p.stuck(now)) {
+            self.probe = None;
+        }
+    }
+
+    fn ceiling(&self, now: Instant) -> Option<f64> {
+        self.ceiling.filter(|(_, at)| since(*at, now) < CEILING_KEPT).map(|(rate, _)| rate)
+    }
+
+    fn probe_after(&mut self, now: Instant, seconds: f64) {
+        self.next_probe = now + Duration::from_secs_f64(seconds);
+    }
+
+    fn seconds(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.origin).as_secs_f64()
+    }
+}
+
+fn since(then: Instant, now: Instant) -> f64 {
+    now.saturating_duration_since(then).as_secs_f64()
+}

@@ -1,0 +1,157 @@
+//! What arrival times tell of the path: the queue that stands in it, and the rate it delivers.
+//!
+//! The two clocks differ by an unknown constant, so only differences count: the least one-way delay of the last
+//! [`BASE_SPAN`] seconds is an empty queue, and what lies above it is time spent queueing. Jitter does not look like a
+//! queue, because a queue delays *every* packet: the least of the last 100 ms is taken, and of longer where the delay
+//! wanders much by itself.
+
+use std::collections::VecDeque;
+
+use super::window::Least;
+
+/// Seconds after which the path may have become longer for good.
+const BASE_SPAN: i64 = 20;
+/// A queue stands if every packet of the last so many seconds was delayed, …
+const STANDING: f64 = 0.100;
+/// … and of so many times what the delay varies by within that time, beyond what our own packets do to it, …
+const WANDERING: f64 = 12.0;
+const OWN_VARIATION: f64 = 0.012;
+/// … but no longer than this.
+const STANDING_MOST: f64 = 0.350;
+/// How fast the mean variation follows, a second.
+const VARIATION_FOLLOWS: f64 = 0.4;
+/// The same, said sooner and with less certainty.
+const SUDDEN: f64 = 0.040;
+/// The rate delivered is measured over so many seconds of arrivals, …
+const DELIVERY: f64 = 0.120;
+/// … which must really span this.
+const DELIVERY_LEAST: f64 = 0.020;
+/// Arrivals remembered, seconds.
+const KEPT: f64 = 1.0;
+
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    /// On the receiver's clock, seconds.
+    at: f64,
+    size: usize,
+    queue: f64,
+}
+
+/// One direction of one path.
+#[derive(Debug)]
+pub(super) struct Path {
+    base: Least,
+    round_trip: Least,
+    arrivals: VecDeque<Arrival>,
+    queue: f64,
+    sudden: f64,
+    delivery: f64,
+    /// By how much the delay varies within [`STANDING`], mean of some seconds; and when that was last looked at.
+    variation: f64,
+    varied: f64,
+    summed: u32,
+}
+
+impl Path {
+    pub fn new() -> Self {
+        Self {
+            base: Least::over(BASE_SPAN),
+            round_trip: Least::over(BASE_SPAN),
+            arrivals: VecDeque::new(),
+            queue: 0.0,
+            sudden: 0.0,
+            delivery: 0.0,
+            variation: 0.0,
+            varied: 0.0,
+            summed: 0,
+        }
+    }
+
+    /// A packet of `size` bytes left at `departed` (our clock), arrived at `arrived` (theirs) and was reported at `now`
+    /// (ours); seconds.
+    pub fn arrived(&mut self, departed: f64, arrived: f64, now: f64, size: usize) {
+        let one_way = arrived - departed;
+        self.base.see(now, one_way);
+        self.round_trip.see(now, now - departed);
+        let queue = one_way - self.base.get().unwrap_or(one_way);
+        self.arrivals.push_back(Arrival { at: arrived, size, queue });
+    }
+
+    /// Bytes of which the report was lost: they most likely arrived just before the last arrival.
+    pub fn unreported(&mut self, bytes: usize) {
+        if let Some(last) = self.arrivals.back_mut() {
+            last.size += bytes;
+        }
+    }
+
+    /// Sums up after a report. `lost`: share of packets that the path loses at random, which it would have delivered.
+    pub fn sum_up(&mut self, lost: f64) {
+        let Some(last) = self.arrivals.back().map(|a| a.at) else { return };
+        while self.arrivals.front().is_some_and(|a| a.at < last - KEPT) {
+            self.arrivals.pop_front();
+        }
+        self.vary(last);
+        let standing = (STANDING + WANDERING * (self.variation - OWN_VARIATION).max(0.0)).min(STANDING_MOST);
+        let least = |span: f64| self.within(last, span).map(|a| a.queue).reduce(f64::min).unwrap_or(0.0);
+        (self.queue, self.sudden) = (least(standing), least(SUDDEN));
+        // The first of them only marks when the others began.
+        let (mut bytes, mut opening, mut count) = (0, Arrival { at: last, size: 0, queue: 0.0 }, 0);
+        for arrival in self.within(last, standing.max(DELIVERY)) {
+            (bytes, opening, count) = (bytes + arrival.size, *arrival, count + 1);
+        }
+        let span = last - opening.at;
+        if count >= 4 && span > DELIVERY_LEAST {
+            self.delivery = (bytes - opening.size) as f64 * 8.0 / span / (1.0 - lost.clamp(0.0, 0.15));
+        }
+    }
+
+    /// Arrivals of the `span` seconds up to `last`, newest first.
+    fn within(&self, last: f64, span: f64) -> impl Iterator<Item = &Arrival> {
+        self.arrivals.iter().rev().take_while(move |a| a.at > last - span)
+    }
+
+    fn vary(&mut self, last: f64) {
+        let queues = self.within(last, STANDING).map(|a| a.queue);
+        let (low, high) = queues.fold((f64::MAX, 0.0_f64), |(low, high), q| (low.min(q), high.max(q)));
+        // At first the mean of all, then that of the last seconds.
+        self.summed = self.summed.saturating_add(1);
+        let weight = (VARIATION_FOLLOWS * (last - self.varied)).clamp(0.0, 0.1).max(1.0 / f64::from(self.summed + 3));
+        self.variation += (high - low - self.variation) * weight.max(0.005);
+        self.varied = last;
+    }
+
+    /// How long the queue in the path is, seconds: what every packet of the last 100 ms waited.
+    pub fn queue(&self) -> f64 {
+        self.queue
+    }
+
+    /// By how much the delay varies within 100 ms by itself, seconds.
+    pub fn variation(&self) -> f64 {
+        self.variation
+    }
+
+    /// The same as [`Path::queue`], over the last 40 ms.
+    pub fn sudden_queue(&self) -> f64 {
+        self.sudden
+    }
+
+    /// What arrives, bit/s.
+    pub fn delivery(&self) -> f64 {
+        self.delivery
+    }
+
+    /// Least round trip seen with feedback on the way back, seconds.
+    pub fn round_trip(&self) -> Option<f64> {
+        self.round_trip.get()
+    }
+
+    /// Packets reported as arrived in the last second.
+    pub fn arrivals(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// The path is another one now: what stands in it is no queue.
+    pub fn renew(&mut self) {
+        *self = Self { delivery: self.delivery, ..Self::new() };
+    }
+}

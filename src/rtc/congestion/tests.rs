@@ -1,0 +1,103 @@
+//! The controller and the pacer on links as they are. Times are virtual: what is asserted does not depend on the machine.
+
+use std::time::Instant;
+
+use super::simulation::{Call, Transfer, Weather, run};
+
+const FEEDBACK: f64 = 0.025;
+
+fn alone(source: f64, seconds: f64, weather: impl Fn(f64) -> Weather) -> Call {
+    let mut calls = [Call::new(Instant::now(), source, FEEDBACK)];
+    run(weather, &mut calls, &mut [], seconds);
+    let [call] = calls;
+    call
+}
+
+#[test]
+fn it_is_at_full_rate_soon_after_the_start() {
+    let call = alone(2.5e6, 6.0, |_| Weather::default());
+    let took = call.reaches(0.9 * 2.5e6, 0.0);
+    assert!(took <= 1.0, "0.3 → 2.25 Mbit/s took {took:.2} s");
+    let worst = call.sound_delay(1.0, 0.0, 6.0);
+    assert!(worst < 0.060, "sound waited {worst:.3} s for a probe");
+}
+
+#[test]
+fn a_link_is_used_and_its_queue_kept_short() {
+    for (rate, least, most) in [(4e6, 0.93, 0.050), (1e6, 0.91, 0.080), (500e3, 0.91, 0.080), (150e3, 0.80, 0.080)] {
+        let call = alone(5e6, 40.0, |_| Weather { rate, ..Weather::default() });
+        let share = call.all(10.0, 40.0) / rate;
+        assert!(share > least, "{rate}: {share:.3} used");
+        let late = call.sound_delay(0.95, 10.0, 40.0);
+        assert!(late < most, "{rate}: one packet of sound in twenty took {late:.3} s, and 0.02 on an empty link");
+    }
+}
+
+#[test]
+fn a_drop_and_its_end_are_followed() {
+    let weather = |t: f64| Weather { rate: if (10.0..30.0).contains(&t) { 0.5e6 } else { 4e6 }, ..Weather::default() };
+    let call = alone(5e6, 45.0, weather);
+    let back = call.reaches(0.9 * 4e6, 30.0);
+    assert!(back <= 2.0, "{back:.2} s until nine tenths were used again");
+    let share = call.all(12.0, 30.0) / 0.5e6;
+    assert!(share > 0.90, "{share:.3} of the narrow link used");
+    // What stood in the link's own queue when it became narrow is nobody's to take back.
+    assert!(call.sound_delay(0.95, 10.0, 12.0) < 0.230);
+    assert!(call.sound_delay(0.95, 12.0, 30.0) < 0.080);
+}
+
+#[test]
+fn random_loss_costs_no_rate() {
+    let free = alone(2.5e6, 30.0, |_| Weather { delay: 0.050, ..Weather::default() }).rate(10.0, 30.0);
+    for loss in [0.02, 0.05, 0.10] {
+        let call = alone(2.5e6, 30.0, |_| Weather { loss, delay: 0.050, ..Weather::default() });
+        // Of pictures, what arrived the first time.
+        let kept = call.rate(10.0, 30.0) / (free * (1.0 - loss));
+        assert!(kept > 0.98, "{loss}: {kept:.3} kept");
+    }
+}
+
+#[test]
+fn a_transfer_beside_it_gets_its_share_and_leaves_it_its_own() {
+    let mut calls = [Call::new(Instant::now(), 5e6, FEEDBACK)];
+    let mut transfers = [Transfer::new(5.0)];
+    run(|_| Weather::default(), &mut calls, &mut transfers, 65.0);
+    let (call, file) = (calls[0].all(20.0, 65.0) / 4e6, transfers[0].rate(20.0, 65.0) / 4e6);
+    assert!(call > 0.35 && file > 0.35, "call {call:.2}, transfer {file:.2}");
+}
+
+#[test]
+fn two_calls_share_a_link() {
+    for (delay, later) in [(0.010, 0.013), (0.020, 10.005), (0.050, 10.014)] {
+        let origin = Instant::now();
+        let mut calls = [Call::new(origin, 5e6, FEEDBACK), Call::new(origin, 5e6, FEEDBACK).later(later)];
+        run(|_| Weather { delay, ..Weather::default() }, &mut calls, &mut [], 70.0);
+        let (one, two) = (calls[0].all(30.0, 70.0) / 4e6, calls[1].all(30.0, 70.0) / 4e6);
+        assert!(one > 0.38 && two > 0.38, "{one:.2} and {two:.2} with {delay} s one way");
+    }
+}
+
+#[test]
+fn a_delay_that_wanders_is_no_queue() {
+    for (rate, least) in [(4e6, 0.95), (2e6, 0.75), (1e6, 0.75)] {
+        let call = alone(2.5e6, 40.0, |_| Weather { rate, jitter: 0.030, delay: 0.100, ..Weather::default() });
+        let share = call.all(10.0, 40.0) / rate.min(2.5e6);
+        assert!(share > least, "{rate}: {share:.3} used");
+    }
+}
+
+#[test]
+fn a_path_that_becomes_longer_is_no_queue() {
+    let weather = |t: f64| Weather { delay: if t > 15.0 { 0.120 } else { 0.020 }, ..Weather::default() };
+    let call = alone(2.5e6, 40.0, weather);
+    let before = call.rate(5.0, 15.0);
+    assert!(call.rate(20.0, 40.0) > 0.95 * before);
+}
+
+#[test]
+fn an_outage_is_survived() {
+    let weather = |t: f64| Weather { rate: if (10.0..15.0).contains(&t) { 0.0 } else { 4e6 }, ..Weather::default() };
+    let call = alone(2.5e6, 30.0, weather);
+    let back = call.reaches(0.9 * 2.5e6, 15.0);
+    assert!(back <= 2.0, "{back:.2} s until nine tenths were used again");
+}
