@@ -1,6 +1,6 @@
 //! Which missing packets of sound are asked for again (RFC 4585 §6.2.1).
 //!
-//! The transport crate asks for everything, four times, and looks at no round trip: right for pictures, which can wait.
+//! The transport crate asks for everything, many times, and looks at no round trip: right for pictures, which can wait.
 //! Sound cannot: a packet is asked for only where it can still be there in time, once in a round trip, and, from
 //! somebody who sends copies, only where two or more in a row are missing, for one comes with the next packet anyway.
 //! Pure: time is an argument.

@@ -38,7 +38,7 @@ const ORDERS: usize = 64;
 const START: f64 = 1e6;
 /// The encoder aims at this share of what it may have: it is not exact.
 const AIM: f64 = 0.97;
-/// How often the controller is told that time passes, while pictures leave.
+/// How often the controller is told that time passes, while nothing leaves.
 const TICK: Duration = Duration::from_millis(20);
 /// Packets kept to be sent again, and for how long: later than that nobody waits for them.
 const KEPT: u16 = 1_000;
@@ -192,8 +192,7 @@ impl Outbound {
 
     /// Into how large payloads pictures are to be cut.
     pub fn payload(&self) -> usize {
-        let most = lock(&self.controller).estimate() * LONGEST / 8.0;
-        (most as usize).clamp(SMALLEST, PAYLOAD)
+        payload_at(lock(&self.controller).estimate())
     }
 
     /// Sends a picture; `false` when the task is over.
@@ -204,16 +203,22 @@ impl Outbound {
 
     /// Sends a packet of sound now; `false` when the connection is over.
     pub async fn sound(&self, track: &Arc<TrackLocalStaticRTP>, packet: Packet) -> bool {
-        let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence_number);
-        let (now, size) = (Instant::now(), size(packet.payload.len()));
+        let (now, ssrc, size) = (Instant::now(), packet.header.ssrc, size(packet.payload.len()));
         {
             let mut sound = lock(&self.sound);
             sound.left(now, size);
             let stream = sound.streams.entry(ssrc).or_insert_with(|| (Arc::clone(track), Kept::default()));
             stream.1.keep(now, packet.clone());
         }
-        lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
         self.owed.fetch_add(size, Ordering::Relaxed);
+        self.write(now, track, packet).await
+    }
+
+    /// Counts a packet that leaves now, and writes it; `false` when the connection is over.
+    async fn write(&self, now: Instant, track: &TrackLocalStaticRTP, packet: Packet) -> bool {
+        let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence_number);
+        let size = size(packet.payload.len());
+        lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
         track.write_rtp(packet).await.is_ok()
     }
 
@@ -280,20 +285,23 @@ impl Outbound {
         }
         let bytes: usize = payloads.iter().map(|payload| size(payload.len())).sum();
         let mut lacks = controller.wants_probe(now).unwrap_or(0).saturating_sub(bytes);
+        let mut push = |payload: Bytes, marker, filler| {
+            let length = size(payload.len());
+            pacer.push(
+                Class::Picture,
+                Waiting::New(Parcel { ssrc, payload_type, timestamp, marker, payload, filler }),
+                length,
+            );
+            length
+        };
         let last = payloads.len().saturating_sub(1);
         for (i, payload) in payloads.into_iter().enumerate() {
-            let marker = i == last && lacks == 0;
-            let (length, filler) = (size(payload.len()), false);
-            let parcel = Parcel { ssrc, payload_type, timestamp, marker, payload, filler };
-            pacer.push(Class::Picture, Waiting::New(parcel), length);
+            push(payload, i == last && lacks == 0, false);
         }
         while lacks > 0 {
             let payload = filler(lacks.saturating_sub(size(0)).clamp(2, FILLER_MOST));
-            let length = size(payload.len());
-            lacks = lacks.saturating_sub(length);
-            let (marker, filler) = (lacks == 0, true);
-            let parcel = Parcel { ssrc, payload_type, timestamp, marker, payload, filler };
-            pacer.push(Class::Picture, Waiting::New(parcel), length);
+            let marker = lacks <= size(payload.len());
+            lacks = lacks.saturating_sub(push(payload, marker, true));
         }
     }
 
@@ -336,11 +344,8 @@ impl Outbound {
                 Waiting::Again(packet) => Some(packet),
             };
             let Some(packet) = packet else { continue };
-            let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence_number);
-            let Some(stream) = streams.get(&ssrc) else { continue };
-            let size = size(packet.payload.len());
-            lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
-            if stream.track.write_rtp(packet).await.is_err() {
+            let Some(stream) = streams.get(&packet.header.ssrc) else { continue };
+            if !self.write(now, &stream.track, packet).await {
                 return false;
             }
         }
@@ -355,11 +360,9 @@ impl Outbound {
             packets.extend(again.map(|packet| (Arc::clone(track), packet)));
         }
         for (track, packet) in packets {
-            let (sequence, size) = (packet.header.sequence_number, size(packet.payload.len()));
-            lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
-            self.owed.fetch_add(size, Ordering::Relaxed);
+            self.owed.fetch_add(size(packet.payload.len()), Ordering::Relaxed);
             // A connection that is over ends the task by its pictures, or by its end.
-            let _ = track.write_rtp(packet).await;
+            let _ = self.write(now, &track, packet).await;
         }
     }
 
@@ -370,8 +373,7 @@ impl Outbound {
             (pacer.has_room(Instant::now(), &controller), controller.target())
         };
         self.room.send_if_modified(|before| std::mem::replace(before, room) != room);
-        let payload = (target * LONGEST / 8.0).clamp(SMALLEST as f64, PAYLOAD as f64) as usize;
-        let budget = ((AIM * target - sound) / overhead(payload)).max(0.0) as u64;
+        let budget = ((AIM * target - sound) / overhead(payload_at(target))).max(0.0) as u64;
         // Smaller steps are nothing to an encoder.
         self.budget.send_if_modified(|before| {
             let changed = before.abs_diff(budget) * 50 > *before;
@@ -418,6 +420,11 @@ impl BandwidthEstimator for Estimator {
     fn target_bitrate(&self) -> f64 {
         lock(&self.0.controller).target()
     }
+}
+
+/// Into how large payloads pictures are cut on a path of so many bits a second.
+fn payload_at(bps: f64) -> usize {
+    ((bps * LONGEST / 8.0) as usize).clamp(SMALLEST, PAYLOAD)
 }
 
 /// A packet on the wire.

@@ -181,11 +181,6 @@ impl Controller {
         }
     }
 
-    /// How long packets wait in the path, seconds.
-    pub fn queue(&self) -> f64 {
-        self.path.queue()
-    }
-
     /// Share of packets lost in the last second, 0…1.
     pub fn loss(&self) -> f64 {
         self.loss.share()

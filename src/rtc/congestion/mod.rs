@@ -2,7 +2,7 @@
 //!
 //! Sans-I/O; time is an argument. [`controller`] reads what the receiver says of every packet (transport-wide feedback,
 //! draft-holmer-rmcat-transport-wide-cc-extensions-01) and decides on a rate; [`pacer`] lets packets go at that rate, in
-//! strict order: sound, then what is sent again, then pictures. Below them: [`history`] (what is under
+//! strict order: sound at once, then what is sent again, then pictures. Below them: [`history`] (what is under
 //! way), `path` (queue and delivery, from arrival times), `loss`, `probe`, `others` (somebody else's queue).
 //!
 //! Invariants: sound never waits; the queue of the network is kept short, not full; loss alone, without delay, is taken

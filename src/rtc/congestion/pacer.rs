@@ -1,4 +1,5 @@
-//! What goes out when: sound at once, then what is sent again, then pictures.
+//! What goes out when: first what is sent again, then pictures. Sound does not come here: it leaves at once, and the
+//! others pay for it ([`Pacer::owe`]).
 //!
 //! Packets are whatever the caller has; the pacer knows their size alone. Pictures beyond what may be sent wait here, as
 //! few as possible: [`Pacer::has_room`] tells whether to bring another, and [`Pacer::collapsed`] when those that wait
@@ -25,8 +26,6 @@ const PROBE_TICK: Duration = Duration::from_millis(1);
 /// In the order of importance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Never waits.
-    Sound,
     /// Missing at the other end.
     Again,
     /// In order.
@@ -36,7 +35,6 @@ pub enum Class {
 /// The queues towards one peer. See the [module](self).
 #[derive(Debug)]
 pub struct Pacer<P> {
-    sound: VecDeque<(P, usize)>,
     again: VecDeque<(P, usize)>,
     pictures: VecDeque<(P, usize)>,
     waiting: usize,
@@ -51,7 +49,6 @@ impl<P> Pacer<P> {
     /// Empty.
     pub fn new(now: Instant) -> Self {
         Self {
-            sound: VecDeque::new(),
             again: VecDeque::new(),
             pictures: VecDeque::new(),
             waiting: 0,
@@ -65,7 +62,6 @@ impl<P> Pacer<P> {
     /// Takes a packet of so many bytes on the wire.
     pub fn push(&mut self, class: Class, packet: P, size: usize) {
         match class {
-            Class::Sound => self.sound.push_back((packet, size)),
             Class::Again => self.again.push_back((packet, size)),
             Class::Picture => {
                 self.waiting += size;
@@ -79,8 +75,8 @@ impl<P> Pacer<P> {
         self.held(controller) <= FULL && controller.pace(now) >= 1.0
     }
 
-    /// Looks whether what waits was made for a path that is no more, to be asked before each picture: then it is thrown
-    /// away, and the next picture must be a keyframe.
+    /// Looks whether what waits was made for a path that is no more, to be asked as time passes: then it is thrown away, and
+    /// the next picture must be a keyframe.
     pub fn collapsed(&mut self, now: Instant, controller: &Controller) -> bool {
         let estimate = controller.estimate();
         if estimate > self.highest {
@@ -103,12 +99,7 @@ impl<P> Pacer<P> {
         self.waiting as f64 * 8.0 / controller.estimate()
     }
 
-    /// Bytes of pictures that wait.
-    pub fn waiting(&self) -> usize {
-        self.waiting
-    }
-
-    /// Sound that left by another way; pictures pay for it, but not for ever.
+    /// Sound of so many bytes left; pictures pay for it, but not for ever.
     pub fn owe(&mut self, bytes: usize) {
         self.budget = (self.budget - bytes as f64).max(-MOST_DEBT);
     }
@@ -116,10 +107,6 @@ impl<P> Pacer<P> {
     /// Gives what leaves now, if something does; to be called until it gives nothing. The caller tells the controller
     /// of each packet that left.
     pub fn poll(&mut self, now: Instant, controller: &mut Controller) -> Option<(Class, P)> {
-        if let Some((packet, size)) = self.sound.pop_front() {
-            self.owe(size);
-            return Some((Class::Sound, packet));
-        }
         // Begun with a picture: that is what it carries.
         if let Some(bytes) = controller.wants_probe(now).filter(|_| !self.pictures.is_empty()) {
             controller.begin_probe(now, bytes);
@@ -153,7 +140,7 @@ impl<P> Pacer<P> {
         if controller.probing().is_some() {
             return Some(now + PROBE_TICK);
         }
-        let waits = !(self.sound.is_empty() && self.again.is_empty() && self.pictures.is_empty());
+        let waits = !(self.again.is_empty() && self.pictures.is_empty());
         waits.then(|| now + TICK)
     }
 }

@@ -118,8 +118,8 @@ pub struct Call {
     next_picture: f64,
     period: f64,
     next_sound: f64,
-    /// Class, size, departure, arrival: by number.
-    packets: Vec<(Class, usize, Instant, Option<f64>)>,
+    /// Class (none: sound), size, departure, arrival: by number.
+    packets: Vec<(Option<Class>, usize, Instant, Option<f64>)>,
     restart: bool,
     reported: usize,
     highest: usize,
@@ -163,7 +163,7 @@ impl Call {
         }
     }
 
-    fn leave(&mut self, now: Instant, class: Class, size: usize, send: &mut dyn FnMut(u64, usize)) {
+    fn leave(&mut self, now: Instant, class: Option<Class>, size: usize, send: &mut dyn FnMut(u64, usize)) {
         let number = self.packets.len();
         self.packets.push((class, size, now, None));
         self.controller.sent(Departure { ssrc: 1, sequence: number as u16, size, at: now });
@@ -172,7 +172,6 @@ impl Call {
 
     fn picture(&mut self, now: Instant) {
         self.made += 1;
-        self.restart |= self.pacer.collapsed(now, &self.controller);
         if !self.pacer.has_room(now, &self.controller) {
             self.skipped += 1;
             return;
@@ -240,17 +239,19 @@ impl Flow for Call {
         if seconds >= self.next_sound {
             self.next_sound += 0.020;
             self.sound_sent += 1;
-            self.pacer.push(Class::Sound, (SOUND, 0), SOUND);
+            self.leave(now, None, SOUND, send);
+            self.pacer.owe(SOUND);
         }
         if seconds >= self.next_picture {
             self.next_picture += self.period;
             self.picture(now);
         }
         self.controller.tick(now);
+        self.restart |= self.pacer.collapsed(now, &self.controller);
         while let Some((class, (size, padding))) = self.pacer.poll(now, &mut self.controller) {
             // Padding counts as sent again: it is no picture.
             let class = if padding > 0 { Class::Again } else { class };
-            self.leave(now, class, size, send);
+            self.leave(now, Some(class), size, send);
         }
     }
 
@@ -259,9 +260,9 @@ impl Flow for Call {
         packet.3 = Some(at);
         self.highest = self.highest.max(number as usize + 1);
         match packet.0 {
-            Class::Sound => self.sound.push((left, at - left)),
-            Class::Picture => self.pictures.push((at, packet.1)),
-            Class::Again => {}
+            None => self.sound.push((left, at - left)),
+            Some(Class::Picture) => self.pictures.push((at, packet.1)),
+            Some(Class::Again) => {}
         }
     }
 
@@ -285,7 +286,7 @@ impl Flow for Call {
         while let Some((_, reports)) = self.notes.pop_front_if(|(due, _)| *due <= now) {
             for lost in reports.iter().filter(|r| r.arrival.is_none()) {
                 let number = (0..self.packets.len()).rev().find(|n| *n as u16 == lost.sequence).unwrap_or(0);
-                if self.packets[number].0 == Class::Picture {
+                if self.packets[number].0 == Some(Class::Picture) {
                     self.pacer.push(Class::Again, (lost.size, 0), lost.size);
                 }
             }
