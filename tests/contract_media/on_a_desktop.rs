@@ -17,7 +17,8 @@ use visavis::session::*;
 use x11rb::COPY_DEPTH_FROM_PARENT;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
-    AtomEnum, ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, PropMode, WindowClass,
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, EventMask, PropMode,
+    WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
@@ -53,15 +54,26 @@ fn on_a_desktop(test: &str, body: impl FnOnce()) {
     });
 }
 
-/// Waits until the window manager is at work: a window that opens while it starts may be on no list.
+/// Waits until the window manager is at work, which it is when it answers: a window that opens while it starts may be on
+/// no list until something else happens.
 fn managed() {
     let (connection, screen) = x11rb::connect(None).expect("a display");
     let root = connection.setup().roots[screen].root;
-    let check = connection.intern_atom(false, b"_NET_SUPPORTING_WM_CHECK").expect("a connection");
-    let check = check.reply().expect("an atom").atom;
+    let atom = |name: &[u8]| {
+        let atom = connection.intern_atom(false, name).expect("a connection").reply();
+        atom.expect("an atom").atom
+    };
+    let (request, extents) = (atom(b"_NET_REQUEST_FRAME_EXTENTS"), atom(b"_NET_FRAME_EXTENTS"));
+    let window = connection.generate_id().expect("an id");
+    let (class, look) = (WindowClass::INPUT_OUTPUT, CreateWindowAux::new());
+    let made = connection.create_window(COPY_DEPTH_FROM_PARENT, window, root, 0, 0, 9, 9, 0, class, 0, &look);
+    made.expect("a connection").check().expect("a window");
+    let question = ClientMessageEvent::new(32, window, request, [0; 5]);
+    let to = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
     common::wait_for("the window manager", LIMIT, || {
-        let property = connection.get_property(false, root, check, AtomEnum::WINDOW, 0, 1).ok()?.reply().ok()?;
-        (property.value_len > 0).then_some(())
+        connection.send_event(false, root, to, question).ok()?.check().ok()?;
+        let answer = connection.get_property(false, window, extents, AtomEnum::CARDINAL, 0, 4).ok()?.reply().ok()?;
+        (answer.value_len > 0).then_some(())
     });
 }
 

@@ -55,6 +55,8 @@ const DRAINED: f64 = 0.010;
 const LONG: f64 = 0.030;
 /// … and while it is longer than this, no picture goes out at all.
 const VERY_LONG: f64 = 0.080;
+/// … unless it empties at so many times the estimate.
+const EMPTIES: f64 = 2.0;
 /// Share of the delivered rate that is kept when a queue stood.
 const KEEP: f64 = 0.92;
 /// Share of the estimate that is kept at least where all that was sent was delivered.
@@ -326,8 +328,11 @@ impl Controller {
         // A probe makes a queue of its own for a moment.
         let sudden_limit = 2.0 * LONG + 2.0 * self.path.variation();
         let long = queue > LONG || (self.probe.is_none() && sudden > sudden_limit);
-        if long && since(self.cut, now) > CUT_PAUSE {
-            self.cut(now, queue);
+        // One that empties faster than we send is as good as gone.
+        let most = if self.phase == Phase::Steady { EMPTIES * self.estimate } else { f64::MAX };
+        let delivery = self.path.delivery().filter(|rate| *rate < most);
+        if let Some(delivery) = delivery.filter(|_| long && since(self.cut, now) > CUT_PAUSE) {
+            self.cut(now, queue, delivery.max(self.limits.least));
         }
         if self.phase == Phase::Steady
             && self.loss.share() > MUCH_LOSS
@@ -339,7 +344,7 @@ impl Controller {
         }
         if let Phase::Draining { since: begun, worst } = self.phase {
             let draining = since(begun, now);
-            let delivered = self.path.delivery() > 0.85 * self.history.rate();
+            let delivered = self.path.delivery().is_some_and(|rate| rate > 0.85 * self.history.rate());
             if draining > 1.0 && queue > 0.75 * worst && delivered {
                 return self.renew_path(now);
             }
@@ -360,9 +365,8 @@ impl Controller {
         }
     }
 
-    /// A queue stands.
-    fn cut(&mut self, now: Instant, queue: f64) {
-        let delivery = self.path.delivery().max(self.limits.least);
+    /// A queue stands, and empties at this rate.
+    fn cut(&mut self, now: Instant, queue: f64, delivery: f64) {
         let estimate = self.estimate;
         match &mut self.phase {
             Phase::Draining { worst, .. } => {

@@ -26,6 +26,10 @@ const SUDDEN: f64 = 0.040;
 const DELIVERY: f64 = 0.120;
 /// … which must really span this.
 const DELIVERY_LEAST: f64 = 0.020;
+/// What waited longer than this in the path waited in a queue, seconds.
+const QUEUED: f64 = 0.008;
+/// A queue that grew by this share of itself from one packet to the next was there at once.
+const AT_ONCE: f64 = 0.6;
 /// Arrivals remembered, seconds.
 const KEPT: f64 = 1.0;
 
@@ -45,7 +49,7 @@ pub(super) struct Path {
     arrivals: VecDeque<Arrival>,
     queue: f64,
     sudden: f64,
-    delivery: f64,
+    delivery: Option<f64>,
     /// By how much the delay varies within [`STANDING`], mean of some seconds; and when that was last looked at.
     variation: f64,
     varied: f64,
@@ -60,7 +64,7 @@ impl Path {
             arrivals: VecDeque::new(),
             queue: 0.0,
             sudden: 0.0,
-            delivery: 0.0,
+            delivery: None,
             variation: 0.0,
             varied: 0.0,
             summed: 0,
@@ -94,14 +98,24 @@ impl Path {
         let standing = (STANDING + WANDERING * (self.variation - OWN_VARIATION).max(0.0)).min(STANDING_MOST);
         let least = |span: f64| self.within(last, span).map(|a| a.queue).reduce(f64::min).unwrap_or(0.0);
         (self.queue, self.sudden) = (least(standing), least(SUDDEN));
+        // While a queue stands only what waited in it tells the rate at which it empties: what came since it began, or,
+        // where it was there at once, since then. A link's queue grows by a packet at a time; one that is there at once
+        // is that of a machine which did something else for a while, and meanwhile nothing arrived.
+        let queued = self.sudden > QUEUED;
+        let at_once = AT_ONCE * self.arrivals.back().map_or(0.0, |a| a.queue);
         // The first of them only marks when the others began.
         let (mut bytes, mut opening, mut count) = (0, Arrival { at: last, size: 0, queue: 0.0 }, 0);
-        for arrival in self.within(last, standing.max(DELIVERY)) {
+        for arrival in self.within(last, if queued { KEPT } else { standing.max(DELIVERY) }) {
+            if queued && count > 0 && (arrival.queue < QUEUED || opening.queue - arrival.queue > at_once) {
+                break;
+            }
             (bytes, opening, count) = (bytes + arrival.size, *arrival, count + 1);
         }
         let span = last - opening.at;
         if count >= 4 && span > DELIVERY_LEAST {
-            self.delivery = (bytes - opening.size) as f64 * 8.0 / span / (1.0 - lost.clamp(0.0, 0.15));
+            self.delivery = Some((bytes - opening.size) as f64 * 8.0 / span / (1.0 - lost.clamp(0.0, 0.15)));
+        } else if queued {
+            self.delivery = None;
         }
     }
 
@@ -135,8 +149,8 @@ impl Path {
         self.sudden
     }
 
-    /// What arrives, bit/s.
-    pub fn delivery(&self) -> f64 {
+    /// What arrives, bit/s; `None` while too little did since the queue began.
+    pub fn delivery(&self) -> Option<f64> {
         self.delivery
     }
 

@@ -26,11 +26,13 @@ pub struct Weather {
     pub loss: f64,
     /// Longest the queue gets, seconds of the rate.
     pub queue: f64,
+    /// The receiver's machine does something else: what arrives is not looked at.
+    pub hangs: bool,
 }
 
 impl Default for Weather {
     fn default() -> Self {
-        Self { rate: 4e6, delay: 0.020, jitter: 0.0, loss: 0.0, queue: 0.200 }
+        Self { rate: 4e6, delay: 0.020, jitter: 0.0, loss: 0.0, queue: 0.200, hangs: false }
     }
 }
 
@@ -93,8 +95,18 @@ impl Link {
         from + (to - from) * ((now - at) / 0.040).max(0.0)
     }
 
-    fn arrived(&mut self, now: f64) -> Option<(f64, Cell)> {
-        self.under_way.pop_front_if(|(at, _)| *at <= now)
+    /// What the receivers see of it now: everything, or after they hung one packet in a step.
+    fn arrived(&mut self, now: f64, hangs: bool) -> Vec<(f64, Cell)> {
+        let due = self.under_way.partition_point(|(at, _)| *at <= now);
+        let late = self.under_way.front().is_some_and(|(at, _)| now - at > 2.0 * STEP.as_secs_f64());
+        let seen = if hangs {
+            0
+        } else if late {
+            due.min(1)
+        } else {
+            due
+        };
+        self.under_way.drain(..seen).map(|(at, cell)| (if late { now } else { at }, cell)).collect()
     }
 }
 
@@ -131,6 +143,8 @@ pub struct Call {
     /// Arrival and bytes of pictures, not counted twice.
     pub pictures: Vec<(f64, usize)>,
     pub skipped: usize,
+    /// Least that was to be sent after the first seconds, bit/s.
+    pub least: f64,
     made: usize,
 }
 
@@ -159,6 +173,7 @@ impl Call {
             sound_sent: 0,
             pictures: Vec::new(),
             skipped: 0,
+            least: f64::MAX,
             made: 0,
         }
     }
@@ -247,6 +262,9 @@ impl Flow for Call {
             self.picture(now);
         }
         self.controller.tick(now);
+        if seconds > 3.0 {
+            self.least = self.least.min(self.controller.target());
+        }
         self.restart |= self.pacer.collapsed(now, &self.controller);
         while let Some((class, (size, padding))) = self.pacer.poll(now, &mut self.controller) {
             // Padding counts as sent again: it is no picture.
@@ -267,7 +285,7 @@ impl Flow for Call {
     }
 
     fn back(&mut self, now: f64, at: Instant, weather: &Weather) {
-        if now >= self.next_feedback {
+        if now >= self.next_feedback && !weather.hangs {
             self.next_feedback = now + self.feedback;
             let origin = self.origin;
             let reports = (self.reported..self.highest).map(|n| {
@@ -390,7 +408,7 @@ pub fn run(weather: impl Fn(f64) -> Weather, calls: &mut [Call], transfers: &mut
             sender.step(origin + now, &mut |number, size| link.send(Cell { flow, number, size, at }, &weather));
         }
         link.run(at, &weather);
-        while let Some((when, cell)) = link.arrived(at) {
+        for (when, cell) in link.arrived(at, weather.hangs) {
             flows[cell.flow].arrived(cell.number, cell.at, when);
         }
         for flow in &mut flows {

@@ -101,3 +101,15 @@ fn an_outage_is_survived() {
     let back = call.reaches(0.9 * 2.5e6, 15.0);
     assert!(back <= 2.0, "{back:.2} s until nine tenths were used again");
 }
+
+#[test]
+fn a_machine_that_does_something_else_now_and_then_is_no_congestion() {
+    for source in [0.2e6, 2.5e6] {
+        for (hang, every) in [(0.050, 0.31), (0.120, 0.53), (0.250, 1.07)] {
+            let weather = |t: f64| Weather { hangs: t > 3.0 && t % every < hang, ..Weather::default() };
+            let call = alone(source, 30.0, weather);
+            let least = call.least / source;
+            assert!(least > 0.9, "{least:.2} of {source} bit/s while it hung for {hang} s every {every} s");
+        }
+    }
+}
