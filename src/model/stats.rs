@@ -50,6 +50,14 @@ pub struct ReceivedVideo {
     pub frozen_ms: u64,
     /// Pictures decoded.
     pub frames: u64,
+    /// Encoded pictures that were given to the decoder, bytes: without headers, repetitions and what only fills the path.
+    pub bytes: u64,
+    /// Longest time between two pictures of the last interval, ms; one that is waited for counts until now.
+    pub longest_gap_ms: f64,
+    /// Capture to decoded of every picture of the last interval that has a timecode, ms, oldest first; left out where
+    /// there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub latencies_ms: Vec<f64>,
     /// Capture to decoded, read from the timecode in the picture; `None` where there is none.
     pub latency_ms: Option<Percentiles>,
     /// Mean time to decode one picture, ms, over the last interval.

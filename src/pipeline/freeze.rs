@@ -13,6 +13,8 @@ pub(super) struct Freezes {
     gaps: VecDeque<Duration>,
     count: u64,
     frozen: Duration,
+    /// Of the gaps that ended since this was last asked for.
+    longest: Duration,
 }
 
 impl Freezes {
@@ -20,6 +22,7 @@ impl Freezes {
     pub(super) fn shown(&mut self, now: Duration) {
         let Some(last) = self.last.replace(now) else { return };
         let gap = now.saturating_sub(last);
+        self.longest = self.longest.max(gap);
         if let Some(mean) = self.mean()
             && gap >= (mean * 3).max(mean + Duration::from_millis(150))
         {
@@ -40,6 +43,12 @@ impl Freezes {
     /// How often, and how long in all.
     pub(super) fn totals(&self) -> (u64, Duration) {
         (self.count, self.frozen)
+    }
+
+    /// The longest gap since the last call, the one that lasts included; zero before the first picture and in a pause.
+    pub(super) fn take_longest(&mut self, now: Duration) -> Duration {
+        let lasts = self.last.map_or(Duration::ZERO, |last| now.saturating_sub(last));
+        std::mem::take(&mut self.longest).max(lasts)
     }
 
     fn mean(&self) -> Option<Duration> {
@@ -65,6 +74,22 @@ mod tests {
         assert_eq!(freezes.totals(), (0, Duration::ZERO), "150 ms is under 33 + 150");
         run(&mut freezes, last + 400, 40);
         assert_eq!(freezes.totals(), (1, Duration::from_millis(400)));
+    }
+
+    #[test]
+    fn the_longest_gap_is_told_once_and_the_one_that_lasts_again_and_again() {
+        let mut freezes = Freezes::default();
+        let after = |last: u64, more: u64| Duration::from_millis(last + more);
+        assert_eq!(freezes.take_longest(after(0, 500)), Duration::ZERO, "there was no picture yet");
+        let last = run(&mut freezes, 0, 5);
+        let last = run(&mut freezes, last + 120, 5);
+        assert_eq!(freezes.take_longest(after(last, 10)), Duration::from_millis(120));
+        assert_eq!(freezes.take_longest(after(last, 20)), Duration::from_millis(20));
+        assert_eq!(freezes.take_longest(after(last, 900)), Duration::from_millis(900));
+        freezes.shown(after(last, 1000));
+        assert_eq!(freezes.take_longest(after(last, 1001)), Duration::from_millis(1000));
+        freezes.pause();
+        assert_eq!(freezes.take_longest(after(last, 5000)), Duration::ZERO);
     }
 
     #[test]

@@ -78,6 +78,8 @@ struct Figures {
 struct Shared {
     figures: Mutex<Figures>,
     stop: AtomicBool,
+    /// Where the timeline of `freezes` begins.
+    begun: Instant,
 }
 
 impl Shared {
@@ -96,11 +98,11 @@ pub struct VideoSubscriber {
 impl VideoSubscriber {
     /// Starts the thread, which runs until the queue's senders are gone or [`VideoSubscriber::stop`].
     pub fn start(units: Receiver<EncodedVideo>, config: SubscribeConfig) -> Self {
-        let shared = Arc::new(Shared { figures: Mutex::default(), stop: AtomicBool::new(false) });
+        let shared =
+            Arc::new(Shared { figures: Mutex::default(), stop: AtomicBool::new(false), begun: Instant::now() });
         let player = config.player.clone();
         let name = format!("dec-{}", config.name);
-        let decode =
-            Decode { shared: Arc::clone(&shared), config, asked: None, times: VecDeque::new(), begun: Instant::now() };
+        let decode = Decode { shared: Arc::clone(&shared), config, asked: None, times: VecDeque::new() };
         Self { shared, player, decode: Worker::spawn(name, move || decode.run(units)) }
     }
 
@@ -120,6 +122,12 @@ impl VideoSubscriber {
     /// nobody asks.
     pub fn take_latency_ms(&self) -> Vec<f64> {
         self.shared.lock().latency_ms.drain(..).collect()
+    }
+
+    /// The longest time between two pictures since the last call, ms; one that is waited for counts until now.
+    pub fn take_longest_gap_ms(&self) -> f64 {
+        let mut figures = self.shared.lock();
+        figures.freezes.take_longest(self.shared.begun.elapsed()).as_secs_f64() * 1e3
     }
 
     /// The other side switched its camera off: the gap that follows is no freeze, and nothing is shown.
@@ -158,7 +166,6 @@ struct Decode {
     config: SubscribeConfig,
     asked: Option<Instant>,
     times: VecDeque<Duration>,
-    begun: Instant,
 }
 
 impl Decode {
@@ -205,7 +212,7 @@ impl Decode {
                 stats.bytes += unit.data.len() as u64;
                 (stats.width, stats.height, stats.decode_ms) = (width, height, decode_ms);
                 stats.media_time = unit.media_time;
-                figures.freezes.shown(done - self.begun);
+                figures.freezes.shown(done - self.shared.begun);
                 if let Some(age) = age {
                     // overflow: drop oldest
                     if figures.latency_ms.len() == SAMPLES {

@@ -189,9 +189,9 @@ impl Link {
     /// Figures since the last call.
     pub async fn stats(&self, session: &Inner) -> Stats {
         let transport = self.peer.path().await;
-        let (subscribed, mut latency_ms) = lock(&self.subscriber)
+        let (subscribed, mut latency_ms, longest_gap_ms) = lock(&self.subscriber)
             .as_ref()
-            .map(|subscriber| (subscriber.stats(), subscriber.take_latency_ms()))
+            .map(|subscriber| (subscriber.stats(), subscriber.take_latency_ms(), subscriber.take_longest_gap_ms()))
             .unwrap_or_default();
         let (published, input, levels, counts) = session
             .media(|media| {
@@ -204,6 +204,7 @@ impl Link {
             figures: self.peer.figures(),
             published,
             subscribed,
+            longest_gap_ms,
             input: input.unwrap_or_default(),
             levels,
             counts,

@@ -17,6 +17,8 @@ pub(super) struct Sample {
     pub figures: Figures,
     pub published: PublishStats,
     pub subscribed: SubscribeStats,
+    /// Of the pictures since the last sample.
+    pub longest_gap_ms: f64,
     pub input: InputStats,
     pub levels: AudioLevels,
     pub counts: AudioCounts,
@@ -44,6 +46,10 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             freezes: now.subscribed.freezes,
             frozen_ms: now.subscribed.frozen_ms,
             frames: now.subscribed.frames,
+            bytes: now.subscribed.bytes,
+            longest_gap_ms: now.longest_gap_ms,
+            // Before the percentiles sort them.
+            latencies_ms: latency_ms.to_vec(),
             latency_ms: Percentiles::of(latency_ms),
             decode_ms: now.subscribed.decode_ms,
         },
@@ -98,6 +104,7 @@ mod tests {
             figures: Figures { video_in: Count { packets: frames, bytes, lost: 0 }, ..Figures::default() },
             published: PublishStats::default(),
             subscribed: SubscribeStats { frames, ..SubscribeStats::default() },
+            longest_gap_ms: 40.0,
             input: InputStats::default(),
             levels: AudioLevels::default(),
             counts: AudioCounts::default(),
@@ -109,5 +116,6 @@ mod tests {
         let video = stats(Some(&first), &second, &mut [3.0, 1.0], Transport::default()).received.video;
         assert_eq!((video.fps, video.bitrate_bps), (30.0, 1_000_000));
         assert_eq!(video.latency_ms.unwrap().max, 3.0);
+        assert_eq!((video.latencies_ms, video.longest_gap_ms), (vec![3.0, 1.0], 40.0));
     }
 }
