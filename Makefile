@@ -3,8 +3,9 @@
 
 scripts := .github/scripts
 ARGS ?=
+ROWS ?= $(VISAVIS_SCORE_ROWS)
 
-.PHONY: help run headless test check bench fuzz score-audio test-camera test-cards test-net test-browser
+.PHONY: help run headless test check bench fuzz score score-audio test-camera test-cards test-net test-browser
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,9 +35,13 @@ fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (
 	@$(scripts)/packages build
 	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
 
+score: ## latency, freezes, rate and cost of calls on bad networks, beside Chromium, as a table (ROWS=M5,M7 some of it; all: two hours)
+	@$(scripts)/packages build score
+	@VISAVIS_SCORE_ROWS="$(ROWS)" $(scripts)/score picture
+
 score-audio: ## what speech suffers from loss, jitter and echo, beside Chromium, as a table (a quarter of an hour)
 	@$(scripts)/packages build score
-	@$(scripts)/score-audio $(ARGS)
+	@$(scripts)/score speech $(ARGS)
 
 test-net: ## calls over NATs, firewalls and relays, in network namespaces (root, or sudo without a password)
 	@$(scripts)/packages build net

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::chromium;
 use super::page::Page;
 use super::wire::Wire;
 
@@ -32,15 +33,10 @@ pub enum Kind {
 impl Kind {
     /// Its program, if it is installed.
     pub fn program(self) -> Option<PathBuf> {
-        let names: &[&str] = match self {
-            Self::Chromium | Self::ShyChromium => {
-                &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-            }
-            Self::Firefox => &["firefox-esr", "firefox"],
-        };
-        let path = std::env::var_os("PATH")?;
-        let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
+        match self {
+            Self::Chromium | Self::ShyChromium => chromium::program(),
+            Self::Firefox => chromium::first_of(&["firefox-esr", "firefox"]),
+        }
     }
 }
 
@@ -88,9 +84,10 @@ impl Browser {
         match kind {
             Kind::Chromium | Kind::ShyChromium => {
                 if kind == Kind::Chromium {
-                    command.args(["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]);
+                    command.args(chromium::FAKE_DEVICES);
                 }
-                command.args(CHROMIUM).arg(format!("--user-data-dir={}", profile.display()))
+                command.args(chromium::SWITCHES).args(["--remote-debugging-port=0", "--window-size=800,600"]);
+                command.arg(format!("--user-data-dir={}", profile.display())).arg("about:blank")
             }
             Kind::Firefox => {
                 std::fs::write(profile.join("user.js"), FIREFOX).expect("its preferences");
@@ -175,33 +172,6 @@ async fn listens(kind: Kind, profile: &Path, process: &mut Process) -> String {
     }
     panic!("the browser does not listen after {START:?}");
 }
-
-const CHROMIUM: &[&str] = &[
-    "--headless",
-    "--remote-debugging-port=0",
-    // In a container, and as root, there is no sandbox; the only page here is ours.
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-extensions",
-    "--disable-sync",
-    "--disable-breakpad",
-    "--metrics-recording-only",
-    "--password-store=basic",
-    "--mute-audio",
-    "--autoplay-policy=no-user-gesture-required",
-    // A page behind another must not slow down.
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-    "--window-size=800,600",
-    "about:blank",
-];
 
 const FIREFOX: &str = r#"
 user_pref("media.navigator.permission.disabled", true);

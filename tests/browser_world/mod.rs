@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test takes what it needs of this")]
 
 mod browser;
+mod chromium;
 mod log;
 mod ours;
 mod page;

@@ -1,14 +1,23 @@
 //! An emulated link between two network namespaces, for as long as it lives.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use crate::calls::usage::unix_s;
 
 /// Names of the namespaces.
 const NAMES: [&str; 2] = ["vvscore-a", "vvscore-b"];
 
+/// Addresses of the ends.
+pub const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
+
 /// The link.
-pub struct Link(Option<Child>);
+pub struct Link {
+    child: Option<Child>,
+    /// When traffic could flow, seconds since 1970: where its log counts from.
+    pub ready_s: f64,
+}
 
 fn tool() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/linkemu")
@@ -30,9 +39,18 @@ pub fn missing() -> Option<String> {
 impl Link {
     /// Makes both namespaces and joins them, both ways alike (`delay=50ms loss=2%`; see the tool's help).
     pub fn up(settings: &str) -> Self {
-        let mut child = Command::new(tool())
-            .args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--ab", settings, "--ba", settings])
-            .stdin(Stdio::null())
+        Self::up_logged(settings, None)
+    }
+
+    /// The same; its log, a row a second and direction, goes into the file.
+    pub fn up_logged(settings: &str, log: Option<&Path>) -> Self {
+        let mut command = Command::new(tool());
+        command.args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--ab", settings, "--ba", settings, "--control"]);
+        if let Some(file) = log {
+            command.arg("--log").arg(file);
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -40,8 +58,17 @@ impl Link {
         let mut first = String::new();
         let output = child.stdout.take().expect("its output is a pipe");
         BufReader::new(output).read_line(&mut first).expect("it speaks");
-        assert!(first.starts_with("ready"), "the link does not come up: {first}");
-        Self(Some(child))
+        let mut link = Self { child: Some(child), ready_s: unix_s() };
+        if !first.starts_with("ready") {
+            panic!("the link does not come up: {first}{}", link.stop());
+        }
+        link
+    }
+
+    /// Changes settings, both ways.
+    pub fn change(&mut self, settings: &str) {
+        let input = self.child.as_mut().and_then(|child| child.stdin.as_mut()).expect("it is up");
+        writeln!(input, "{settings}").and_then(|()| input.flush()).expect("it listens");
     }
 
     /// A program in the namespace of one end.
@@ -62,7 +89,7 @@ impl Link {
     /// Ends the tool; gives its last words. Does nothing the second time.
     fn stop(&mut self) -> String {
         let mut words = String::new();
-        if let Some(mut child) = self.0.take() {
+        if let Some(mut child) = self.child.take() {
             let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
             if let Some(mut errors) = child.stderr.take() {
                 let _ = errors.read_to_string(&mut words);

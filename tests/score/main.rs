@@ -1,171 +1,45 @@
-//! What speech suffers on a bad network: calls of this program over an emulated link, and beside each the same of two
-//! Chromiums. `make score-audio` runs the table; it takes root, Python 3, espeak-ng and, for the second half, Chromium, and
-//! says what is missing.
-//!
-//! Each call has sound alone, both ways; one way is judged. After [`WARM`] seconds the counters are read once a second:
-//! the share of samples that were concealed, the mean time a packet waited in the jitter buffer, the bit rate of payload;
-//! `quality` compares what was heard with what was said. The way from mouth to ear is from the samples given to the
-//! program to those it gives back; of the browsers it is from and to their Web Audio graph, which adds some milliseconds
-//! of its own.
+//! Calls of this program over an emulated link, and beside each the same of two Chromiums: `make score` prints a table of
+//! picture, latency, set-up and cost ([`calls`]), `make score-audio` one of speech ([`sound`]). Both take root, Python 3
+//! and, for the second half, Chromium, and say what is missing. Nothing is asserted: they are measurements.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tables are what it is for")]
 
+mod calls;
+#[path = "../browser_world/chromium.rs"]
 mod chromium;
 mod link;
-mod ours;
-mod quality;
+mod page;
+mod sound;
 
-use std::io::Cursor;
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
-
-use link::Link;
-use visavis::dsp::resample::Resampler;
-use visavis::dsp::wav;
-use visavis::model::sound::RATE;
-
-/// Seconds until it is measured, and measured, unless `VISAVIS_SCORE_SECONDS` says otherwise.
-const WARM: u64 = 10;
-const MEASURED: u64 = 30;
-
-/// Name of the link, and its settings.
-const ROWS: &[(&str, &str)] = &[
-    ("free", ""),
-    ("D 50", "delay=50ms"),
-    ("D 50, loss 2 %", "delay=50ms loss=2%"),
-    ("D 50, loss 5 %", "delay=50ms loss=5%"),
-    ("D 50, loss 10 %", "delay=50ms loss=10%"),
-    ("D 50, loss 5 % in bursts of 3", "delay=50ms loss=5% burst=3"),
-    ("D 10, loss 5 % in bursts of 3", "delay=10ms loss=5% burst=3"),
-    ("D 100 ± 30", "delay=100ms jitter=30ms"),
-    ("D 100 ± 30, loss 5 %", "delay=100ms jitter=30ms loss=5%"),
-    ("100 kbit/s, D 20", "rate=100kbit delay=20ms queue=200ms"),
-];
-
-/// What is said: some of the phonetically balanced sentences of IEEE 297 (the “Harvard sentences”).
-const WORDS: &str = "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. It is easy to \
-    tell the depth of a well. These days a chicken leg is a rare dish. Rice is often served in round bowls. The juice of \
-    lemons makes fine punch. The box was thrown beside the parked truck. The hogs were fed chopped corn and garbage. Four \
-    hours of steady work faced us. A large size in stockings is hard to sell.";
-
-/// Counters of what one side hears.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    samples: f64,
-    concealed: f64,
-    /// Mean, of late.
-    waiting_ms: f64,
-    bytes: f64,
+/// Seconds to measure each call for, where whoever calls us says so (`VISAVIS_SCORE_SECONDS`).
+fn seconds() -> Option<u64> {
+    std::env::var("VISAVIS_SCORE_SECONDS").ok().and_then(|s| s.parse().ok()).filter(|s| *s > 0)
 }
 
-/// What one side heard.
-struct Heard {
-    samples: Vec<f32>,
-    /// Its first sample was played so long after the first that was said.
-    later_ms: f64,
+/// Whether there is a browser to compare with, and whether it is wanted (`VISAVIS_SCORE_ALONE`).
+fn browsers() -> bool {
+    chromium::program().is_some() && std::env::var_os("VISAVIS_SCORE_ALONE").is_none()
 }
 
-/// A call in which both ends speak.
-trait Call {
-    /// The second end's counters.
-    fn look(&mut self) -> Counts;
-
-    /// Ends it.
-    fn end(self: Box<Self>) -> Heard;
-}
-
-/// Raw samples of 32 bits, little endian.
-fn read_samples(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).expect("the samples");
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
-fn write_samples(path: &Path, samples: &[f32]) {
-    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
-    std::fs::write(path, bytes).expect("room for the samples");
-}
-
-/// Speech at −23 dBFS, 48 kHz, with a second of silence at its end; `None` where there is no voice.
-fn speak(folder: &Path) -> Option<Vec<f32>> {
-    let file = folder.join("speech.wav");
-    let spoken = Command::new("espeak-ng").args(["-v", "en-us", "-s", "150", "-w"]).arg(&file).arg(WORDS).status();
-    spoken.ok().filter(std::process::ExitStatus::success)?;
-    let (rate, samples) = wav::read_all(Cursor::new(std::fs::read(file).ok()?)).ok()?;
-    let mut out = Vec::new();
-    Resampler::new(rate, RATE).ok()?.push(&samples, &mut out);
-    let level = (out.iter().map(|s| s * s).sum::<f32>() / out.len().max(1) as f32).sqrt();
-    out.iter_mut().for_each(|s| *s = (*s * 0.07 / level).clamp(-1.0, 1.0));
-    out.resize(out.len() + RATE as usize, 0.0);
-    Some(out)
-}
-
-fn measure(mut call: Box<dyn Call>, said: &[f32], begun: Instant) -> String {
-    let seconds = std::env::var("VISAVIS_SCORE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(MEASURED);
-    std::thread::sleep(Duration::from_secs(WARM));
-    let (first, at) = (call.look(), Instant::now());
-    let warm_s = begun.elapsed().as_secs_f64();
-    let (mut last, mut waiting) = (first, Vec::new());
-    for _ in 0..seconds {
-        std::thread::sleep(Duration::from_secs(1));
-        last = call.look();
-        waiting.push(last.waiting_ms);
-    }
-    let took = at.elapsed().as_secs_f64();
-    let heard = call.end();
-    let all: Vec<f32> = said.iter().copied().cycle().take(((warm_s + took) * f64::from(RATE)) as usize).collect();
-    let quality = quality::judge(&all, &heard.samples, heard.later_ms, warm_s);
-    let judged = quality
-        .map_or("– | – | –".to_owned(), |q| format!("{:.0} | {:.3} | {:.1}", q.delay_ms, q.stoi, q.lsd_db));
-    format!(
-        "{:.2} % | {:.0} | {:.0} | {judged}",
-        (last.concealed - first.concealed) / (last.samples - first.samples).max(1.0) * 100.0,
-        waiting.iter().sum::<f64>() / waiting.len().max(1) as f64,
-        (last.bytes - first.bytes) * 8e-3 / took,
-    )
-}
-
-/// Not a test: one end of a call, when the table starts this program for it.
+/// Not a test: one end of a call with speech, when the table starts this program for it.
 #[test]
-#[ignore = "one end of the table's calls; it does nothing by itself"]
+#[ignore = "one end of the calls with speech; it does nothing by itself"]
 fn endpoint() {
-    if std::env::var_os(ours::VARIABLE).is_some() {
-        ours::serve();
+    if std::env::var_os(sound::ours::VARIABLE).is_some() {
+        sound::ours::serve();
     }
 }
 
-/// Not a test either: prints the table.
+/// Not a test either: prints the table of speech.
 #[test]
 #[ignore = "a measurement of ten minutes: make score-audio"]
-fn table() {
-    if let Some(why) = link::missing() {
-        return println!("score-audio: skipped, for there can be no emulated link here: {why}");
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(said) = speak(folder.path()) else {
-        return println!("score-audio: skipped, for nobody can speak here: install espeak-ng");
-    };
-    let speech = folder.path().join("speech");
-    write_samples(&speech, &said);
-    let browsers = chromium::program().is_some() && std::env::var_os("VISAVIS_SCORE_ALONE").is_none();
-    if !browsers {
-        println!("score-audio: without the rows of Chromium, which is not installed or not wanted");
-    }
-    let wanted = std::env::var("VISAVIS_SCORE_ROWS").unwrap_or_default();
-    println!(
-        "| link | program | concealed | jitter buffer ms | payload kbit/s | mouth to ear ms | STOI | LSD dB | link late ms |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    for (name, settings) in ROWS.iter().filter(|(name, _)| name.contains(&wanted)) {
-        for program in ["Visavis", "Chromium"].iter().take(1 + usize::from(browsers)) {
-            let link = Link::up(settings);
-            let begun = Instant::now();
-            let call: Box<dyn Call> = match *program {
-                "Visavis" => Box::new(ours::Ours::call(&speech, folder.path())),
-                _ => Box::new(chromium::Chromium::call(&speech)),
-            };
-            let figures = measure(call, &said, begun);
-            println!("| {name} | {program} | {figures} | {:.1} |", link.down());
-        }
-    }
+fn speech() {
+    sound::table();
+}
+
+/// Nor is this: prints the table of everything else.
+#[test]
+#[ignore = "a measurement of two hours: make score"]
+fn picture() {
+    calls::table();
 }

@@ -15,7 +15,8 @@ use visavis::model::sound::{TICK, Tick};
 use visavis::model::source::{SinkSpec, VideoSpec};
 use visavis::session::*;
 
-use super::{Call, Counts, Heard, link::Link};
+use super::{Call, Counts, Heard};
+use crate::link::Link;
 
 /// Set where this process is an end.
 pub const VARIABLE: &str = "VISAVIS_SCORE_ENDPOINT";

@@ -1,0 +1,135 @@
+//! The table of `make score`: what a call is worth on good and bad networks, this program's and Chromium's.
+//!
+//! Both programs send the scene of `pattern:scene` (1280 × 720, 30 a second, H.264) and sound, both ways, over the same
+//! emulated link. A run sets up a call, waits, measures; runs of the two programs take turns (A B, B A, A B), so that what
+//! the machine does besides falls on both. Every figure is of each end (set-up: of each call); median and range are over
+//! all ends of all runs. A row is won when the median is ahead and the ranges do not overlap.
+//!
+//! - **Latency** is capture to screen, by the timecode in the picture. A browser tells the refresh at which it shows a
+//!   picture; ours tells when it is decoded, and the wait for the next refresh of a screen of 60 Hz is added.
+//! - **Frozen** is webrtc-stats' `totalFreezesDuration`, a gap `max(3 × mean, mean + 150 ms)` long or longer.
+//! - **Used** are all IP bytes that left the bottleneck, by the link's own count, of all it could carry.
+//! - **Video rate** is payload: ours of whole encoded pictures, Chromium's `bytesReceived`, repetitions among it.
+//! - **Processor and memory** are of the process with its children, by the kernel's count.
+
+mod chromium;
+mod figures;
+mod ours;
+mod reading;
+mod rows;
+mod run;
+mod scenarios;
+mod tcp;
+pub mod usage;
+mod verdict;
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use rows::{FREE, Row};
+use run::{Program, Run};
+use verdict::{Spread, Verdict, reached};
+
+use crate::link;
+
+/// Runs of each program, unless `VISAVIS_SCORE_PAIRS` says otherwise.
+const PAIRS: usize = 3;
+
+/// Where the raw files go.
+fn folder() -> PathBuf {
+    let here = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/score");
+    std::env::var_os("VISAVIS_SCORE_FOLDER").map_or_else(here, PathBuf::from)
+}
+
+/// Runs by scenario and program.
+type Runs = HashMap<(&'static str, &'static str), Vec<Run>>;
+
+/// Measures, and prints the table.
+pub fn table() {
+    if let Some(why) = link::missing() {
+        return println!("score: skipped, for there can be no emulated link here: {why}");
+    }
+    let words = std::env::var("VISAVIS_SCORE_ROWS").unwrap_or_default();
+    let rows = rows::wanted(&words);
+    if rows.is_empty() {
+        let mut keys: Vec<&str> = rows::ROWS.iter().map(|row| row.key).collect();
+        keys.dedup();
+        return println!("score: no row is called “{words}”; there are {}", keys.join(", "));
+    }
+    let browsers = crate::browsers();
+    if !browsers {
+        println!("score: without Chromium, which is not installed or not wanted");
+    }
+    let pairs = std::env::var("VISAVIS_SCORE_PAIRS").ok().and_then(|n| n.parse().ok()).unwrap_or(PAIRS).max(1);
+    println!("score: {} measured; raw files in {}", ours::program().display(), folder().display());
+    let mut runs = Runs::new();
+    for scenario in rows::needed(&rows) {
+        for (n, program) in order(pairs, browsers).into_iter().enumerate() {
+            let place = folder().join(scenario.name).join(format!("{}-{}", n + 1, program.name().to_lowercase()));
+            let _ = std::fs::remove_dir_all(&place);
+            // One that fails is told and left out: the others took hours.
+            match catch_unwind(AssertUnwindSafe(|| Run::of(scenario, program, &place))) {
+                Ok(run) => {
+                    let _ = std::fs::write(place.join("summary.json"), format!("{:#}\n", run.summary()));
+                    println!(
+                        "score: {} {}: link late {:.1} ms, others {:.0} s of processor a minute",
+                        scenario.name,
+                        program.name(),
+                        run.late_ms,
+                        run.others
+                    );
+                    runs.entry((scenario.name, program.name())).or_default().push(run);
+                }
+                Err(_) => println!("score: {} {}: no figures, the run failed", scenario.name, program.name()),
+            }
+        }
+    }
+    println!("\n| row | | Visavis | Chromium | goal | |\n|---|---|---|---|---|---|");
+    for row in rows {
+        println!("{}", line(row, &runs));
+    }
+}
+
+/// A B, B A, A B, …
+fn order(pairs: usize, browsers: bool) -> Vec<Program> {
+    let pair = |n: usize| match (browsers, n % 2) {
+        (false, _) => vec![Program::Visavis],
+        (true, 0) => vec![Program::Visavis, Program::Chromium],
+        (true, _) => vec![Program::Chromium, Program::Visavis],
+    };
+    (0..pairs).flat_map(pair).collect()
+}
+
+/// One row as it is printed.
+fn line(row: &Row, runs: &Runs) -> String {
+    let of = |scenario, program: Program| runs.get(&(scenario, program.name())).map(Vec::as_slice).unwrap_or_default();
+    let spread = |program| {
+        let free: Vec<f64> = of(FREE, program).iter().map(Run::video_bps).collect();
+        let free = Spread::of(&free).map_or(f64::NAN, |free| free.median);
+        let values: Vec<f64> = of(row.scenario, program).iter().flat_map(|run| (row.figures)(run, free)).collect();
+        Spread::of(&values)
+    };
+    let (ours, theirs) = (spread(Program::Visavis), spread(Program::Chromium));
+    let words = |spread: Option<Spread>| spread.map_or("–".to_owned(), |spread| spread.words(row.digits));
+    let goal = row.goal.map_or("–".to_owned(), |goal| {
+        let sign = if row.better == verdict::Better::Less { "≤" } else { "≥" };
+        let word = ours.map_or("", |ours| if reached(ours, goal, row.better) { ", reached" } else { ", missed" });
+        format!("{sign} {goal}{word}")
+    });
+    let verdict = ours.zip(theirs).map_or("–", |(ours, theirs)| Verdict::between(ours, theirs, row.better).word());
+    let unit = if row.unit.is_empty() { String::new() } else { format!(", {}", row.unit) };
+    format!("| {} | {}{unit} | {} | {} | {goal} | {verdict} |", row.key, row.what, words(ours), words(theirs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_take_turns() {
+        let order: Vec<&str> = order(3, true).into_iter().map(Program::name).collect();
+        assert_eq!(order, ["Visavis", "Chromium", "Chromium", "Visavis", "Visavis", "Chromium"]);
+        assert_eq!(super::order(2, false), [Program::Visavis; 2]);
+    }
+}
