@@ -7,6 +7,7 @@
 mod calls;
 #[path = "../browser_world/chromium.rs"]
 mod chromium;
+mod endpoint;
 mod link;
 mod page;
 mod sound;
@@ -21,12 +22,12 @@ fn browsers() -> bool {
     chromium::program().is_some() && std::env::var_os("VISAVIS_SCORE_ALONE").is_none()
 }
 
-/// Not a test: one end of a call with speech, when the table starts this program for it.
+/// Not a test: one end of a call, when a table starts this program for it.
 #[test]
-#[ignore = "one end of the calls with speech; it does nothing by itself"]
+#[ignore = "one end of calls; it does nothing by itself"]
 fn endpoint() {
-    if std::env::var_os(sound::ours::VARIABLE).is_some() {
-        sound::ours::serve();
+    if std::env::var_os(endpoint::VARIABLE).is_some() {
+        endpoint::serve();
     }
 }
 

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
+
+use super::picture::Picture;
 use super::reading::Reading;
 use super::run::{Pair, Setting};
 use crate::page::Page;
@@ -102,6 +105,17 @@ impl Pair for Chromium {
             let _ = writeln!(end.raw, "{said}");
             vec![Reading::of_chromium(&said, &mut end.waited)]
         })
+    }
+
+    fn pictures(&mut self) -> Vec<Picture> {
+        let [a, b] = self.ends();
+        let seen = [a, b].map(|end| {
+            let said = end.page.run("picture()");
+            let size = |key: &str| usize::try_from(said[key].as_u64()?).ok();
+            let luma = BASE64.decode(said["luma"].as_str()?.as_bytes()).ok()?;
+            Some(Picture { width: size("width")?, height: size("height")?, luma })
+        });
+        seen.into_iter().flatten().collect()
     }
 
     fn roots(&self) -> [u32; 2] {

@@ -6,8 +6,11 @@
 //! all ends of all runs. A row is won when the median is ahead and the ranges do not overlap.
 //!
 //! - **Latency** is capture to screen, by the timecode in the picture. A browser tells the refresh at which it shows a
-//!   picture; ours tells when it is decoded, and the wait for the next refresh of a screen of 60 Hz is added.
+//!   picture (of every fifth); ours tells when each is decoded, and the wait for the next refresh of a screen of 60 Hz is added.
 //! - **Frozen** is webrtc-stats' `totalFreezesDuration`, a gap `max(3 × mean, mean + 150 ms)` long or longer.
+//! - **Set-up** is from the click to the first picture on the screen of the one who is called, with the same wait added.
+//! - **Likeness** is the structural similarity ([`picture`]) of pictures taken every two seconds with the scene; ours are
+//!   of a pair inside this test's own program, for nobody can look at what `visavis headless` sees.
 //! - **Used** are all IP bytes that left the bottleneck, by the link's own count, of all it could carry.
 //! - **Video rate** is payload: ours of whole encoded pictures, Chromium's `bytesReceived`, repetitions among it.
 //! - **Processor and memory** are of the process with its children, by the kernel's count.
@@ -15,10 +18,12 @@
 mod chromium;
 mod figures;
 mod ours;
+mod picture;
 mod reading;
 mod rows;
 mod run;
 mod scenarios;
+mod seen;
 mod tcp;
 pub mod usage;
 mod verdict;

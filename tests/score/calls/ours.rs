@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::figures::{mean, on_screen};
 use super::reading::Reading;
 use super::run::{Pair, Setting};
 use super::usage::unix_s;
@@ -177,7 +178,8 @@ impl Pair for Ours {
         self.ends[1].tell(&json!({"command": "call", "to": self.id}));
         let (seen, _) = self.ends[0].until("first_frame");
         self.ends[1].until("first_frame");
-        (seen - begun) * 1e3
+        // As a browser tells it, on a screen.
+        mean(&on_screen(&[(seen - begun) * 1e3]))
     }
 
     fn hang_up(&mut self) {

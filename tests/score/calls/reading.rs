@@ -83,6 +83,17 @@ fn skew(line: &Value) -> Option<f64> {
 pub struct Story(pub Vec<Reading>);
 
 impl Story {
+    /// The next one. One that was made before the last came, but came after it, has no counters to tell any more.
+    pub fn add(&mut self, reading: Reading) {
+        match self.0.last_mut() {
+            Some(last) if reading.frames < last.frames || reading.bytes < last.bytes => {
+                last.latencies_ms.extend(reading.latencies_ms);
+                last.gap_ms = last.gap_ms.max(reading.gap_ms);
+            }
+            _ => self.0.push(reading),
+        }
+    }
+
     /// The readings of this time, with the one before it, which counters are counted from.
     pub fn window(&self, from_s: f64, to_s: f64) -> Self {
         let first = self.0.partition_point(|r| r.at_s <= from_s).saturating_sub(1);
@@ -142,6 +153,16 @@ mod tests {
         assert_eq!(window.all(|r| vec![r.gap_ms]), [6.0, 7.0, 8.0, 9.0]);
         assert_eq!(story().window(20.0, 30.0).rate(|r| r.bytes), 0.0);
         assert_eq!(Story::default().window(0.0, 1.0).rate(|r| r.bytes), 0.0);
+    }
+
+    #[test]
+    fn a_reading_that_was_overtaken_keeps_its_pictures_alone() {
+        let mut story = Story::default();
+        let reading =
+            |frames: f64, gap_ms: f64| Reading { frames, gap_ms, latencies_ms: vec![gap_ms], ..Reading::default() };
+        [reading(10.0, 40.0), reading(8.0, 90.0), reading(12.0, 35.0)].into_iter().for_each(|r| story.add(r));
+        assert_eq!(story.0.iter().map(|r| (r.frames, r.gap_ms)).collect::<Vec<_>>(), [(10.0, 90.0), (12.0, 35.0)]);
+        assert_eq!(story.0[0].latencies_ms, [40.0, 90.0]);
     }
 
     #[test]

@@ -94,6 +94,10 @@ pub const ROWS: &[Row] = &[
     }),
     row("two-calls", "the smaller share of two calls", "%", "two-calls", least(40.0), 0, |run, _| two_calls(run)),
     row("two-calls", "used of 2 Mbit/s by both", "%", "two-calls", (More, None), 1, |run, _| percent(run.used())),
+    row("quality", "likeness to the original (SSIM), 1 Mbit/s", "", "quality", (More, None), 3, |run, _| {
+        run.likeness.clone()
+    }),
+    row("quality", "used of that link", "%", "quality", (More, None), 1, |run, _| percent(run.used())),
     row("lte", "used of a rate that changes as in LTE", "%", "lte", (More, None), 1, |run, _| percent(run.used())),
     row("lte", "latency p95 there", "ms", "lte", (Less, None), 0, |run, _| run.latency(0.95)),
     row("lte", "frozen of 30 s there", "s", "lte", (Less, None), 1, |run, _| run.frozen()),

@@ -6,11 +6,16 @@ use std::time::Duration;
 use super::chromium::Chromium;
 use super::figures::{mean, on_screen, percentile};
 use super::ours::Ours;
+use super::picture::{self, Picture};
 use super::reading::{Reading, Story};
 use super::scenarios::{Extra, Scenario};
+use super::seen::Seen;
 use super::tcp::Flow;
 use super::usage::{self, Usage, unix_s};
 use crate::link::Link;
+
+/// Between two pictures that are judged, s.
+const PICTURE_S: f64 = 2.0;
 
 /// How a pair is started.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +41,11 @@ pub trait Pair {
 
     /// Their processes.
     fn roots(&self) -> [u32; 2];
+
+    /// What the ends see now, where that can be had.
+    fn pictures(&mut self) -> Vec<Picture> {
+        Vec::new()
+    }
 }
 
 /// Whose.
@@ -53,8 +63,9 @@ impl Program {
         }
     }
 
-    fn start(self, setting: &Setting, number: usize, raw: &Path) -> Box<dyn Pair> {
+    fn start(self, setting: &Setting, number: usize, extra: Extra, raw: &Path) -> Box<dyn Pair> {
         match self {
+            Self::Visavis if extra == Extra::Pictures => Box::new(Seen::start(setting, raw)),
             Self::Visavis => Box::new(Ours::start(setting, number, raw)),
             Self::Chromium => Box::new(Chromium::start(setting, number, raw)),
         }
@@ -87,6 +98,8 @@ pub struct Run {
     pub setup_ms: Vec<f64>,
     /// What a TCP flow beside the call got in the window, bits a second of IP packets.
     pub tcp_bps: Option<f64>,
+    /// Of each picture that was taken, how like it is to what was sent (SSIM).
+    pub likeness: Vec<f64>,
     /// How late the link was, mean, ms.
     pub late_ms: f64,
     /// Processor seconds a minute that the machine spent on others than the pair.
@@ -103,7 +116,8 @@ impl Run {
         let every = Duration::from_secs_f64(scenario.every_s);
         let setting = Setting { size: scenario.size, every, delay: Duration::from_millis(scenario.delay_ms) };
         let pairs = 1 + usize::from(scenario.extra == Extra::SecondCall);
-        let mut pairs: Vec<_> = (0..pairs).map(|number| program.start(&setting, number, folder)).collect();
+        let mut pairs: Vec<_> =
+            (0..pairs).map(|number| program.start(&setting, number, scenario.extra, folder)).collect();
         let mut setup_ms: Vec<f64> = pairs.iter_mut().map(|pair| pair.call()).collect();
         let flow = (scenario.extra == Extra::Tcp).then(|| Flow::start(folder));
         let mut stories = vec![Story::default(); 2 * pairs.len()];
@@ -114,7 +128,7 @@ impl Run {
         let mut watch = |until_s: f64, pairs: &mut Vec<Box<dyn Pair>>| loop {
             for (pair, stories) in pairs.iter_mut().zip(stories.chunks_mut(2)) {
                 for (new, story) in pair.poll().into_iter().zip(stories) {
-                    story.0.extend(new);
+                    new.into_iter().for_each(|reading| story.add(reading));
                 }
             }
             let left = until_s - unix_s();
@@ -129,6 +143,11 @@ impl Run {
             watch(from_s + at_s, &mut pairs);
             link.change(change);
             steps.push(unix_s());
+        }
+        let mut pictures = Vec::new();
+        while scenario.extra == Extra::Pictures && unix_s() - from_s + PICTURE_S < times.measured_s {
+            watch(unix_s() + PICTURE_S, &mut pairs);
+            pictures.extend(pairs.iter_mut().flat_map(|pair| pair.pictures()));
         }
         watch(from_s + times.measured_s, &mut pairs);
         let (to_s, after, machine) = (unix_s(), usages(), usage::machine_s() - machine);
@@ -147,8 +166,9 @@ impl Run {
         let link = passed(&std::fs::read_to_string(&log).unwrap_or_default(), ready_s);
         let usage: Vec<[Usage; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
         let own: f64 = usage.iter().map(|[before, after]| after.cpu_s - before.cpu_s).sum();
+        let likeness = if pictures.is_empty() { Vec::new() } else { picture::likeness(&pictures, scenario.size) };
         let others = (machine - own) / (to_s - from_s) * 60.0;
-        Self { program, stories, from_s, to_s, steps, usage, setup_ms, tcp_bps, late_ms, others, link }
+        Self { program, stories, from_s, to_s, steps, usage, setup_ms, tcp_bps, likeness, late_ms, others, link }
     }
 
     /// What each end received in the window.
@@ -213,6 +233,7 @@ impl Run {
             "pss_mb": self.usage.iter().map(|[_, after]| after.pss_mb).collect::<Vec<_>>(),
             "latency_p50_ms": self.latency(0.5), "latency_p95_ms": self.latency(0.95), "frozen_s_of_30": self.frozen(),
             "link_late_ms": self.late_ms, "others_cpu_s_a_minute": self.others, "tcp_bps": self.tcp_bps,
+            "ssim": self.likeness, "used": self.used().into_iter().filter(|share| share.is_finite()).collect::<Vec<_>>(),
         })
     }
 }

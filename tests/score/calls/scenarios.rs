@@ -8,6 +8,8 @@ pub enum Extra {
     Tcp,
     /// Another call of the same program.
     SecondCall,
+    /// A look at the pictures that come, every two seconds.
+    Pictures,
 }
 
 /// One of them.
@@ -97,8 +99,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "loss-10", link: "delay=50ms loss=10%", delay_ms: 50, ..PLAIN },
     Scenario { name: "loss-2", link: "delay=50ms loss=2%", delay_ms: 50, ..PLAIN },
-    Scenario { name: "setup-free", warm_s: 1.0, measured_s: 1.0, calls: 5, ..PLAIN },
-    Scenario { name: "setup-50", link: "delay=50ms", delay_ms: 50, warm_s: 1.0, measured_s: 1.0, calls: 5, ..PLAIN },
+    Scenario { name: "setup-free", warm_s: 1.0, measured_s: 3.0, calls: 5, ..PLAIN },
+    Scenario { name: "setup-50", link: "delay=50ms", delay_ms: 50, warm_s: 1.0, measured_s: 3.0, calls: 5, ..PLAIN },
     Scenario { name: "burst", link: "delay=50ms loss=3% burst=8", delay_ms: 50, ..PLAIN },
     Scenario {
         name: "outage",
@@ -124,6 +126,13 @@ pub const SCENARIOS: &[Scenario] = &[
         size: SMALL,
         warm_s: 25.0,
         extra: Extra::SecondCall,
+        ..PLAIN
+    },
+    Scenario {
+        name: "quality",
+        link: "rate=1mbit delay=20ms queue=200ms",
+        delay_ms: 20,
+        extra: Extra::Pictures,
         ..PLAIN
     },
     Scenario {

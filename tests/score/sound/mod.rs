@@ -7,7 +7,7 @@
 //! of its own.
 
 mod chromium;
-pub mod ours;
+mod ours;
 mod quality;
 
 use std::io::Cursor;
@@ -19,6 +19,7 @@ use visavis::dsp::resample::Resampler;
 use visavis::dsp::wav;
 use visavis::model::sound::RATE;
 
+use crate::endpoint::write_samples;
 use crate::link::{self, Link};
 
 /// Seconds until it is measured, and measured, unless [`crate::seconds`] says otherwise.
@@ -69,17 +70,6 @@ trait Call {
 
     /// Ends it.
     fn end(self: Box<Self>) -> Heard;
-}
-
-/// Raw samples of 32 bits, little endian.
-fn read_samples(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).expect("the samples");
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
-fn write_samples(path: &Path, samples: &[f32]) {
-    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
-    std::fs::write(path, bytes).expect("room for the samples");
 }
 
 /// Speech at −23 dBFS, 48 kHz, with a second of silence at its end; `None` where there is no voice.

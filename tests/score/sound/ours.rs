@@ -1,208 +1,12 @@
-//! Two ends of this program in the namespaces of a link, each a process of its own: this test's own program, which does
-//! what lines on its input say and tells on its output what came of it (lines beginning with `@`).
+//! Two ends of this program with speech.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Stdio;
 
-use serde_json::{Value, json};
-use tokio::sync::mpsc::Receiver;
-use visavis::device::audio::{AudioSink, AudioSource, Flow};
-use visavis::model::device::DeviceError;
-use visavis::model::sound::{TICK, Tick};
-use visavis::model::source::{SinkSpec, VideoSpec};
-use visavis::session::*;
+use serde_json::json;
 
 use super::{Call, Counts, Heard};
-use crate::link::Link;
-
-/// Set where this process is an end.
-pub const VARIABLE: &str = "VISAVIS_SCORE_ENDPOINT";
-
-const OTHER: &str = "other";
-
-fn wall_ms() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1e3)
-}
-
-/// What goes by, and since when.
-#[derive(Default)]
-struct Tape {
-    samples: Vec<f32>,
-    began_ms: f64,
-}
-
-type Shared = Arc<Mutex<Tape>>;
-
-/// Speaks a recording over and over, and remembers when it began.
-struct Speaker(Shared, usize);
-
-impl AudioSource for Speaker {
-    fn name(&self) -> String {
-        "a recording".to_owned()
-    }
-
-    fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.1 == 0 {
-            tape.began_ms = wall_ms();
-        }
-        for sample in out {
-            *sample = tape.samples[self.1 % tape.samples.len()];
-            self.1 += 1;
-        }
-        Ok(Flow::Full)
-    }
-}
-
-/// Keeps what is played.
-struct Ear(Shared);
-
-impl AudioSink for Ear {
-    fn name(&self) -> String {
-        "a tape".to_owned()
-    }
-
-    fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError> {
-        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is written now is played in the tick that begins now; a machine that stood still shifts it.
-        tape.began_ms = wall_ms() - tape.samples.len() as f64 / 48.0;
-        tape.samples.extend_from_slice(&tick[..TICK]);
-        Ok(Flow::Full)
-    }
-}
-
-fn say(line: &Value) {
-    let mut output = std::io::stdout().lock();
-    let _ = writeln!(output, "@{line}");
-    let _ = output.flush();
-}
-
-/// Serves its input until that ends.
-pub fn serve() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(lead());
-    runtime.shutdown_timeout(Duration::from_secs(1));
-}
-
-async fn lead() {
-    let mut lines = std::io::stdin().lock().lines();
-    let mut next = move || lines.next().and_then(Result::ok).and_then(|line| serde_json::from_str::<Value>(&line).ok());
-    let Some(setup) = next() else { return };
-    let speech = super::read_samples(Path::new(setup["speech"].as_str().expect("a path")));
-    let (spoken, heard) = (Shared::default(), Shared::default());
-    spoken.lock().expect("no panic").samples = speech;
-    let (mouth, ear) = (Arc::clone(&spoken), Arc::clone(&heard));
-    let (session, mut events) = Session::start(SessionConfig {
-        camera: VideoInput::Spec(VideoSpec::None),
-        microphone: AudioInput::Custom(Arc::new(move || Ok(Box::new(Speaker(Arc::clone(&mouth), 0))))),
-        speaker: AudioOutput::Custom(Arc::new(move || Ok(Box::new(Ear(Arc::clone(&ear)))))),
-        ring: SinkSpec::None.into(),
-        ..SessionConfig::default()
-    });
-    session.add_peer(OTHER, PeerConfig { video: false, ..PeerConfig::default() }).await.expect("a peer");
-    while let Some(line) = next() {
-        match line["do"].as_str().unwrap_or_default() {
-            "offer" => {
-                session.create_offer(OTHER).await.expect("an offer");
-                say(&json!({"offer": whole(&mut events).await}));
-            }
-            "accept" => {
-                session.accept_offer(OTHER, line["offer"].to_string()).await.expect("an answer");
-                say(&json!({"answer": whole(&mut events).await}));
-            }
-            "conclude" => {
-                session.accept_answer(OTHER, line["answer"].to_string()).await.expect("a usable answer");
-                say(&json!({"concluded": true}));
-            }
-            "look" => {
-                while let Ok(Some(_)) = tokio::time::timeout(Duration::ZERO, events.recv()).await {}
-                let report = session.stats_report(OTHER).await.expect("statistics");
-                let sound = report.inbound_rtp.iter().find(|s| s.kind == visavis::model::report::MediaKind::Audio);
-                say(&json!({"look": {
-                    "samples": sound.and_then(|s| s.total_samples_received),
-                    "concealed": sound.and_then(|s| s.concealed_samples),
-                    "waiting_ms": sound.and_then(|s| s.jitter_buffer_delay).map(|s| s * 1e3),
-                    "bytes": sound.map(|s| s.bytes_received),
-                }}));
-            }
-            "close" => break,
-            other => panic!("no such command: {other}"),
-        }
-    }
-    session.close().await;
-    let (spoken, heard) = (spoken.lock().expect("no panic"), heard.lock().expect("no panic"));
-    super::write_samples(Path::new(setup["heard"].as_str().expect("a path")), &heard.samples);
-    say(&json!({"spoken_ms": spoken.began_ms, "heard_ms": heard.began_ms}));
-}
-
-/// Our description with every candidate.
-async fn whole(events: &mut Receiver<SessionEvent>) -> Value {
-    loop {
-        match events.recv().await.expect("the session lives") {
-            SessionEvent::OfferWithCandidates { description, .. }
-            | SessionEvent::AnswerWithCandidates { description, .. } => {
-                return serde_json::from_str(&description.to_string()).expect("it speaks JSON");
-            }
-            _ => {}
-        }
-    }
-}
-
-struct End {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl End {
-    fn start(end: usize) -> Self {
-        let own = std::env::current_exe().expect("the test knows its own file");
-        let mut child = Link::command(end)
-            .arg(own)
-            .args(["--exact", "endpoint", "--include-ignored", "--nocapture", "--test-threads=1"])
-            .env(VARIABLE, "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the end starts");
-        let input = child.stdin.take().expect("its input is a pipe");
-        let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
-        Self { child, input, output }
-    }
-
-    fn tell(&mut self, line: &Value) {
-        writeln!(self.input, "{line}").and_then(|()| self.input.flush()).expect("it reads its input");
-    }
-
-    /// Its next word.
-    fn hear(&mut self) -> Value {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert_ne!(self.output.read_line(&mut line).expect("its output can be read"), 0, "the end has ended");
-            // The harness may write on the same line before us.
-            if let Some((_, word)) = line.split_once('@') {
-                return serde_json::from_str(word).expect("it speaks JSON");
-            }
-        }
-    }
-
-    fn ask(&mut self, line: &Value) -> Value {
-        self.tell(line);
-        self.hear()
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::endpoint::{End, connect, read_samples};
 
 /// A call between two ends of ours.
 pub struct Ours([End; 2], std::path::PathBuf);
@@ -210,13 +14,11 @@ pub struct Ours([End; 2], std::path::PathBuf);
 impl Ours {
     /// Calls; both speak from now on.
     pub fn call(speech: &Path, folder: &Path) -> Self {
-        let mut ends = [0, 1].map(End::start);
+        let mut ends = [0, 1].map(|end| End::start(end, Stdio::inherit()));
         for (n, end) in ends.iter_mut().enumerate() {
             end.tell(&json!({"speech": speech, "heard": folder.join(format!("heard-{n}"))}));
         }
-        let offer = ends[0].ask(&json!({"do": "offer"}));
-        let answer = ends[1].ask(&json!({"do": "accept", "offer": offer["offer"]}));
-        ends[0].ask(&json!({"do": "conclude", "answer": answer["answer"]}));
+        connect(&mut ends);
         Self(ends, folder.join("heard-1"))
     }
 }
@@ -236,6 +38,6 @@ impl Call for Ours {
     fn end(mut self: Box<Self>) -> Heard {
         let [spoke, heard] = [0, 1].map(|n| self.0[n].ask(&json!({"do": "close"})));
         let later_ms = heard["heard_ms"].as_f64().unwrap_or_default() - spoke["spoken_ms"].as_f64().unwrap_or_default();
-        Heard { samples: super::read_samples(&self.1), later_ms }
+        Heard { samples: read_samples(&self.1), later_ms }
     }
 }
