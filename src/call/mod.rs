@@ -2,11 +2,12 @@
 //!
 //! [`lifecycle`] is the life of a call from the click to its outcome, [`negotiation`] how two peer connections agree on
 //! their media; [`chat`] and [`control`] are what both sides say to each other over data channels;
-//! [`ranking`] is which device is used as they come and go. Time is an argument;
+//! [`ranking`] is which device is used as they come and go, [`quality`] how good a path is and whose fault it is. Time is an argument;
 //! what is to be done comes out by `poll()`.
 
 pub mod chat;
 pub mod control;
 pub mod lifecycle;
 pub mod negotiation;
+pub mod quality;
 pub mod ranking;

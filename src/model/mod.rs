@@ -2,8 +2,8 @@
 //!
 //! Plain values without clocks, threads, sockets or tokio: identifiers ([`id`]), what a person can ask for
 //! ([`command`]), everything a window shows ([`snapshot`]), one-off facts ([`notice`]), pictures ([`frame`]), encoded
-//! media ([`encoded`]), the newest-wins hand-over between threads ([`slot`]), settings, devices, statistics and the
-//! sentences of a call's end ([`outcome`]).
+//! media ([`encoded`]), the newest-wins hand-over between threads ([`slot`]), settings, devices, statistics, the
+//! sentences of a call's end ([`outcome`]) and of a path's troubles ([`quality`]).
 //!
 //! Invariants: a [`snapshot::Snapshot`] is complete (a reader needs no second source of state); a
 //! [`id::PeerId`] always has a valid checksum; a [`frame::VideoFrame`] always has planes of exactly its size.
@@ -21,6 +21,7 @@ pub mod invitation;
 pub mod notice;
 pub mod outcome;
 pub mod preference;
+pub mod quality;
 pub mod report;
 pub mod settings;
 pub mod slot;

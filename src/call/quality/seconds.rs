@@ -1,0 +1,154 @@
+//! What happened within each of the last seconds.
+
+use std::collections::VecDeque;
+
+use super::{LOSS, Seen};
+
+/// Seconds remembered.
+const KEPT: usize = 10;
+/// Loss is judged over at least so many seconds, and so many packets.
+const LEAST: (usize, u64) = (3, 150);
+/// What a good path loses, a share; a burst more than that, and what chance adds to it in so many deviations.
+const NOISE: f64 = 0.0015;
+const BURSTS: f64 = 2.0;
+const DEVIATIONS: f64 = 4.0;
+/// Runs outside the worst second.
+const REST: u64 = 5;
+/// Or so many seconds of so many lost so much, at least so many packets: what gets lost in bursts has few runs.
+const BAD: (usize, usize, f64, u64) = (4, 8, 0.016, 4);
+/// What is whole again is so over so many packets.
+const WHOLE: u64 = 400;
+/// Answers that take so much longer than the quickest of the last seconds wait in a queue, ms.
+const QUEUE: f64 = 60.0;
+
+/// One way, within a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OneWay {
+    pub packets: u64,
+    pub lost: u64,
+    pub runs: u64,
+    pub bps: u64,
+    pub jitter_ms: Option<f64>,
+}
+
+/// Both, within a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Second {
+    pub up: OneWay,
+    pub down: OneWay,
+    pub rtt_ms: Option<f64>,
+    /// Packets that left, and packets of any kind that came.
+    pub sent: u64,
+    pub arrived: u64,
+    /// Pictures that came, a second; whether some left.
+    pub fps: f64,
+    pub pictures_out: bool,
+    pub froze: bool,
+    /// Share of the sound that was made up.
+    pub concealed: f64,
+    /// Share of the time the encoder worked, and of the pictures it left out.
+    pub encoder: f64,
+    pub left_out: f64,
+}
+
+impl Second {
+    pub fn between(before: &Seen, now: &Seen, seconds: f64) -> Self {
+        let since = |of: fn(&Seen) -> u64| of(now).saturating_sub(of(before));
+        let bps = |of: fn(&Seen) -> u64| (since(of) as f64 * 8.0 / seconds) as u64;
+        let share = |part: u64, all: u64| if all > 0 { part as f64 / all as f64 } else { 0.0 };
+        let (frames, dropped) = (since(|s| s.up.frames), since(|s| s.up.dropped));
+        Self {
+            up: OneWay {
+                packets: since(|s| s.up.told),
+                lost: since(|s| s.up.lost),
+                runs: since(|s| s.up.runs),
+                bps: bps(|s| s.up.bytes),
+                jitter_ms: now.up.jitter_ms,
+            },
+            down: OneWay {
+                packets: since(|s| s.down.due),
+                lost: since(|s| s.down.lost),
+                runs: since(|s| s.down.runs),
+                bps: bps(|s| s.down.bytes),
+                jitter_ms: now.down.jitter_ms,
+            },
+            rtt_ms: now.rtt_ms,
+            sent: since(|s| s.up.packets),
+            arrived: since(|s| s.down.arrived),
+            fps: since(|s| s.down.frames) as f64 / seconds,
+            pictures_out: frames > 0,
+            froze: since(|s| s.down.freezes) > 0,
+            concealed: share(since(|s| s.down.concealed), since(|s| s.down.samples)),
+            encoder: now.up.encode_ms * frames as f64 / seconds / 1000.0,
+            left_out: share(dropped, frames + dropped),
+        }
+    }
+}
+
+/// The last of them.
+#[derive(Debug, Default)]
+pub(super) struct Seconds(VecDeque<Second>);
+
+impl Seconds {
+    pub fn push(&mut self, second: Second) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(second);
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The share lost, where it goes on being lost: over as many seconds as it has lasted.
+    ///
+    /// What is lost by chance has many runs; a burst, however large, is one.
+    pub fn loss(&self, way: impl Fn(&Second) -> &OneWay) -> Option<f64> {
+        let (mut all, mut most, mut bad, mut share) = (OneWay::default(), 0, 0, None);
+        for (n, second) in self.0.iter().rev().map(way).enumerate() {
+            all.packets += second.packets;
+            all.lost += second.lost;
+            all.runs += second.runs;
+            most = most.max(second.runs);
+            let much = second.lost >= BAD.3 && second.lost as f64 >= BAD.2 * second.packets as f64;
+            bad += usize::from(much && n < BAD.1);
+            if n + 1 < LEAST.0 || all.packets < LEAST.1 || second.runs == 0 {
+                continue;
+            }
+            let noise = NOISE * all.packets as f64;
+            let by_chance = all.runs as f64 >= BURSTS + noise + DEVIATIONS * noise.sqrt() && all.runs - most >= REST;
+            let lost = all.lost as f64 / all.packets as f64;
+            if (by_chance || bad >= BAD.0) && lost >= LOSS.0 {
+                share = Some(lost);
+            }
+        }
+        share
+    }
+
+    /// Whether next to nothing was lost in the last seconds.
+    pub fn is_whole(&self, way: impl Fn(&Second) -> &OneWay) -> bool {
+        let (mut packets, mut lost) = (0, 0);
+        for (n, second) in self.0.iter().rev().map(way).enumerate() {
+            packets += second.packets;
+            lost += second.lost;
+            if n + 1 >= LEAST.0 && packets >= WHOLE {
+                break;
+            }
+        }
+        lost as f64 <= LOSS.2 * packets as f64 + 1.0
+    }
+
+    /// The quickest answer of the last three seconds, ms: what is slow for a moment only is not.
+    pub fn round_trip(&self) -> Option<f64> {
+        let lately = self.0.iter().rev().take(LEAST.0).map(|s| s.rtt_ms);
+        lately.collect::<Option<Vec<_>>>().filter(|all| all.len() == LEAST.0)?.into_iter().reduce(f64::min)
+    }
+
+    /// Whether answers of the last so many seconds took longer than they did before: a queue stands somewhere.
+    pub fn is_crowded(&self, seconds: usize) -> bool {
+        let quickest = self.0.iter().filter_map(|s| s.rtt_ms).reduce(f64::min);
+        let lately = self.0.iter().rev().take(seconds).filter_map(|s| s.rtt_ms).reduce(f64::min);
+        lately.zip(quickest).is_some_and(|(lately, quickest)| lately - quickest > QUEUE)
+    }
+}
