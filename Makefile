@@ -35,7 +35,7 @@ fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (
 	@$(scripts)/packages build
 	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
 
-score: ## latency, freezes, rate and cost of calls on bad networks, beside Chromium, as a table (ROWS=M5,M7 some of it; all: two hours)
+score: ## latency, freezes, rate and cost of calls on bad networks, beside Chromium, as a table (an hour and a half; ROWS=M5,M7 some of it)
 	@$(scripts)/packages build score
 	@VISAVIS_SCORE_ROWS="$(ROWS)" $(scripts)/score picture
 

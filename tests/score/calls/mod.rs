@@ -13,6 +13,8 @@
 //!   of a pair inside this test's own program, for nobody can look at what `visavis headless` sees.
 //! - **Used** are all IP bytes that left the bottleneck, by the link's own count, of all it could carry.
 //! - **Video rate** is payload: ours of whole encoded pictures, Chromium's `bytesReceived`, repetitions among it.
+//! - **Sound and picture apart** is, of ours, the 95th percentile of each second's, of Chromium's the distance of the two
+//!   `estimatedPlayoutTimestamp`s once a second; of either 95 of 100 seconds.
 //! - **Processor and memory** are of the process with its children, by the kernel's count.
 
 mod chromium;
