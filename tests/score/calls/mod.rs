@@ -36,12 +36,16 @@ use std::path::PathBuf;
 
 use rows::{FREE, Row};
 use run::{Program, Run};
+use scenarios::Scenario;
 use verdict::{Spread, Verdict, reached};
 
 use crate::link;
 
 /// Runs of each program, unless `VISAVIS_SCORE_PAIRS` says otherwise.
 const PAIRS: usize = 3;
+
+/// What a run takes besides waiting and measuring, roughly, s.
+const AROUND_S: f64 = 8.0;
 
 /// Where the raw files go.
 fn folder() -> PathBuf {
@@ -69,9 +73,13 @@ pub fn table() {
         println!("score: without Chromium, which is not installed or not wanted");
     }
     let pairs = std::env::var("VISAVIS_SCORE_PAIRS").ok().and_then(|n| n.parse().ok()).unwrap_or(PAIRS).max(1);
+    let scenarios = rows::needed(&rows);
+    let each = |scenario: &&Scenario| scenario.times().warm_s + scenario.times().measured_s + AROUND_S;
+    let minutes = scenarios.iter().map(each).sum::<f64>() * order(pairs, browsers).len() as f64 / 60.0;
     println!("score: {} measured; raw files in {}", ours::program().display(), folder().display());
+    println!("score: {} networks, {pairs} runs of each program, about {minutes:.0} minutes", scenarios.len());
     let mut runs = Runs::new();
-    for scenario in rows::needed(&rows) {
+    for scenario in scenarios {
         for (n, program) in order(pairs, browsers).into_iter().enumerate() {
             let place = folder().join(scenario.name).join(format!("{}-{}", n + 1, program.name().to_lowercase()));
             let _ = std::fs::remove_dir_all(&place);
