@@ -155,6 +155,21 @@ fn incoming() {
     look("incoming", snapshot, USUAL, |_| {});
 }
 
+/// Our upload loses packets: said at the top, and by the sign beside the name.
+#[test]
+fn call_lossy() {
+    look("call-lossy", gui_world::lossy(), USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
+}
+
+/// The figures of the same, with what happened meanwhile.
+#[test]
+fn connection() {
+    look("connection", gui_world::lossy(), USUAL, |harness| {
+        harness.get_by_role_and_label(Role::Button, "Connection").click();
+        harness.run_steps(3);
+    });
+}
+
 /// Somebody holds the key to talk while they hear again what was said; the other side can do so too.
 #[test]
 fn call_talking() {

@@ -5,15 +5,18 @@
 //! ```json
 //! {"type":"hello","version":1,"name":"Noor Haddad"}
 //! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false,"replay":false}
+//! {"type":"upload","narrow_bps":150000,"paused":false,"busy":false}
 //! {"type":"bye"}
 //! ```
 //!
 //! Both sides send `hello` and `state` when the channel opens, and `state`, whole, after each change, so that a lost
-//! change cannot stay lost. `bye` goes out when one leaves: the other side knows at once, where the transport would
+//! change cannot stay lost. `upload`, whole too, is what the sender finds wrong with its own way out: it knows best what the
+//! path gives; while all is well it says nothing. `bye` goes out when one leaves: the other side knows at once, where the transport would
 //! take seconds. Unknown types and keys belong to a later version and are ignored.
 
 use serde::{Deserialize, Serialize};
 
+use super::quality::Word;
 use crate::model::body::clean_name;
 use crate::model::snapshot::RemoteMedia;
 
@@ -52,6 +55,18 @@ pub enum Control {
         /// They keep the last 20 s of what they hear, in memory, and can play it again: who is heard has a right to know.
         #[serde(default)]
         replay: bool,
+    },
+    /// What is wrong with what the sender sends, and nothing more once it is well.
+    Upload {
+        /// Its way out carries less than a good picture needs: so much, bit/s.
+        #[serde(default)]
+        narrow_bps: Option<u64>,
+        /// So little that its picture is paused.
+        #[serde(default)]
+        paused: bool,
+        /// Its computer cannot make its pictures in time.
+        #[serde(default)]
+        busy: bool,
     },
     /// The sender leaves.
     Bye,
@@ -93,6 +108,12 @@ impl From<RemoteMedia> for Control {
     }
 }
 
+impl From<Word> for Control {
+    fn from(Word { narrow_bps, paused, busy }: Word) -> Self {
+        Self::Upload { narrow_bps, paused, busy }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +125,7 @@ mod tests {
             Control::Hello { version: 1, name: "Noor".into() },
             Control::State { camera: true, muted: false, hand: true, sharing: false, replay: true },
             Control::State { camera: false, muted: false, hand: false, sharing: true, replay: false },
+            Control::Upload { narrow_bps: Some(150_000), paused: false, busy: true },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));

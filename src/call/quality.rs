@@ -130,7 +130,7 @@ const DELAY: (f64, f64, f64) = (300.0, 600.0, 240.0);
 /// Less than this share of what pictures are worth is too little, and never more than that; bit/s.
 const NARROW: (f64, f64) = (0.25, 600e3);
 /// This share of that is very little.
-const VERY_NARROW: f64 = 1.0 / 3.0;
+const VERY_NARROW: f64 = 0.5;
 /// It is enough again from so many times that.
 const WIDE: f64 = 1.4;
 /// So many packets that left in a second should have brought an answer.
@@ -166,7 +166,7 @@ impl Alarm {
     }
 }
 
-/// A figure that is told: it changes at once where it changes much, otherwise every five seconds.
+/// A figure that is told: it changes every five seconds at most, or three where it changes much.
 #[derive(Debug, Default)]
 struct Told {
     value: f64,
@@ -177,10 +177,31 @@ impl Told {
     fn hold(&mut self, on: bool, value: f64) -> f64 {
         self.age += 1;
         let differs = (value - self.value).abs() / self.value.max(f64::MIN_POSITIVE);
-        if !on || differs > 0.5 || (self.age >= 5 && differs > 0.15) {
+        if !on || (self.age >= 3 && differs > 0.5) || (self.age >= 5 && differs > 0.15) {
             (self.value, self.age) = (value, 0);
         }
         self.value
+    }
+}
+
+/// Keeps the quality from going up and down: it is no better before it was so for some seconds.
+#[derive(Debug, Default)]
+struct Calm {
+    quality: Quality,
+    better: u32,
+}
+
+impl Calm {
+    fn hold(&mut self, found: Option<Found>) -> Option<Found> {
+        let Some(found) = found else {
+            *self = Self::default();
+            return None;
+        };
+        self.better = if found.quality < self.quality { self.better + 1 } else { 0 };
+        if self.better == 0 || self.better >= 4 || found.cause == Cause::Outage || self.quality == Quality::Lost {
+            (self.quality, self.better) = (found.quality, 0);
+        }
+        Some(Found { quality: self.quality, ..found })
     }
 }
 
@@ -204,9 +225,10 @@ impl Gauge {
         on.then_some(value)
     }
 
-    /// For a figure that is bad from the first of `limits` and good below the last.
-    fn level(&mut self, value: Option<f64>, limits: (f64, f64, f64)) -> Option<(f64, Quality)> {
-        let (bad, good) = (value.is_some_and(|v| v >= limits.0), value.is_none_or(|v| v < limits.2));
+    /// For a figure that is bad from the first of `limits` and good below the last; while our own machine is `late`, nothing
+    /// new is told.
+    fn level(&mut self, value: Option<f64>, limits: (f64, f64, f64), late: bool) -> Option<(f64, Quality)> {
+        let (bad, good) = (!late && value.is_some_and(|v| v >= limits.0), value.is_none_or(|v| v < limits.2));
         let told = self.see(bad, good, value.unwrap_or(limits.0))?;
         Some((told, if told >= limits.1 { Quality::Poor } else { Quality::Fair }))
     }
@@ -237,6 +259,7 @@ pub struct Watch {
     delay: Gauge,
     busy: Alarm,
     camera: Gauge,
+    calm: [Calm; 2],
     finding: Finding,
     history: History,
 }
@@ -251,6 +274,7 @@ impl Default for Watch {
             delay: Gauge::new(1, 4),
             busy: Alarm::new(4, 4),
             camera: Gauge::new(4, 3),
+            calm: Default::default(),
             finding: Finding::default(),
             history: History::default(),
         }
@@ -260,11 +284,11 @@ impl Default for Watch {
 impl Watch {
     /// Looks again; whether a second was over, and there may be news.
     pub fn see(&mut self, now: Instant, seen: &Seen) -> bool {
-        let Some((at, before)) = &self.last else {
+        let Some((at, before)) = self.last else {
             self.last = Some((now, *seen));
             return false;
         };
-        let span = now.saturating_duration_since(*at);
+        let span = now.saturating_duration_since(at);
         if span < SECOND.0 {
             return false;
         }
@@ -274,11 +298,12 @@ impl Watch {
             self.seconds.clear();
             return false;
         }
-        let second = Second::between(before, seen, span.as_secs_f64());
+        let second = Second::between(&before, seen, span.as_secs_f64());
         self.record(before.up, seen, &second);
         self.last = Some((now, *seen));
         self.seconds.push(second);
-        self.finding = self.judge(seen, &second);
+        let Finding { up, down, both } = self.judge(seen, &second);
+        self.finding = Finding { up: self.calm[0].hold(up), down: self.calm[1].hold(down), both };
         true
     }
 
@@ -344,7 +369,7 @@ impl Watch {
         let narrow = self.narrow_down(seen, second, crowded);
         let down = rest(&mut self.down, &self.seconds, |s| &s.down, second.down.jitter_ms);
         let down = narrow.or(down).map(|found| Found { quality: found.quality.max(broken(second)), ..found });
-        let delay = self.delay.level(self.seconds.round_trip(), DELAY);
+        let delay = self.delay.level(self.seconds.round_trip(), DELAY, self.seconds.is_late());
         let full = |way: Option<Found>| way.is_some_and(|found| matches!(found.cause, Cause::Narrow { .. }));
         let delay = delay.filter(|_| !full(up) && !full(down));
         let both = delay.map(|(ms, quality)| Found { cause: Cause::Delay { ms: round(ms) }, quality });
@@ -370,8 +395,9 @@ impl Watch {
         let carries = up.carries_bps as f64;
         let full = crowded && self.seconds.loss(|s| &s.up).is_some();
         let sends = up.paused || second.pictures_out;
-        let bad = sends && (up.paused || carries < enough || full);
-        let good = !sends || (!up.paused && carries > WIDE * enough && !full);
+        let bad = sends && (carries < enough || full);
+        // A picture that is about to move again is still paused.
+        let good = !sends || (carries > WIDE * enough && !full);
         let bps = self.up.narrow.see(bad, good, carries)?;
         let very = up.paused || bps < VERY_NARROW * enough;
         let quality = if very { Quality::Poor } else { Quality::Fair };
@@ -411,7 +437,7 @@ fn rest(faults: &mut Faults, seconds: &Seconds, way: fn(&Second) -> &OneWay, jit
         let quality = if share >= LOSS.1 { Quality::Poor } else { Quality::Fair };
         Found { cause: Cause::Loss { percent: percent as u8 }, quality }
     });
-    let jitter = faults.jitter.level(jitter, JITTER);
+    let jitter = faults.jitter.level(jitter, JITTER, seconds.is_late());
     lost.or(jitter.map(|(ms, quality)| Found { cause: Cause::Jitter { ms: round(ms) }, quality }))
 }
 

@@ -12,6 +12,7 @@
 //! | `connected` | `call`, `setup_ms`: from `call` or `accept` to the secured transport |
 //! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
 //! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
+//! | `quality` | `call`, `peer`, `up`, `down` (what we send, receive: `good`, `fair`, `poor`, `lost`), `sentence`; if bad `cause`, `way`, `side`, figures: see [`crate::model::quality`] |
 //! | `chat` | `from`, `text` |
 //! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
 //! | `chat_sent` | `number`, `text`: a message of ours was taken |
@@ -50,6 +51,9 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   connected    call, setup_ms            from the command (or the acceptance) to the secured transport
   first_frame  call, after_ms            ... to their first decoded picture
   stats        t_ms, peer, received, sent, transport, process      every --stats seconds
+  quality      call, peer, up, down, sentence, cause, way, side    the path is better or worse than before
+                 up (what we send), down (what we receive): good fair poor lost
+                 cause: outage narrow loss jitter delay busy camera; way: up down both; side: yours theirs either
   chat         from, text                they wrote
   chat_sent    number, text              a message of ours was taken
   delivered    number                    it arrived there
@@ -219,6 +223,13 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
             let head = json!({"event": "stats", "t_ms": t_ms, "peer": peer.to_string(), "call": call});
             with(head, stats.as_ref())
         }
+        Notice::Quality { call, peer, verdict, sentence } => {
+            let (up, down) = (verdict.up, verdict.down);
+            let head = json!({
+                "event": "quality", "call": call, "peer": peer.to_string(), "up": up, "down": down, "sentence": sentence,
+            });
+            with(head, &verdict.trouble)
+        }
         Notice::Chat { from, text } => json!({"event": "chat", "from": from.to_string(), "text": text}),
         Notice::ChatDelivered { number } => json!({"event": "delivered", "number": number}),
         Notice::Ended { call, peer, direction, outcome } => {
@@ -256,6 +267,7 @@ mod tests {
     use super::*;
     use crate::model::id::{CallId, PeerId};
     use crate::model::outcome::{Direction, Outcome};
+    use crate::model::quality::{Cause, Quality, Side, Trouble, Verdict, Way};
     use crate::model::stats::Stats;
     use proptest::prelude::*;
 
@@ -301,6 +313,24 @@ mod tests {
             }
         }
         assert_eq!(line["peer"], id.to_string());
+    }
+
+    #[test]
+    fn quality_is_said_in_a_sentence_and_in_words_for_programs() {
+        let trouble = Trouble { cause: Cause::Loss { percent: 7 }, way: Way::Up, side: Side::Yours, alone: true };
+        let line = |trouble: Option<Trouble>, up| {
+            let verdict = Verdict { up, down: Quality::Good, trouble };
+            let (call, sentence) = (CallId([0; 16]), verdict.sentence("Amara"));
+            event(&Notice::Quality { call, peer: Callee::Echo, verdict, sentence }, |_| String::new())
+        };
+        let bad = line(Some(trouble), Quality::Poor);
+        for (key, value) in [("up", "poor"), ("down", "good"), ("cause", "loss"), ("way", "up"), ("side", "yours")] {
+            assert_eq!(bad[key], value, "{key}");
+        }
+        assert_eq!(bad["percent"], 7);
+        assert_eq!(bad["sentence"], "Your upload loses 7 % of packets, probably Wi-Fi; their side is fine");
+        let good = line(None, Quality::Good);
+        assert!(good["sentence"].is_null() && good.get("cause").is_none() && good["up"] == "good");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::handle::Desk;
 use super::history::History;
 use super::link::{Done, Link};
 use super::profile::Profile;
+use super::quality::Path;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
 use crate::call::ranking::{self, Plugs};
@@ -92,6 +93,7 @@ pub(super) struct Active {
     pub(super) talk: Conversation,
     pub(super) link: Option<Link>,
     pub(super) stats_at: Option<Instant>,
+    pub(super) path: Path,
     pub(super) test: Option<Test>,
     /// The other side can be told of our state, and was.
     pub(super) told: bool,
@@ -285,9 +287,9 @@ impl Actor {
             .map(|active| active.since)
             .or(self.incoming.as_ref().map(|incoming| incoming.since))
             .map(|since| next_second(since, Instant::now()));
-        let stats = active.and_then(|active| active.stats_at);
+        let looks = active.map_or([None; 2], |active| [active.stats_at, active.path.look_at]);
         let due = [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline()];
-        due.into_iter().chain([self.meter_at, self.held, second, stats]).flatten().min()
+        due.into_iter().chain(looks).chain([self.meter_at, self.held, second]).flatten().min()
     }
 
     /// Does what is due.
@@ -310,6 +312,9 @@ impl Actor {
         if due(self.meter_at) {
             self.meter_at = Some(now + METER);
             self.read_meters();
+        }
+        if self.active.as_ref().is_some_and(|active| active.ended.is_none() && due(active.path.look_at)) {
+            self.look_at_path(now);
         }
         let interval = self.config.stats_every.unwrap_or(STATS);
         if let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none() && due(active.stats_at)) {

@@ -9,6 +9,7 @@ use super::config::{AnswerPolicy, video_request};
 use super::echo::{self, Echo};
 use super::link::{Link, Step};
 use super::preferences::has_relay;
+use super::quality::Path;
 use super::wire;
 use crate::call::chat;
 use crate::call::lifecycle::{Calls, Input, Output};
@@ -148,6 +149,7 @@ impl Actor {
             talk: Conversation::new((peer != Callee::Echo).then_some(id), &self.history),
             link: None,
             stats_at: None,
+            path: Path::default(),
             test,
             told: false,
             gone: false,
@@ -245,6 +247,7 @@ impl Actor {
         if stage == Stage::Connected {
             active.since = *active.connected.get_or_insert(now);
             active.stats_at.get_or_insert(now);
+            active.path.connected(now, !first);
         }
         let (peer, setup_ms) = (active.peer, wire::millis(now - active.clicked));
         if first {

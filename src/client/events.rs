@@ -15,6 +15,7 @@ use super::wire::{self, CHAT};
 use crate::call::chat;
 use crate::call::control::{self, Control};
 use crate::call::lifecycle::Input;
+use crate::call::quality::Word;
 use crate::model::device::DeviceState;
 use crate::model::id::CallId;
 use crate::model::notice::Notice;
@@ -220,6 +221,7 @@ impl Actor {
                     tracing::debug!("{e}");
                 }
             }
+            Ok(Control::Upload { narrow_bps, paused, busy }) => active.path.heard = Word { narrow_bps, paused, busy },
             Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
             Err(e) => tracing::debug!("{e}"),

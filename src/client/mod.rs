@@ -31,6 +31,7 @@ pub mod identity;
 mod link;
 pub mod preferences;
 pub mod profile;
+mod quality;
 pub mod signaling;
 mod start;
 mod view;

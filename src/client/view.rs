@@ -64,6 +64,7 @@ fn call_view(active: &Active, now: Instant) -> CallView {
         volume: active.volume,
         path: path(&active.stats.transport),
         stats: Arc::clone(&active.stats),
+        quality: Arc::clone(&active.path.quality),
         chat: active.talk.lines(),
         unread: active.talk.unread(),
         report: active.test.as_ref().and_then(|test| test.report.clone()),

@@ -3,6 +3,7 @@
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
 use super::preference::DeviceSwitch;
+use super::quality::Verdict;
 use super::snapshot::Stage;
 use super::stats::Stats;
 
@@ -70,6 +71,17 @@ pub enum Notice {
         t_ms: u64,
         /// Figures.
         stats: Box<Stats>,
+    },
+    /// The path to the other side is another than before: better, worse, or for another reason.
+    Quality {
+        /// Which call.
+        call: CallId,
+        /// The other side.
+        peer: Callee,
+        /// How good it is.
+        verdict: Verdict,
+        /// What is wrong, on which side and why; `None`: nothing any more.
+        sentence: Option<String>,
     },
     /// The other side wrote.
     Chat {

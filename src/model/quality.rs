@@ -127,6 +127,17 @@ impl Verdict {
     }
 }
 
+/// All that is shown of the path to one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallQuality {
+    /// How good it is.
+    pub verdict: Verdict,
+    /// What is wrong, on which side and why; `None`: nothing.
+    pub sentence: Option<String>,
+    /// The last two minutes.
+    pub history: History,
+}
+
 /// Seconds that a [`History`] remembers.
 pub const KEPT: usize = 120;
 

@@ -6,6 +6,7 @@ use super::chat::ChatLine;
 use super::device::{DeviceState, Devices};
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
+use super::quality::CallQuality;
 use super::settings::Settings;
 use super::sound::MicrophoneTrouble;
 use super::stats::Stats;
@@ -190,6 +191,8 @@ pub struct CallView {
     pub path: String,
     /// Figures of the last second.
     pub stats: Arc<Stats>,
+    /// How good the path is, in words, and its last two minutes.
+    pub quality: Arc<CallQuality>,
     /// The conversation, oldest first, with what is kept of earlier calls.
     pub chat: Arc<Vec<ChatLine>>,
     /// Messages that came while the panel was closed.

@@ -27,5 +27,6 @@ pub mod sdp;
 pub mod sender;
 mod sound;
 pub mod stats;
+mod tally;
 pub mod tap;
 mod wire;

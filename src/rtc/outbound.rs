@@ -179,6 +179,11 @@ impl Outbound {
         self.budget.subscribe()
     }
 
+    /// What the path is believed to carry, bit/s on the wire.
+    pub fn carries(&self) -> u64 {
+        lock(&self.controller).estimate() as u64
+    }
+
     /// The most that pictures are worth, bit/s of encoded media: no more is looked for.
     pub fn set_top(&self, bps: u64) {
         let sound = lock(&self.sound).bps;

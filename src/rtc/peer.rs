@@ -36,6 +36,7 @@ use super::sender::{Lane, send_audio, send_video, to_rtp, track};
 use super::stats::{Counters, Figures, path, round_trip};
 use super::tap::{Tap, Wish, Wishes};
 use crate::call::negotiation::Negotiation;
+use crate::call::quality::Seen;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::report::StatsReport;
 use crate::model::stats::Transport;
@@ -344,6 +345,13 @@ impl Peer {
     /// Counters.
     pub fn figures(&self) -> Figures {
         self.shared.counters.read()
+    }
+
+    /// What is known of the path, both ways; without what encoders, decoders and jitter buffers know.
+    pub fn seen(&self) -> Seen {
+        let mut seen = self.shared.counters.heard.wire.seen(Instant::now());
+        seen.up.carries_bps = self.shared.outbound.carries();
+        seen
     }
 
     /// The chosen path; also tells the receiver how long a round trip takes.

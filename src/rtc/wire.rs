@@ -13,15 +13,22 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 use rtc::shared::marshal::MarshalSize;
+
+use super::tally::{NUMBERED, Numbers, Tally};
+use crate::call::quality::{Receiving, Seen, Sending};
 
 /// Streams that are counted, each way.
 const STREAMS: usize = 64;
 
 /// Sender reports of ours that an answer may refer to.
 const REPORTS: usize = 8;
+
+/// Sound is coming in while the newest packet is no older.
+const RECENT: Duration = Duration::from_millis(1500);
 
 /// Seconds from 1900, where NTP begins, to 1970 (RFC 868).
 const NTP_EPOCH: u64 = 2_208_988_800;
@@ -173,6 +180,13 @@ impl Stream<Out> {
 struct Table {
     sent: HashMap<u32, Stream<Out>>,
     received: HashMap<u32, Stream<In>>,
+    /// Packets of any kind that came.
+    arrived: u64,
+    /// What the receiver says of all that went out, and what of all that was due came in.
+    told: Tally,
+    numbers: Numbers,
+    /// The header extension with the number; 0: none was agreed on.
+    number_id: u8,
 }
 
 fn stream<D: Default>(of: &mut HashMap<u32, Stream<D>>, ssrc: u32) -> Option<&mut Stream<D>> {
@@ -200,7 +214,11 @@ impl Wire {
     }
 
     pub fn bind_received(&self, info: &StreamInfo, bound: bool) {
-        if let Some(stream) = stream(&mut self.lock().received, info.ssrc) {
+        let mut table = self.lock();
+        if let Some(number) = info.rtp_header_extensions.iter().find(|of| of.uri == NUMBERED) {
+            table.number_id = u8::try_from(number.id).unwrap_or_default();
+        }
+        if let Some(stream) = stream(&mut table.received, info.ssrc) {
             stream.bind(info);
             stream.bound = bound;
         }
@@ -216,7 +234,12 @@ impl Wire {
     }
 
     pub fn received(&self, now: Instant, packet: &rtp::Packet) {
-        if let Some(stream) = stream(&mut self.lock().received, packet.header.ssrc)
+        let mut table = self.lock();
+        table.arrived += 1;
+        if let Some([a, b]) = packet.header.get_extension(table.number_id).as_deref() {
+            table.numbers.take(u16::from_be_bytes([*a, *b]));
+        }
+        if let Some(stream) = stream(&mut table.received, packet.header.ssrc)
             && stream.count(packet)
         {
             stream.time(now, packet.header.timestamp);
@@ -241,8 +264,13 @@ impl Wire {
 
     pub fn received_rtcp(&self, now: Instant, packets: &Rtcp) {
         let mut table = self.lock();
+        table.arrived += 1;
         for packet in packets {
             let any = packet.as_any();
+            if let Some(feedback) = any.downcast_ref::<TransportLayerCc>() {
+                table.told.report(feedback);
+                continue;
+            }
             let reports = if let Some(report) = any.downcast_ref::<SenderReport>() {
                 if let Some(stream) = table.received.get_mut(&report.ssrc) {
                     let told = &mut stream.own.told;
@@ -281,6 +309,42 @@ impl Wire {
         }
         let table = self.lock();
         (bound(&table.sent), bound(&table.received))
+    }
+
+    /// What is known of both ways; without what encoders, decoders and jitter buffers know.
+    pub fn seen(&self, now: Instant) -> Seen {
+        let (sent, received) = self.streams();
+        let (arrived, told, due) = {
+            let table = self.lock();
+            (table.arrived, table.told, table.numbers.tally())
+        };
+        let ms = |seconds: f64| seconds * 1000.0;
+        let sound = sent.iter().map(|(_, of)| of).find(|of| !of.video && of.own.heard.reports > 0);
+        let recent = |of: &&Stream<In>| of.newest().is_some_and(|at| now.saturating_duration_since(at) < RECENT);
+        let voice = received.iter().map(|(_, of)| of).filter(|of| !of.video).find(recent);
+        let rtt = sent.iter().filter_map(|(_, of)| of.own.heard.rtt).min();
+        Seen {
+            up: Sending {
+                packets: sent.iter().map(|(_, of)| of.packets).sum(),
+                bytes: sent.iter().map(|(_, of)| of.bytes).sum(),
+                told: told.packets,
+                lost: told.lost,
+                runs: told.runs,
+                jitter_ms: sound.map(|of| ms(of.own.heard.jitter_s)),
+                ..Sending::default()
+            },
+            down: Receiving {
+                arrived,
+                bytes: received.iter().map(|(_, of)| of.bytes).sum(),
+                due: due.packets,
+                lost: due.lost,
+                runs: due.runs,
+                jitter_ms: voice.map(|of| ms(of.jitter_s())),
+                ..Receiving::default()
+            },
+            rtt_ms: rtt.map(|rtt| ms(rtt.as_secs_f64())),
+            ..Seen::default()
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -9,11 +9,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::credentials::Credentials;
-use super::manager::Inner;
+use super::manager::{Inner, Media};
 use super::report::Reported;
 use super::stats::{Sample, stats};
 use super::tracks::Furthers;
 use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
+use crate::call::quality::Seen;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::slot::Player;
 use crate::model::stats::Stats;
@@ -213,6 +214,21 @@ impl Link {
         let stats = stats(before.as_ref(), &now, &mut latency_ms, transport);
         *before = Some(now);
         stats
+    }
+
+    /// What is known of the path now.
+    pub fn seen(&self, session: &Inner) -> Seen {
+        let mut seen = self.peer.seen();
+        let media = |media: &Media| (media.video.stats(), media.audio.input_stats(self.id).unwrap_or_default());
+        let (published, input) = session.media(media).unwrap_or_default();
+        let subscribed = self.subscribed().unwrap_or_default();
+        seen.up.wanted_bps = self.top.load(Ordering::Relaxed);
+        (seen.up.paused, seen.up.height) = (published.paused, published.height);
+        (seen.up.frames, seen.up.dropped, seen.up.encode_ms) =
+            (published.frames, published.dropped, published.encode_ms);
+        (seen.down.frames, seen.down.freezes) = (subscribed.frames, subscribed.freezes);
+        (seen.down.samples, seen.down.concealed) = (input.samples, input.concealed);
+        seen
     }
 
     /// What its decoder says.

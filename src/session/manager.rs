@@ -12,6 +12,7 @@ use super::link::Link;
 use super::media::{self, Local, States};
 use super::report::tick;
 use super::types::{PeerConfig, SessionConfig, SessionError, SessionEvent};
+use crate::call::quality::Seen;
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
 use crate::model::stats::Stats;
@@ -273,6 +274,15 @@ impl Session {
     /// [`SessionError::UnknownPeer`].
     pub async fn stats(&self, peer: &str) -> Result<Stats, SessionError> {
         Ok(self.inner.link(peer)?.stats(&self.inner).await)
+    }
+
+    /// What is known of the path to a peer, for [`quality::Watch`](crate::call::quality::Watch), which judges it. What only
+    /// the peer can say ([`Seen::word`], [`Seen::moves`]) is left as it is by default.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn seen(&self, peer: &str) -> Result<Seen, SessionError> {
+        Ok(self.inner.link(peer)?.seen(&self.inner))
     }
 
     /// When a picture was captured *here* that this peer decoded *there*, in another session of the same process.

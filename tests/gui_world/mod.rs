@@ -13,6 +13,7 @@ use visavis::model::id::{CallId, Callee, PeerId};
 use visavis::model::notice::Notice;
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::preference::{DeviceChange, DeviceSwitch, DeviceUse, SwitchReason};
+use visavis::model::quality::{CallQuality, Cause, History, Mark, Point, Quality, Side, Trouble, Verdict, Way};
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::snapshot::{
     CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, SayAgain, ServerState, Snapshot, Stage,
@@ -154,10 +155,52 @@ pub fn call(stage: Stage) -> Snapshot {
         volume: 100,
         path: "Direct, 38 ms".to_owned(),
         stats: Arc::new(stats),
+        quality: Arc::new(quality(None)),
         chat: Arc::new(chat()),
         unread: 1,
         report: None,
     });
+    snapshot
+}
+
+/// A path that is good, or lost so many percent of what we send for half a minute now.
+pub fn quality(up_loss: Option<u8>) -> CallQuality {
+    let mut history = History::default();
+    for second in 0..150_u64 {
+        let noise = (second * 7919 % 13) as u16;
+        let bad = up_loss.filter(|_| second >= 115);
+        let lowered = up_loss.is_some() && second >= 125;
+        history.push(Point {
+            up_lost: Some(bad.map_or(noise / 6, |percent| u16::from(percent) * 10 - 6 + noise)),
+            down_lost: Some(noise / 9),
+            rtt_ms: Some(36 + u32::from(noise) / 2 + if bad.is_some() { 40 } else { 0 }),
+            up_bps: if lowered { 780_000 } else { 1_830_000 } + u64::from(noise) * 5000,
+            down_bps: 1_930_000 - u64::from(noise) * 7000,
+        });
+        match second {
+            125 if lowered => history.mark(Mark::Smaller(540)),
+            117 if bad.is_some() => history.mark(Mark::Froze),
+            _ => {}
+        }
+    }
+    let trouble = |percent| {
+        let cause = Cause::Loss { percent };
+        Trouble { cause, way: Way::Up, side: Side::Yours, alone: true }
+    };
+    let up = if up_loss.is_some() { Quality::Poor } else { Quality::Good };
+    let verdict = Verdict { up, down: Quality::Good, trouble: up_loss.map(trouble) };
+    CallQuality { verdict, sentence: verdict.sentence("Amara Osei"), history }
+}
+
+/// A call in which our upload loses packets.
+pub fn lossy() -> Snapshot {
+    let mut snapshot = call(Stage::Connected);
+    if let Some(call) = &mut snapshot.call {
+        call.quality = Arc::new(quality(Some(7)));
+        let mut stats = (*call.stats).clone();
+        (stats.sent.video.width, stats.sent.video.height, stats.sent.video.bitrate_bps) = (960, 540, 780_000);
+        call.stats = Arc::new(stats);
+    }
     snapshot
 }
 

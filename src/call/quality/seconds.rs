@@ -21,6 +21,9 @@ const WHOLE: u64 = 400;
 /// Answers that take so much longer than the quickest of the last seconds wait in a queue, ms.
 const QUEUE: f64 = 60.0;
 
+/// Whoever looks once a second and comes after this was kept from it, seconds.
+const LATE: f64 = 1.1;
+
 /// One way, within a second.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OneWay {
@@ -37,6 +40,8 @@ pub(super) struct Second {
     pub up: OneWay,
     pub down: OneWay,
     pub rtt_ms: Option<f64>,
+    /// It was over too late: our own machine was busy, and what came unevenly may have waited here.
+    pub late: bool,
     /// Packets that left, and packets of any kind that came.
     pub sent: u64,
     pub arrived: u64,
@@ -73,6 +78,7 @@ impl Second {
                 jitter_ms: now.down.jitter_ms,
             },
             rtt_ms: now.rtt_ms,
+            late: seconds > LATE,
             sent: since(|s| s.up.packets),
             arrived: since(|s| s.down.arrived),
             fps: since(|s| s.down.frames) as f64 / seconds,
@@ -143,6 +149,11 @@ impl Seconds {
     pub fn round_trip(&self) -> Option<f64> {
         let lately = self.0.iter().rev().take(LEAST.0).map(|s| s.rtt_ms);
         lately.collect::<Option<Vec<_>>>().filter(|all| all.len() == LEAST.0)?.into_iter().reduce(f64::min)
+    }
+
+    /// Whether our own machine kept us waiting lately.
+    pub fn is_late(&self) -> bool {
+        self.0.iter().rev().take(LEAST.0).any(|second| second.late)
     }
 
     /// Whether answers of the last so many seconds took longer than they did before: a queue stands somewhere.

@@ -390,6 +390,17 @@ fn the_history_has_a_point_a_second_and_marks() {
 }
 
 #[test]
+fn a_machine_that_is_late_does_not_blame_the_network() {
+    let mut world = World::new(6);
+    world.run(&FINE, 10);
+    for _ in 0..20 {
+        world.now += Duration::from_millis(200);
+        world.run(&Weather { up_jitter: 40.0, down_jitter: 60.0, rtt: 400.0, ..FINE }, 1);
+        assert_eq!(world.verdict(), Verdict::default(), "{}", world.said());
+    }
+}
+
+#[test]
 fn time_that_jumps_is_nobodys_fault() {
     let mut world = World::new(4);
     world.run(&FINE, 10);

@@ -1,11 +1,13 @@
 //! The call: one picture that fills the window, oneself in a corner, the bar at the bottom. Dark in both themes.
 
 mod bar;
+mod chart;
 mod chat;
 mod ended;
 mod itself;
 mod remote;
 mod share;
+mod signal;
 mod stats;
 mod top;
 mod trouble;
@@ -33,7 +35,6 @@ pub struct State {
     chat: chat::Draft,
     itself: itself::Itself,
     pub(super) statistics: bool,
-    figures: stats::Figures,
     moved: f64,
     report_closed: bool,
 }
@@ -63,7 +64,6 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         ended::show(ui, s, all, view);
         return;
     }
-    s.state.call.figures.take(view, s.time);
     let open = s.state.call.chat_open;
     let pushes = open && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };

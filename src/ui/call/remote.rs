@@ -2,7 +2,7 @@
 
 use eframe::egui::{Color32, Rect, Stroke, Ui, pos2, vec2};
 
-use super::{name, stage_words};
+use super::{name, signal, stage_words};
 use crate::model::id::Callee;
 use crate::model::snapshot::{CallView, PlayerKey, Stage};
 use crate::ui::app::Scene;
@@ -99,7 +99,7 @@ pub(super) fn scrims(ui: &Ui, stage: Rect, shown: f32, picture: bool) {
     gradient(p, bottom, Color32::TRANSPARENT, black(140.0));
 }
 
-/// Their name and microphone, their hand, and whether they can hear us again.
+/// Their name and microphone, how good the connection is unless it is good, their hand, and whether they can hear us again.
 pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<Rect>) {
     if !matches!(view.stage, Stage::Connected | Stage::Reconnecting) {
         return;
@@ -119,7 +119,8 @@ pub(super) fn plate(ui: &mut Ui, stage: Rect, view: &CallView, picture: Option<R
     let on_picture = picture.is_some_and(|picture| picture.contains(at));
     let parts = [(glyph, icon_fill(15.0), ink), (name.as_str(), medium(13.0), Color32::WHITE)];
     let room = if low { (stage.width() - 576.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
-    chip(ui, at, on_picture, &parts, &format!("{name}{state}"), room);
+    let plate = chip(ui, at, on_picture, &parts, &format!("{name}{state}"), room - signal::ROOM);
+    signal::sign(ui, pos2(plate.right() + 8.0, at.y), on_picture, &view.quality);
     if view.remote.hand {
         let parts = [(icons::HAND, icon_fill(15.0), DARK.amber), ("Hand raised", medium(12.5), Color32::WHITE)];
         chip(ui, pos2(at.x, at.y - 36.0), on_picture, &parts, &format!("{name} raised a hand"), 200.0);

@@ -3,13 +3,13 @@
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Color32, Id, Rect, Sense, Stroke, Ui, ViewportCommand, WidgetInfo, pos2, vec2};
 
-use super::stage_words;
+use super::{signal, stage_words};
 use crate::model::command::Command;
 use crate::model::snapshot::{CallView, SayAgain, Stage};
 use crate::ui::app::Scene;
 use crate::ui::icons;
 use crate::ui::paint::{LEFT, chip, glass, rect, width};
-use crate::ui::theme::{DARK, corner, icon_fill, medium};
+use crate::ui::theme::{DARK, icon_fill, medium};
 use crate::ui::widgets::{Button, Kind};
 use crate::ui::words;
 
@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView,
         if button.pressed(s.state.call.statistics).show(ui, &DARK).clicked() {
             s.state.call.statistics = !s.state.call.statistics;
         }
-        bars(ui, at(1.0), s.state.call.figures.bad());
+        signal::bars(ui, at(1.0).center(), view.quality.verdict.quality());
         say_again(ui, s, at(2.0), kind, on_picture);
     }
 }
@@ -56,20 +56,6 @@ fn say_again(ui: &mut Ui, s: &mut Scene<'_>, at: Rect, kind: Kind, on_picture: b
         let parts = [(words.as_str(), medium(13.0), Color32::WHITE)];
         let wide = width(ui.painter(), &words, medium(13.0)) + 20.0;
         chip(ui, pos2(at.left() - 8.0 - wide, at.center().y - 14.0), on_picture, &parts, &words, 160.0);
-    }
-}
-
-/// Four bars; two of them, in amber, while the connection is bad.
-fn bars(ui: &Ui, button: Rect, bad: bool) {
-    let (x, bottom) = (button.center().x - 9.0, button.center().y + 8.0);
-    for n in 0..4_u8 {
-        let high = 4.0 + 4.0 * f32::from(n);
-        let ink = match (bad, n) {
-            (false, _) => Color32::WHITE,
-            (true, 0 | 1) => DARK.amber,
-            (true, _) => DARK.amber.gamma_multiply(0.35),
-        };
-        ui.painter().rect_filled(rect(x + 5.0 * f32::from(n), bottom - high, 3.0, high), corner(1.0), ink);
     }
 }
 

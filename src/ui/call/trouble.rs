@@ -1,8 +1,9 @@
-//! Says at the top of the call why the others do not hear or see us, and what to do.
+//! Says at the top of the call why the others do not hear or see us well, or we them, and what to do: one sentence at a time.
 
 use eframe::egui::{Color32, Rect, Ui, pos2};
 
 use crate::model::device::DeviceState;
+use crate::model::quality::{Cause, Way};
 use crate::model::snapshot::{CallView, Snapshot, Stage};
 use crate::model::sound::MicrophoneTrouble;
 use crate::ui::app::Scene;
@@ -13,7 +14,7 @@ use crate::ui::theme::{DARK, icon, medium};
 /// What is wrong and what to do, in one line.
 pub fn words(snap: &Snapshot) -> Option<String> {
     let media = &snap.media;
-    let Some(trouble) = media.trouble else { return paused(snap) };
+    let Some(trouble) = media.trouble else { return network(snap) };
     Some(match trouble {
         MicrophoneTrouble::Silent => {
             let name = match &media.microphone {
@@ -29,16 +30,32 @@ pub fn words(snap: &Snapshot) -> Option<String> {
     })
 }
 
-/// The network leaves no room for our picture.
-fn paused(snap: &Snapshot) -> Option<String> {
-    let paused = snap.call.as_ref()?.stats.sent.video.paused;
-    paused.then(|| "Video paused to keep the sound: your network carries too little".to_owned())
+/// What the network does, on which side, and why. That our picture is paused is part of the sentence once it is known how
+/// little gets through.
+fn network(snap: &Snapshot) -> Option<String> {
+    let call = snap.call.as_ref()?;
+    let known = call.quality.verdict.trouble.is_some_and(|trouble| match trouble.cause {
+        Cause::Outage => true,
+        Cause::Narrow { .. } => trouble.way == Way::Up,
+        _ => false,
+    });
+    if call.stats.sent.video.paused && !known {
+        return Some("Video paused to keep the sound: your network carries too little".to_owned());
+    }
+    call.quality.sentence.clone()
 }
 
-pub(super) fn show(ui: &mut Ui, s: &Scene<'_>, stage: Rect, view: &CallView) {
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
     let Some(words) = words(s.snap).filter(|_| view.stage == Stage::Connected) else { return };
-    let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
+    if s.state.call.statistics && view.quality.sentence.as_ref() == Some(&words) {
+        return; // it stands over the figures
+    }
     let room = stage.width() - 32.0;
+    let fits = |words: &str| width(ui.painter(), words, medium(13.5)) + 42.0 <= room;
+    // That the other side is fine is what can be left out.
+    let short = words.split_once("; ").filter(|_| !fits(&words)).map(|(before, _)| before.to_owned());
+    let words = short.unwrap_or(words);
+    let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
     let wide = (width(ui.painter(), &words, medium(13.5)) + 42.0).min(room);
     let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
     let at = pos2(stage.center().x - wide / 2.0, stage.top() + 64.0 + below);
