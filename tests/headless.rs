@@ -223,7 +223,7 @@ fn two_copies_talk() {
         ("", "t_ms peer received sent transport process"),
         (
             "/received/video",
-            "fps width height bitrate_bps packets lost nacks plis freezes frozen_ms latency_ms decode_ms",
+            "fps width height bitrate_bps packets lost nacks plis freezes frozen_ms latency_ms skew_ms decode_ms",
         ),
         ("/received/video/latency_ms", "p50 p95 max"),
         ("/received/audio", "bitrate_bps packets lost concealed_share jitter_buffer_ms level_dbfs"),

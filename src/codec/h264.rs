@@ -187,6 +187,7 @@ impl Encoder {
             data: Bytes::from(data),
             media_time: frame.media_time,
             at,
+            captured: None,
         }))
     }
 }
@@ -400,7 +401,13 @@ mod tests {
     }
 
     fn unit(data: Vec<u8>) -> EncodedVideo {
-        EncodedVideo { data: data.into(), keyframe: true, media_time: Duration::ZERO, at: Instant::now() }
+        EncodedVideo {
+            data: data.into(),
+            keyframe: true,
+            media_time: Duration::ZERO,
+            at: Instant::now(),
+            captured: None,
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub const MAX_FRAME: usize = 12 * TICK;
 /// A packet no longer than this says only that nobody speaks.
 pub const NOTHING: usize = 2;
 
+/// Samples that what is decoded lags behind what was encoded (the encoder looks ahead).
+pub const LOOKAHEAD: usize = 312;
+
 /// Largest packet the encoder makes; RFC 6716 §3.2.1 allows 1275 bytes a frame.
 const MAX_PACKET: usize = 1275;
 
@@ -249,6 +252,14 @@ mod tests {
         }
         let heard = power(&out[out.len() / 2..]);
         assert!((heard - 0.125).abs() < 0.02, "power {heard}");
+    }
+
+    #[test]
+    fn it_lags_by_what_it_looks_ahead() {
+        for music in [false, true] {
+            let mut encoder = Encoder::new(EncoderConfig { music, ..EncoderConfig::default() }).unwrap();
+            assert_eq!(encoder.inner.get_lookahead().unwrap(), LOOKAHEAD as i32);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! follows the calls.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::device::tone::ToneSource;
 use crate::device::wavfile::{WavSink, WavSource};
@@ -40,6 +41,11 @@ pub trait AudioSource: Send {
     /// Times since it was opened that the device itself ran over or dry, as its driver tells.
     fn xruns(&self) -> u64 {
         0
+    }
+
+    /// How long before now the last sample that was read was in the air, as far as that is known.
+    fn delay(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Fills the next 10 ms without waiting.
@@ -78,6 +84,11 @@ pub trait AudioSink: Send {
     /// Times since it was opened that the device itself ran over or dry, as its driver tells.
     fn xruns(&self) -> u64 {
         0
+    }
+
+    /// How long after now the first sample that is written next will be in the air, as far as that is known.
+    fn delay(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Takes the next 10 ms without waiting.

@@ -16,6 +16,7 @@
 
 mod copies;
 mod delay;
+mod position;
 mod stats;
 
 use std::collections::{BTreeMap, VecDeque};

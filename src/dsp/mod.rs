@@ -14,6 +14,7 @@ pub mod level;
 pub mod levelling;
 pub mod limiter;
 pub mod mix;
+pub mod playout;
 pub mod replay;
 pub mod resample;
 pub mod score;

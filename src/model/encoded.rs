@@ -15,6 +15,9 @@ pub struct EncodedVideo {
     pub media_time: Duration,
     /// Sent side: when the picture was captured. Received side: when its last packet came.
     pub at: Instant,
+    /// Received side: when it was captured by the sender's clock, since 1900, where its reports told
+    /// ([`SenderClocks`](crate::model::clock::SenderClocks)).
+    pub captured: Option<Duration>,
 }
 
 /// One Opus packet to send (RFC 7587).
@@ -26,6 +29,8 @@ pub struct EncodedAudio {
     pub sample: u64,
     /// Samples of 48 kHz it holds (960 for 20 ms).
     pub samples: u32,
+    /// When its first sample was captured, the microphone's own delay and the coder's taken off.
+    pub at: Instant,
 }
 
 /// One received RTP packet of sound, for the jitter buffer, which wants to see order and loss for itself.

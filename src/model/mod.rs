@@ -10,6 +10,7 @@
 
 pub mod body;
 pub mod chat;
+pub mod clock;
 pub mod command;
 pub mod description;
 pub mod device;

@@ -101,7 +101,7 @@ pub struct InboundRtp {
     /// Pictures decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames_decoded: Option<u64>,
-    /// Pictures that could not be decoded.
+    /// Pictures that could not be decoded, or were and were not shown: newer ones were there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames_dropped: Option<u64>,
     /// Of the newest picture.
@@ -143,6 +143,9 @@ pub struct InboundRtp {
     /// Linear, 0…1, RMS of the newest 100 ms or so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_level: Option<f64>,
+    /// When what is shown or heard now was captured, by the sender's clock: NTP time, which begins in 1900, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_playout_timestamp: Option<f64>,
 }
 
 /// One stream that goes out (`RTCOutboundRtpStreamStats`).

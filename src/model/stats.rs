@@ -54,12 +54,15 @@ pub struct ReceivedVideo {
     pub bytes: u64,
     /// Longest time between two pictures of the last interval, ms; one that is waited for counts until now.
     pub longest_gap_ms: f64,
-    /// Capture to decoded of every picture of the last interval that has a timecode, ms, oldest first; left out where
+    /// Capture to shown of every picture of the last interval that has a timecode, ms, oldest first; left out where
     /// there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub latencies_ms: Vec<f64>,
-    /// Capture to decoded, read from the timecode in the picture; `None` where there is none.
+    /// Capture to shown, read from the timecode in the picture; `None` where there is none.
     pub latency_ms: Option<Percentiles>,
+    /// How far pictures and the sound of the same moment are apart when they are shown and heard, either way; `None` where
+    /// that is not known, which takes reports of the sender about both.
+    pub skew_ms: Option<Percentiles>,
     /// Mean time to decode one picture, ms, over the last interval.
     pub decode_ms: f64,
 }

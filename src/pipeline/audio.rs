@@ -33,6 +33,7 @@ use crate::model::encoded::{AudioPacket, EncodedAudio};
 use crate::model::snapshot::Level;
 use crate::model::sound::{MicrophoneTrouble, Processing};
 use crate::model::source::{AudioSpec, SinkSpec};
+use crate::pipeline::sync::Lips;
 
 /// Opens a source of one's own; may be called again after the source was closed.
 pub type OpenSource = Arc<dyn Fn() -> Result<Box<dyn AudioSource>, DeviceError> + Send + Sync>;
@@ -236,6 +237,7 @@ enum Command {
     RemoveOutput(u64),
     AddInput(u64, Arc<Queue>),
     RemoveInput(u64),
+    Listen(u64, Arc<Lips>),
     Volume(u64, u8),
     Play(Sound),
     Silence(Sound),
@@ -420,6 +422,11 @@ impl AudioEngine {
         let queue = Arc::new(Queue::default());
         self.tell(Command::AddInput(id, queue.clone()));
         AudioInputSender(queue)
+    }
+
+    /// Tells there where the sound of an input is, from now on.
+    pub fn listen(&self, id: u64, lips: Arc<Lips>) {
+        self.tell(Command::Listen(id, lips));
     }
 
     /// No longer plays it.

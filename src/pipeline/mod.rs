@@ -14,4 +14,5 @@ pub mod audio;
 mod freeze;
 pub mod publish;
 pub mod subscribe;
+pub mod sync;
 mod worker;

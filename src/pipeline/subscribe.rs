@@ -1,7 +1,9 @@
 //! A picture from far away: queue of encoded pictures → decoder → player.
 //!
-//! The thread `dec-…` decodes each picture the moment it comes. A picture that cannot be decoded leaves the last one
-//! standing and asks for a keyframe, again and again until one comes, but not more often than every quarter of a second.
+//! The thread `dec-…` decodes each picture the moment it comes, for others build on it, and shows it when
+//! [`Playout`] says: at once as a rule, later where its sound is later. Of a burst only the newest is shown. A picture that
+//! cannot be decoded leaves the last one standing and asks for a keyframe, again and again until one comes, but not more
+//! often than every quarter of a second.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +15,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
 
 use super::freeze::Freezes;
+use super::sync::Lips;
 use super::worker::Worker;
 use crate::codec::h264::Decoder;
 use crate::codec::timecode;
+use crate::dsp::playout::{Due, Playout};
+use crate::model::clock::Played;
 use crate::model::encoded::EncodedVideo;
+use crate::model::frame::VideoFrame;
 use crate::model::slot::Player;
 
 /// Least time between two requests for a keyframe.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Samples of latency kept between two readings.
+/// While pictures come in a burst, one is shown at least this often.
+const SHOW: Duration = Duration::from_millis(50);
+
+/// Samples of latency and skew kept between two readings.
 const SAMPLES: usize = 4096;
 
 /// Pictures over which times are averaged.
@@ -41,6 +50,8 @@ pub struct SubscribeConfig {
     pub keyframe_wanted: Arc<dyn Fn() + Send + Sync>,
     /// Called once, after the first picture was shown; on the thread `dec-…`, must return at once.
     pub on_first_frame: Option<Box<dyn FnOnce() + Send>>,
+    /// The sound that the pictures belong to; `None`: they are shown without regard to any.
+    pub lips: Option<Arc<Lips>>,
 }
 
 /// Figures of one subscriber. Counts since it was started.
@@ -48,6 +59,8 @@ pub struct SubscribeConfig {
 pub struct SubscribeStats {
     /// Pictures decoded.
     pub frames: u64,
+    /// Pictures decoded and not shown: newer ones were there.
+    pub overtaken: u64,
     /// Access units that could not be decoded.
     pub errors: u64,
     /// Keyframes asked for.
@@ -66,6 +79,8 @@ pub struct SubscribeStats {
     pub frozen_ms: u64,
     /// Media time of the newest picture.
     pub media_time: Duration,
+    /// The picture that was shown last; `None` where it is not known when it was captured.
+    pub played: Option<Played>,
 }
 
 #[derive(Default)]
@@ -73,11 +88,22 @@ struct Figures {
     stats: SubscribeStats,
     freezes: Freezes,
     latency_ms: VecDeque<f64>,
+    skew_ms: VecDeque<f64>,
+}
+
+/// overflow: drop oldest
+fn keep(samples: &mut VecDeque<f64>, sample: Option<f64>) {
+    if sample.is_some() && samples.len() == SAMPLES {
+        samples.pop_front();
+    }
+    samples.extend(sample);
 }
 
 struct Shared {
     figures: Mutex<Figures>,
     stop: AtomicBool,
+    /// What waits is not to be shown.
+    paused: AtomicBool,
     /// Where the timeline of `freezes` begins.
     begun: Instant,
 }
@@ -98,11 +124,22 @@ pub struct VideoSubscriber {
 impl VideoSubscriber {
     /// Starts the thread, which runs until the queue's senders are gone or [`VideoSubscriber::stop`].
     pub fn start(units: Receiver<EncodedVideo>, config: SubscribeConfig) -> Self {
-        let shared =
-            Arc::new(Shared { figures: Mutex::default(), stop: AtomicBool::new(false), begun: Instant::now() });
+        let shared = Arc::new(Shared {
+            figures: Mutex::default(),
+            stop: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            begun: Instant::now(),
+        });
         let player = config.player.clone();
         let name = format!("dec-{}", config.name);
-        let decode = Decode { shared: Arc::clone(&shared), config, asked: None, times: VecDeque::new() };
+        let decode = Decode {
+            shared: Arc::clone(&shared),
+            config,
+            asked: None,
+            times: VecDeque::new(),
+            playout: Playout::default(),
+            shown: None,
+        };
         Self { shared, player, decode: Worker::spawn(name, move || decode.run(units)) }
     }
 
@@ -118,10 +155,16 @@ impl VideoSubscriber {
         SubscribeStats { freezes, frozen_ms: frozen.as_millis() as u64, ..figures.stats }
     }
 
-    /// Capture to decoded, ms, one for each picture with a timecode since the last call; the oldest are lost where
+    /// Capture to shown, ms, one for each picture with a timecode since the last call; the oldest are lost where
     /// nobody asks.
     pub fn take_latency_ms(&self) -> Vec<f64> {
         self.shared.lock().latency_ms.drain(..).collect()
+    }
+
+    /// How much later than its sound each picture was shown since the last call, ms; negative: earlier. None of those for
+    /// which that is not known; the oldest are lost where nobody asks.
+    pub fn take_skew_ms(&self) -> Vec<f64> {
+        self.shared.lock().skew_ms.drain(..).collect()
     }
 
     /// The longest time between two pictures since the last call, ms; one that is waited for counts until now.
@@ -132,6 +175,7 @@ impl VideoSubscriber {
 
     /// The other side switched its camera off: the gap that follows is no freeze, and nothing is shown.
     pub fn pause(&self) {
+        self.shared.paused.store(true, Ordering::Release);
         self.shared.lock().freezes.pause();
         self.player.clear();
     }
@@ -161,11 +205,29 @@ impl Wake for Unpark {
     }
 }
 
+/// A decoded picture on its way to the player.
+struct Decoded {
+    frame: VideoFrame,
+    /// Its timecode.
+    code: Option<u32>,
+}
+
+/// What the thread goes on with.
+enum Next {
+    Unit(EncodedVideo),
+    /// A picture that waited.
+    Show,
+    End,
+}
+
 struct Decode {
     shared: Arc<Shared>,
     config: SubscribeConfig,
     asked: Option<Instant>,
     times: VecDeque<Duration>,
+    playout: Playout<Decoded>,
+    /// When the last one was shown.
+    shown: Option<Instant>,
 }
 
 impl Decode {
@@ -178,21 +240,60 @@ impl Decode {
             }
         };
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        while let Some(unit) = self.receive(&mut units, &waker) {
-            self.decode(&mut decoder, &unit);
+        loop {
+            match self.next(&mut units, &waker) {
+                Next::Unit(unit) => self.decode(&mut decoder, &unit),
+                Next::Show => {}
+                Next::End => return,
+            }
+            // What waits in the queue is newer, and decoded in a moment.
+            if units.is_empty() || self.shown.is_none_or(|shown| shown.elapsed() > SHOW) {
+                self.show();
+            }
         }
     }
 
-    /// The next one; `None` when it is over. Not `blocking_recv`, which nobody could wake but the sender.
-    fn receive(&self, units: &mut Receiver<EncodedVideo>, waker: &Waker) -> Option<EncodedVideo> {
+    /// Not `blocking_recv`, which nobody could wake but the sender.
+    fn next(&self, units: &mut Receiver<EncodedVideo>, waker: &Waker) -> Next {
         loop {
             if self.shared.stop.load(Ordering::Acquire) {
-                return None;
+                return Next::End;
             }
             match units.poll_recv(&mut Context::from_waker(waker)) {
-                Poll::Ready(unit) => return unit,
-                Poll::Pending => thread::park_timeout(Duration::from_secs(60)),
+                Poll::Ready(Some(unit)) => return Next::Unit(unit),
+                Poll::Ready(None) => return Next::End,
+                Poll::Pending => {}
             }
+            match self.playout.deadline().map(|due| due.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Next::Show,
+                Some(wait) => thread::park_timeout(wait),
+                None => thread::park_timeout(Duration::from_secs(60)),
+            }
+        }
+    }
+
+    /// Shows the newest picture that is due.
+    fn show(&mut self) {
+        if self.shared.paused.swap(false, Ordering::AcqRel) {
+            self.playout.clear();
+        }
+        let now = Instant::now();
+        let Some(Due { picture, played, skew_ms, overtaken }) = self.playout.poll(now) else { return };
+        let Decoded { frame, code } = picture;
+        self.shown = Some(now);
+        {
+            let mut figures = self.shared.lock();
+            figures.stats.overtaken += overtaken;
+            figures.stats.played = played;
+            figures.freezes.shown(now - self.shared.begun);
+            let age = code.and_then(|code| timecode::age(code, unix_ms()));
+            keep(&mut figures.latency_ms, age.map(f64::from));
+            keep(&mut figures.skew_ms, skew_ms);
+        }
+        // overflow: newest wins
+        self.config.player.put(Arc::new(frame));
+        if let Some(tell) = self.config.on_first_frame.take() {
+            tell();
         }
     }
 
@@ -203,29 +304,18 @@ impl Decode {
         match result {
             Ok(Some(mut frame)) => {
                 frame.at = Some(done);
-                let age = timecode::read(&frame).and_then(|code| timecode::age(code, unix_ms()));
+                let code = timecode::read(&frame);
                 let (width, height) = (frame.width(), frame.height());
                 let decode_ms = self.mean_ms(done - begun);
-                let mut figures = self.shared.lock();
-                let stats = &mut figures.stats;
-                stats.frames += 1;
-                stats.bytes += unit.data.len() as u64;
-                (stats.width, stats.height, stats.decode_ms) = (width, height, decode_ms);
-                stats.media_time = unit.media_time;
-                figures.freezes.shown(done - self.shared.begun);
-                if let Some(age) = age {
-                    // overflow: drop oldest
-                    if figures.latency_ms.len() == SAMPLES {
-                        figures.latency_ms.pop_front();
-                    }
-                    figures.latency_ms.push_back(f64::from(age));
+                {
+                    let stats = &mut self.shared.lock().stats;
+                    stats.frames += 1;
+                    stats.bytes += unit.data.len() as u64;
+                    (stats.width, stats.height, stats.decode_ms) = (width, height, decode_ms);
+                    stats.media_time = unit.media_time;
                 }
-                drop(figures);
-                // overflow: newest wins
-                self.config.player.put(Arc::new(frame));
-                if let Some(tell) = self.config.on_first_frame.take() {
-                    tell();
-                }
+                self.playout.set_sound(self.config.lips.as_ref().and_then(|lips| lips.sound()));
+                self.playout.push(done, Decoded { frame, code }, unit.media_time, unit.captured);
             }
             Ok(None) => {}
             Err(error) => {

@@ -10,6 +10,7 @@
 
 pub mod assembler;
 pub mod channel;
+mod clock;
 pub mod congestion;
 pub mod description;
 pub mod engine;

@@ -37,6 +37,7 @@ use super::stats::{Counters, Figures, path, round_trip};
 use super::tap::{Tap, Wish, Wishes};
 use crate::call::negotiation::Negotiation;
 use crate::call::quality::Seen;
+use crate::model::clock::SenderClocks;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::report::StatsReport;
 use crate::model::stats::Transport;
@@ -210,6 +211,7 @@ impl Peer {
             Arc::clone(&shared.rtt_us),
             Arc::clone(&shared.types),
             Arc::clone(&shared.outbound),
+            Arc::clone(&shared.counters.clock),
         );
         let estimator = Estimator(Arc::clone(&shared.outbound));
         let ears = Ears { tap, estimator, handler: Arc::new(Handler(Arc::clone(&shared))) };
@@ -229,6 +231,7 @@ impl Peer {
             default_type: AUDIO_TYPE,
             sent: Arc::clone(&shared.counters.audio_out),
             outbound: Arc::clone(&shared.outbound),
+            clock: Arc::clone(&shared.counters.clock),
         };
         let video_lane = Lane {
             track: video,
@@ -238,6 +241,7 @@ impl Peer {
             default_type: VIDEO_TYPE,
             sent: Arc::clone(&shared.counters.video_out),
             outbound: Arc::clone(&shared.outbound),
+            clock: Arc::clone(&shared.counters.clock),
         };
         shared.spawn(Arc::clone(&shared.outbound).drive(driver));
         shared.spawn(nudge(Arc::clone(&audio_lane.track), Arc::downgrade(&shared), shared.connected.subscribe()));
@@ -330,6 +334,11 @@ impl Peer {
     /// last ten seconds.
     pub fn captured_at(&self, media_time: Duration) -> Option<Instant> {
         self.shared.captures.captured_at(to_rtp(media_time) as u32)
+    }
+
+    /// The other side's clock, as its sender reports tell.
+    pub fn clocks(&self) -> Arc<SenderClocks> {
+        Arc::clone(self.shared.counters.heard.wire.clocks())
     }
 
     /// What the pictures we send may take now, bit/s; changes with the path.

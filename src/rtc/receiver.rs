@@ -13,6 +13,7 @@ use super::red;
 use super::sender::from_rtp;
 use super::sound::Types;
 use super::tap::Wish;
+use crate::model::clock::SenderClocks;
 use crate::model::encoded::{AudioPacket, EncodedVideo};
 
 /// Keyframes are not asked for more often than this.
@@ -114,6 +115,7 @@ pub(crate) async fn receive_video(
     sink: &VideoSink,
     mut ssrc: u32,
     rtt_us: Arc<AtomicU64>,
+    clocks: &SenderClocks,
 ) {
     let mut assembler = Assembler::new(WAIT.0);
     let mut count = Count::default();
@@ -162,7 +164,9 @@ pub(crate) async fn receive_video(
                     }
                     wanted &= !unit.keyframe;
                     let media_time = from_rtp(unit.timestamp);
-                    let picture = EncodedVideo { data: unit.data, keyframe: unit.keyframe, media_time, at: now };
+                    let captured = clocks.captured(ssrc, unit.timestamp as u32);
+                    let picture =
+                        EncodedVideo { data: unit.data, keyframe: unit.keyframe, media_time, at: now, captured };
                     skipping = !sink.put(picture);
                     wanted |= skipping;
                 }

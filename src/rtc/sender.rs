@@ -1,7 +1,8 @@
 //! Encoded media → RTP. One task a track drains its queue, from the moment the connection stands.
 //!
 //! Timestamps: 90 kHz from [`EncodedVideo::media_time`] (RFC 6184 §5.1), 48 kHz from [`EncodedAudio::sample`]
-//! (RFC 7587 §4.1), each from a random start (RFC 3550 §5.1). What came before the connection stood is dropped.
+//! (RFC 7587 §4.1), each from a random start (RFC 3550 §5.1). When each was captured is told to `clock`, for the sender
+//! reports. What came before the connection stood is dropped.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,10 +19,12 @@ use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::rtp_transceiver::RtpSender;
 
+use super::clock::OwnClock;
 use super::engine::{RED, VIDEO_CLOCK};
 use super::outbound::{Outbound, PAYLOAD, Picture};
 use super::red::Redundancy;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
+use crate::model::sound::RATE;
 
 /// Pictures whose capture instant is remembered: ten seconds of 30 a second.
 const REMEMBERED: usize = 300;
@@ -91,6 +94,7 @@ pub(crate) struct Lane {
     pub default_type: u8,
     pub sent: Arc<Sent>,
     pub outbound: Arc<Outbound>,
+    pub clock: Arc<OwnClock>,
 }
 
 impl Lane {
@@ -148,6 +152,7 @@ pub(crate) async fn send_video(
             }
             let timestamp = base.wrapping_add(to_rtp(picture.media_time) as u32);
             log.remember(timestamp, picture.at);
+            lane.clock.captured(lane.ssrc, VIDEO_CLOCK, timestamp, picture.at);
             let Ok(payloads) = payloader.payload(lane.outbound.payload(), &picture.data) else { continue };
             let picture = Picture {
                 track: Arc::clone(&lane.track),
@@ -187,6 +192,7 @@ pub(crate) async fn send_audio(
             continue;
         }
         let timestamp = base.wrapping_add(packet.sample as u32);
+        lane.clock.captured(lane.ssrc, RATE, timestamp, packet.at);
         // First packet of a talk spurt: what came before is not directly before (RFC 3551 §4.1).
         let marker = expected != Some(packet.sample);
         expected = Some(packet.sample + u64::from(packet.samples));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rtc::peer_connection::transport::{RTCIceCandidate, RTCIceCandidatePair, RTCIceCandidateType};
 use rtc::statistics::report::{RTCStatsReport, RTCStatsReportEntry};
 
+use super::clock::OwnClock;
 use super::receiver::Received;
 use super::sender::Sent;
 use super::tap::Heard;
@@ -51,6 +52,7 @@ pub struct Figures {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub heard: std::sync::Arc<Heard>,
+    pub clock: std::sync::Arc<OwnClock>,
     pub video_out: std::sync::Arc<Sent>,
     pub audio_out: std::sync::Arc<Sent>,
     pub video_in: std::sync::Arc<Received>,

@@ -1,5 +1,7 @@
 //! An ear on the wire side of the interceptors: hears the feedback about what we send, counts what we ask for.
 //!
+//! Our sender reports get a true mapping of time on the way (`clock`), theirs are read by `wire`.
+//!
 //! The crate ends incoming RTCP inside its chain and keeps its own counters of NACK and PLI at zero; this takes the two
 //! facts a sender needs (a keyframe is wanted, so much is lost) and lets `wire` count every packet for statistics.
 
@@ -18,6 +20,7 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, n
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+use super::clock::OwnClock;
 use super::nack::Again;
 use super::outbound::Outbound;
 use super::sound::Types;
@@ -79,6 +82,7 @@ pub(crate) struct Tap {
     again: Again,
     wishes: Arc<Wishes>,
     outbound: Arc<Outbound>,
+    clock: Arc<OwnClock>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
@@ -92,9 +96,11 @@ impl Tap {
         rtt_us: Arc<AtomicU64>,
         types: Arc<Types>,
         outbound: Arc<Outbound>,
+        clock: Arc<OwnClock>,
     ) -> Self {
         let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again: Again::default(), wishes, outbound, reads, writes }
+        let again = Again::default();
+        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again, wishes, outbound, clock, reads, writes }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -174,6 +180,12 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
         let now = packet.now;
         if let Packet::Rtcp(packets) = &mut packet.message.packet {
             self.sift(now, packets);
+            for packet in packets.iter_mut() {
+                let report = packet.as_any().downcast_ref::<SenderReport>();
+                if let Some(report) = report.and_then(|report| self.clock.corrected(now, report)) {
+                    *packet = Box::new(report);
+                }
+            }
             if packets.is_empty() {
                 return Ok(());
             }

@@ -4,7 +4,7 @@
 //! argument. Streams of one connection are bounded: further ones are not counted.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::StreamInfo;
@@ -20,6 +20,7 @@ use rtc::shared::marshal::MarshalSize;
 
 use super::tally::{NUMBERED, Numbers, Tally};
 use crate::call::quality::{Receiving, Seen, Sending};
+use crate::model::clock::SenderClocks;
 
 /// Streams that are counted, each way.
 const STREAMS: usize = 64;
@@ -198,7 +199,10 @@ fn stream<D: Default>(of: &mut HashMap<u32, Stream<D>>, ssrc: u32) -> Option<&mu
 
 /// All streams of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Wire(Mutex<Table>);
+pub(crate) struct Wire {
+    table: Mutex<Table>,
+    clocks: Arc<SenderClocks>,
+}
 
 type Rtcp = [Box<dyn rtc::rtcp::Packet>];
 
@@ -206,6 +210,11 @@ type Rtcp = [Box<dyn rtc::rtcp::Packet>];
 type Streams<D> = Vec<(u32, Stream<D>)>;
 
 impl Wire {
+    /// What the other side's reports say of its streams' time.
+    pub fn clocks(&self) -> &Arc<SenderClocks> {
+        &self.clocks
+    }
+
     pub fn bind_sent(&self, info: &StreamInfo, bound: bool) {
         if let Some(stream) = stream(&mut self.lock().sent, info.ssrc) {
             stream.bind(info);
@@ -279,6 +288,7 @@ impl Wire {
                     told.bytes = unwrap(told.bytes, report.octet_count);
                     let seconds = (report.ntp_time >> 32).saturating_sub(NTP_EPOCH) as f64;
                     told.at_ms = (seconds + (report.ntp_time as u32) as f64 / 2f64.powi(32)) * 1000.0;
+                    self.clocks.tell(report.ssrc, stream.clock, report.ntp_time, report.rtp_time);
                 }
                 &report.reports
             } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
@@ -348,7 +358,7 @@ impl Wire {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

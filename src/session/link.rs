@@ -17,8 +17,9 @@ use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
 use crate::call::quality::Seen;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::slot::Player;
-use crate::model::stats::Stats;
+use crate::model::stats::{Percentiles, Stats};
 use crate::pipeline::subscribe::{SubscribeConfig, SubscribeStats, VideoSubscriber};
+use crate::pipeline::sync::Lips;
 use crate::rtc::channel::{CONTROL, ChannelEvent};
 use crate::rtc::description::{DescriptionKind, IceServer};
 use crate::rtc::engine::Engine;
@@ -52,6 +53,8 @@ pub(super) struct Link {
     video_out: mpsc::Sender<EncodedVideo>,
     audio_out: mpsc::Sender<EncodedAudio>,
     subscriber: Mutex<Option<VideoSubscriber>>,
+    /// Its sound, which its pictures go with.
+    pub(super) lips: Arc<Lips>,
     furthers: Furthers,
     /// What our pictures are worth at most, bit/s.
     top: AtomicU64,
@@ -110,6 +113,8 @@ impl Link {
                 return Err(e.into());
             }
         };
+        let lips = Lips::new(peer.clocks());
+        session.media(|media| media.audio.listen(id, Arc::clone(&lips)));
         let (player, first) = (Player::new(), Arc::new(Notify::new()));
         let shown = Arc::clone(&first);
         let subscriber = VideoSubscriber::start(
@@ -119,6 +124,7 @@ impl Link {
                 player: player.clone(),
                 keyframe_wanted: peer.keyframe_asker(),
                 on_first_frame: Some(Box::new(move || shown.notify_one())),
+                lips: Some(Arc::clone(&lips)),
             },
         );
         let link = Arc::new(Self {
@@ -131,6 +137,7 @@ impl Link {
             video_out,
             audio_out,
             subscriber: Mutex::new(Some(subscriber)),
+            lips,
             furthers: Furthers::default(),
             top: AtomicU64::new(session.top_rate()),
             protection: Mutex::default(),
@@ -190,9 +197,9 @@ impl Link {
     /// Figures since the last call.
     pub async fn stats(&self, session: &Inner) -> Stats {
         let transport = self.peer.path().await;
-        let (subscribed, mut latency_ms, longest_gap_ms) = lock(&self.subscriber)
+        let (subscribed, mut latency_ms, mut skew_ms, longest_gap_ms) = lock(&self.subscriber)
             .as_ref()
-            .map(|subscriber| (subscriber.stats(), subscriber.take_latency_ms(), subscriber.take_longest_gap_ms()))
+            .map(|of| (of.stats(), of.take_latency_ms(), of.take_skew_ms(), of.take_longest_gap_ms()))
             .unwrap_or_default();
         let (published, input, levels, counts) = session
             .media(|media| {
@@ -211,7 +218,9 @@ impl Link {
             counts,
         };
         let mut before = lock(&self.before);
-        let stats = stats(before.as_ref(), &now, &mut latency_ms, transport);
+        let mut stats = stats(before.as_ref(), &now, &mut latency_ms, transport);
+        skew_ms.iter_mut().for_each(|skew| *skew = skew.abs());
+        stats.received.video.skew_ms = Percentiles::of(&mut skew_ms);
         *before = Some(now);
         stats
     }
@@ -393,7 +402,9 @@ async fn told(session: &Inner, link: &Link, signal: Signal) -> Option<SessionEve
             session.update_wanted();
             SessionEvent::ConnectionState { peer, state }
         }
-        Signal::Track(track) => SessionEvent::Track { peer, track: link.furthers.add(session, track, &link.player) },
+        Signal::Track(track) => {
+            SessionEvent::Track { peer, track: link.furthers.add(session, track, &link.player, &link.lips) }
+        }
         Signal::TrackEnded(id) => {
             link.furthers.remove(session, &id).await;
             SessionEvent::TrackEnded { peer, id }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::link::Link;
 use super::manager::{Inner, Session};
 use super::types::{SessionError, SessionEvent};
+use crate::model::clock::Played;
 use crate::model::report::{InboundRtp, MediaKind, MediaSource, OutboundRtp, StatsReport};
 use crate::pipeline::audio::InputStats;
 use crate::pipeline::publish::PublishStats;
@@ -59,11 +60,14 @@ impl Link {
             (seconds > 0.0).then(|| count(&now).saturating_sub(count(before)) as f64 / seconds)
         };
         // The peer's first streams of each kind are those of its player and the mixer.
+        let playout = |of: Option<Played>| of.map(|of| of.captured_at(now.at).as_secs_f64() * 1000.0);
         if let Some(stream) = first(&mut report.inbound_rtp, |of| of.kind == MediaKind::Video) {
             decoded(stream, &subscribed, rate(|of| of.decoded));
+            stream.estimated_playout_timestamp = playout(subscribed.played);
         }
         if let Some(stream) = first(&mut report.inbound_rtp, |of| of.kind == MediaKind::Audio) {
             played(stream, &input.unwrap_or_default());
+            stream.estimated_playout_timestamp = playout(self.lips.sound());
         }
         if let Some(stream) = first(&mut report.outbound_rtp, |of| of.kind == MediaKind::Video) {
             encoded(stream, &published, rate(|of| of.sent));
@@ -110,7 +114,7 @@ fn linear(dbfs: Option<f64>) -> f64 {
 
 fn decoded(stream: &mut InboundRtp, of: &SubscribeStats, rate: Option<f64>) {
     stream.frames_decoded = Some(of.frames);
-    stream.frames_dropped = Some(of.errors);
+    stream.frames_dropped = Some(of.errors + of.overtaken);
     stream.frame_width = (of.width > 0).then_some(of.width);
     stream.frame_height = (of.height > 0).then_some(of.height);
     stream.frames_per_second = rate;

@@ -51,6 +51,7 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             // Before the percentiles sort them.
             latencies_ms: latency_ms.to_vec(),
             latency_ms: Percentiles::of(latency_ms),
+            skew_ms: None,
             decode_ms: now.subscribed.decode_ms,
         },
         audio: ReceivedAudio {

@@ -10,6 +10,7 @@ use super::types::{RemoteTrack, SessionError};
 use crate::model::encoded::EncodedVideo;
 use crate::model::slot::Player;
 use crate::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
+use crate::pipeline::sync::Lips;
 use crate::rtc::peer::{IncomingTrack, TrackMedia};
 
 enum Further {
@@ -23,8 +24,9 @@ enum Further {
 pub(super) struct Furthers(Mutex<HashMap<String, Further>>);
 
 impl Furthers {
-    /// Shows or plays a track that came. `first` is the player of the first video.
-    pub fn add(&self, session: &Inner, track: IncomingTrack, first: &Player) -> RemoteTrack {
+    /// Shows or plays a track that came. `first` is the player of the first video, `lips` the first sound: what a computer
+    /// plays goes out with that of the microphone.
+    pub fn add(&self, session: &Inner, track: IncomingTrack, first: &Player, lips: &Arc<Lips>) -> RemoteTrack {
         let IncomingTrack { id, stream, kind, media } = track;
         let (further, player) = match media {
             None => (None, (kind == crate::rtc::sdp::TrackKind::Video).then(|| first.clone())),
@@ -35,6 +37,7 @@ impl Furthers {
                     player: player.clone(),
                     keyframe_wanted: keyframe,
                     on_first_frame: None,
+                    lips: Some(Arc::clone(lips)),
                 };
                 (Some(Further::Video(VideoSubscriber::start(pictures, config))), Some(player))
             }

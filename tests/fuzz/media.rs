@@ -214,7 +214,8 @@ pub fn h264(input: &[u8]) {
         let decoder = decoder.get_or_insert_with(|| h264::Decoder::new().expect("a decoder"));
         let _ = h264::nal_types(input).count();
         let data = Bytes::copy_from_slice(input);
-        let unit = EncodedVideo { data, keyframe: false, media_time: Duration::ZERO, at: Instant::now() };
+        let at = Instant::now();
+        let unit = EncodedVideo { data, keyframe: false, media_time: Duration::ZERO, at, captured: None };
         if let Ok(Some(frame)) = decoder.decode(&unit) {
             assert!(frame.width() <= VideoFrame::MAX_SIDE && frame.height() <= VideoFrame::MAX_SIDE);
         }

@@ -41,6 +41,9 @@ pub struct Signs {
     pub xruns: AtomicU64,
     /// Largest number of frames asked for at once.
     pub lump: AtomicUsize,
+    /// At that call, microseconds from the newest sample given to when it was in the air, or from then to when the next
+    /// one taken will be.
+    latency: AtomicU64,
     /// Which of [`ENDS`]; 0 while it goes on.
     end: AtomicU8,
 }
@@ -54,6 +57,7 @@ impl Default for Signs {
             missed: AtomicU64::new(0),
             xruns: AtomicU64::new(0),
             lump: AtomicUsize::new(0),
+            latency: AtomicU64::new(0),
             end: AtomicU8::new(0),
         }
     }
@@ -72,6 +76,16 @@ impl Signs {
     /// How long ago the driver gave or took its last lump; no more than the longest lump, for then it is late.
     pub fn since(&self) -> Duration {
         Duration::from_micros(self.age().saturating_sub(self.called.load(Ordering::Relaxed))).min(LUMP)
+    }
+
+    /// What the driver says of the call that begins: between it and the end of its lump in the air lies this.
+    pub fn tell_latency(&self, latency: Duration) {
+        self.latency.store(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The same; no more than a second.
+    pub fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency.load(Ordering::Relaxed)).min(Duration::from_secs(1))
     }
 
     /// The driver's callback for what goes wrong.

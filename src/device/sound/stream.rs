@@ -148,6 +148,17 @@ impl Drop for Keeper {
     }
 }
 
+/// How long what is handed over at once sounds.
+fn lump(config: &SupportedStreamConfig) -> impl Fn(&Data) -> Duration + Copy + use<> {
+    let a_second = u64::from(config.channels().max(1)) * u64::from(config.sample_rate().max(1));
+    move |data| Duration::from_nanos(data.len() as u64 * 1_000_000_000 / a_second)
+}
+
+/// How long so many samples of 48 kHz sound.
+fn time_of(samples: usize) -> Duration {
+    Duration::from_nanos(samples as u64 * 1_000_000_000 / u64::from(RATE))
+}
+
 fn build_source(
     device: &cpal::Device,
     config: &SupportedStreamConfig,
@@ -156,7 +167,14 @@ fn build_source(
     attempt(config, |stream| {
         let (mut callback, from) = Capture::new(config.channels(), config.sample_rate(), signs.clone());
         let errors = signs.clone();
-        let data = move |data: &Data, _: &cpal::InputCallbackInfo| callback.call(data);
+        let told = signs.clone();
+        let lump = lump(config);
+        let data = move |data: &Data, info: &cpal::InputCallbackInfo| {
+            let times = info.timestamp();
+            // Of its first sample.
+            told.tell_latency(times.callback.duration_since(times.capture).saturating_sub(lump(data)));
+            callback.call(data);
+        };
         let error = move |e: cpal::Error| errors.error(e.kind());
         let stream = device.build_input_stream_raw(stream, config.sample_format(), data, error, Some(LIMIT))?;
         Ok((stream, from))
@@ -171,7 +189,13 @@ fn build_sink(
     attempt(config, |stream| {
         let (mut callback, to) = Playback::new(config.channels(), signs.clone());
         let errors = signs.clone();
-        let data = move |data: &mut Data, _: &cpal::OutputCallbackInfo| callback.call(data);
+        let told = signs.clone();
+        let lump = lump(config);
+        let data = move |data: &mut Data, info: &cpal::OutputCallbackInfo| {
+            let times = info.timestamp();
+            told.tell_latency(times.playback.duration_since(times.callback) + lump(data));
+            callback.call(data);
+        };
         let error = move |e: cpal::Error| errors.error(e.kind());
         let stream = device.build_output_stream_raw(stream, config.sample_format(), data, error, Some(LIMIT))?;
         Ok((stream, to))
@@ -215,6 +239,10 @@ impl AudioSource for SoundSource {
 
     fn xruns(&self) -> u64 {
         self.keeper.xruns()
+    }
+
+    fn delay(&self) -> Duration {
+        self.keeper.signs.latency() + self.keeper.signs.since() + time_of(self.ready.len())
     }
 
     fn read(&mut self, out: &mut Tick) -> Result<Flow, DeviceError> {
@@ -317,6 +345,10 @@ impl AudioSink for SoundSink {
 
     fn xruns(&self) -> u64 {
         self.keeper.xruns()
+    }
+
+    fn delay(&self) -> Duration {
+        (self.keeper.signs.latency() + time_of(self.waiting())).saturating_sub(self.keeper.signs.since())
     }
 
     fn write(&mut self, tick: &Tick) -> Result<Flow, DeviceError> {

@@ -145,7 +145,7 @@ impl Engine {
                 self.counts.skipped += u64::from(skipped);
                 due += PERIOD * skipped;
             }
-            self.tick(now);
+            self.tick(now, due);
             due += PERIOD;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
@@ -240,6 +240,9 @@ impl Engine {
                     Err(error) => tracing::error!(%error, "somebody's sound cannot be decoded"),
                 }
             }
+            Command::Listen(id, lips) => {
+                self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.listen(Arc::clone(&lips)));
+            }
             Command::RemoveInput(id) => self.inputs.retain(|input| input.id != id),
             Command::Volume(id, percent) => {
                 self.inputs.iter_mut().filter(|i| i.id == id).for_each(|i| i.set_volume(percent));
@@ -259,14 +262,15 @@ impl Engine {
         true
     }
 
-    fn tick(&mut self, now: Instant) {
+    /// The tick that was `due` then: by that, not by when the thread really ran, the samples are counted.
+    fn tick(&mut self, now: Instant, due: Instant) {
         self.counts.ticks += 1;
         self.microphone.poll(now, self.wanted);
         let rings = self.sounds.play_on(true);
         let chimes = self.sounds.play_on(false) || (rings && self.ring_is_out());
         self.speaker.poll(now, self.wanted || chimes);
         self.ring.poll(now, rings);
-        self.capture(now);
+        self.capture(now, due);
         self.play(now);
         self.publish();
     }
@@ -276,14 +280,17 @@ impl Engine {
         matches!(self.ring.state(), DeviceState::Failed(_))
     }
 
-    fn capture(&mut self, now: Instant) {
+    fn capture(&mut self, now: Instant, due: Instant) {
         let mut pair = [SILENCE; 2];
+        let mut delay = PERIOD;
         let stereo = self.outlet.is_stereo();
         if let Some(device) = self.microphone.device() {
             let read = if stereo { device.read_stereo(&mut pair) } else { device.read(&mut pair[0]) };
             match read {
-                Ok(Flow::Full) => {}
-                Ok(Flow::Short) => self.counts.starved += 1,
+                Ok(flow) => {
+                    self.counts.starved += u64::from(flow == Flow::Short);
+                    delay += device.delay();
+                }
                 Err(error) => {
                     pair = [SILENCE; 2];
                     self.microphone.fail(now, error);
@@ -301,14 +308,15 @@ impl Engine {
             self.watch = Watch::default();
         }
         let computer = self.computer.read(now);
-        self.outlet.send(&mut pair, &computer, &mut self.counts);
+        self.outlet.send(&mut pair, &computer, due.checked_sub(delay).unwrap_or(due), &mut self.counts);
     }
 
     fn play(&mut self, now: Instant) {
         let mut mixed = [SILENCE; 2];
         let mut stereo = false;
+        let heard = now + self.speaker.device().map_or(Duration::ZERO, |device| device.delay());
         for input in &mut self.inputs {
-            stereo |= input.play(now, self.levelling, &mut mixed);
+            stereo |= input.play(now, heard, self.levelling, &mut mixed);
         }
         if let Some(heard) = &mut self.heard {
             let before = if stereo { mix::mono(&mixed) } else { mixed[0] };
@@ -430,7 +438,7 @@ mod tests {
         let limit = Instant::now() + Duration::from_secs(20);
         while !matches!(open.microphone.state(), DeviceState::Open { .. }) {
             assert!(Instant::now() < limit, "the tone does not open");
-            open.tick(Instant::now());
+            open.tick(Instant::now(), Instant::now());
             std::thread::sleep(Duration::from_millis(1));
         }
         assert!(open.end(), "with a device open");
@@ -445,8 +453,8 @@ mod tests {
         assert_eq!(engine.resume(start, start + Duration::from_millis(9)), start);
         assert_eq!(engine.resume(start, start + Duration::from_millis(1017)), start + Duration::from_millis(1010));
         assert!(engine.obey(Command::AddOutput(1, packets)) && !engine.idle());
-        engine.tick(start);
-        engine.tick(start);
+        engine.tick(start, start);
+        engine.tick(start, start);
         // 101 ticks were passed over.
         assert_eq!(sent.try_recv().unwrap().sample, 101 * TICK as u64);
         assert!(engine.obey(Command::RemoveOutput(1)) && engine.idle());

@@ -11,6 +11,7 @@ use crate::dsp::mix;
 use crate::dsp::speech::Speech;
 use crate::model::sound::{Pair, SILENCE};
 use crate::pipeline::audio::{InputStats, Queue};
+use crate::pipeline::sync::{Lips, Listener};
 
 /// Decodes what each packet says it is: mono, or stereo as middle and side.
 struct Opus {
@@ -80,6 +81,7 @@ pub(super) struct Input {
     speaking: bool,
     levelling: Levelling,
     overflowed: u64,
+    listener: Option<Listener>,
 }
 
 impl Input {
@@ -95,6 +97,7 @@ impl Input {
             speaking: false,
             levelling: Levelling::default(),
             overflowed: 0,
+            listener: None,
         })
     }
 
@@ -102,9 +105,14 @@ impl Input {
         self.volume = mix::gain(percent);
     }
 
-    /// Takes what has come and adds the 10 ms that are due to the mix; `level`: at the loudness of the others.
-    /// Whether it is in stereo.
-    pub(super) fn play(&mut self, now: Instant, level: bool, mixed: &mut Pair) -> bool {
+    /// Tells there where its sound is.
+    pub(super) fn listen(&mut self, lips: Arc<Lips>) {
+        self.listener = Some(Listener::new(lips));
+    }
+
+    /// Takes what has come and adds the 10 ms that are due to the mix, and are `heard` then; `level`: at the loudness of the
+    /// others. Whether it is in stereo.
+    pub(super) fn play(&mut self, now: Instant, heard: Instant, level: bool, mixed: &mut Pair) -> bool {
         let packets = {
             let mut waiting = self.queue.lock();
             self.overflowed = waiting.overflowed;
@@ -115,6 +123,9 @@ impl Input {
         }
         let mut tick = SILENCE;
         self.buffer.pull(now, &mut tick);
+        if let Some(listener) = &mut self.listener {
+            listener.hear(self.buffer.position(), heard);
+        }
         // Speech is speech, however quiet somebody made it here.
         self.speaking = self.speech.hear(&tick);
         let mut side = self.buffer.side().copied();

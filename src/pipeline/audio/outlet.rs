@@ -1,15 +1,20 @@
 //! What is sent: from the microphone's ticks to packets for every output.
 
+use std::time::{Duration, Instant};
+
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::codec::opus::{Encoder, EncoderConfig, FRAME, NOTHING};
+use crate::codec::opus::{Encoder, EncoderConfig, FRAME, LOOKAHEAD, NOTHING};
 use crate::dsp::level::Meter;
 use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
 use crate::model::encoded::EncodedAudio;
-use crate::model::sound::{MUSIC_BPS, Pair, TICK, Tick};
+use crate::model::sound::{MUSIC_BPS, Pair, RATE, TICK, Tick};
 use crate::pipeline::audio::AudioCounts;
+
+/// The coder's own delay.
+const LAG: Duration = Duration::from_nanos(LOOKAHEAD as u64 * 1_000_000_000 / RATE as u64);
 
 /// The sending half of the engine.
 pub(super) struct Outlet {
@@ -19,6 +24,8 @@ pub(super) struct Outlet {
     /// What waits to be encoded: of music, left and right in turn.
     frame: Vec<f32>,
     sample: u64,
+    /// When the first sample of `frame` was captured.
+    at: Option<Instant>,
     gain: f32,
     limiter: Limiter,
     /// Nothing is sent while nobody speaks.
@@ -52,6 +59,7 @@ impl Outlet {
             outputs: Vec::new(),
             frame: Vec::with_capacity(2 * FRAME),
             sample: 0,
+            at: None,
             gain: if muted { 0.0 } else { 1.0 },
             limiter: Limiter::default(),
             pauses: false,
@@ -131,8 +139,8 @@ impl Outlet {
     }
 
     /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone; every second one
-    /// completes a packet. Of speech, only the first channel counts.
-    pub(super) fn send(&mut self, pair: &mut Pair, computer: &Tick, counts: &mut AudioCounts) {
+    /// completes a packet. Of speech, only the first channel counts. `at`: when the first sample was captured.
+    pub(super) fn send(&mut self, pair: &mut Pair, computer: &Tick, at: Instant, counts: &mut AudioCounts) {
         // One tick of fading, so that muting is not heard as a click.
         let gain = if self.muted { 0.0 } else { 1.0 };
         let channels = self.channels();
@@ -143,6 +151,9 @@ impl Outlet {
         self.gain = gain;
         let [left, right] = pair;
         let from = self.frame.len();
+        if from == 0 {
+            self.at = Some(at);
+        }
         match self.config.music {
             true => {
                 self.limiter.process(&mut [left, right]);
@@ -161,6 +172,9 @@ impl Outlet {
         if self.frame.len() < FRAME * channels {
             return;
         }
+        // What is decoded under this timestamp was heard a little before what is encoded under it.
+        let first = self.at.take().unwrap_or(at);
+        let at = first.checked_sub(LAG).unwrap_or(first);
         let sample = self.sample;
         self.sample += FRAME as u64;
         let encoded = self.encoder.as_mut().map(|encoder| encoder.encode(&self.frame));
@@ -177,7 +191,7 @@ impl Outlet {
         counts.encoded += 1;
         for (_, packets) in &self.outputs {
             // overflow: drop this packet, counted; the other side conceals it.
-            let packet = EncodedAudio { data: data.clone(), sample, samples: FRAME as u32 };
+            let packet = EncodedAudio { data: data.clone(), sample, samples: FRAME as u32, at };
             if let Err(TrySendError::Full(_)) = packets.try_send(packet) {
                 counts.dropped += 1;
             }

@@ -67,7 +67,8 @@ fn picture(keyframe: bool, n: u64, length: usize) -> EncodedVideo {
     }
     data.extend([0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
     data.extend(std::iter::repeat_n(7, length));
-    EncodedVideo { data: Bytes::from(data), keyframe, media_time: Duration::from_millis(n * 33), at: Instant::now() }
+    let at = Instant::now();
+    EncodedVideo { data: Bytes::from(data), keyframe, media_time: Duration::from_millis(n * 33), at, captured: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +123,7 @@ async fn hear(from: &End, to: &mut End, sample: &mut u64) -> Vec<AudioPacket> {
     let first = within(10, "sound", async {
         loop {
             let data = Bytes::from(sample.to_be_bytes().to_vec());
-            from.audio.send(EncodedAudio { data, sample: *sample, samples: 960 }).await.unwrap();
+            from.audio.send(EncodedAudio { data, sample: *sample, samples: 960, at: Instant::now() }).await.unwrap();
             *sample += 960;
             if let Ok(packet) = tokio::time::timeout(Duration::from_millis(100), to.heard.recv()).await {
                 return packet.unwrap();

@@ -195,7 +195,10 @@ impl Shared {
             Sink::Audio(sink) => Some(Place::Audio(Arc::clone(sink))),
         });
         match place {
-            Some(Place::Video(sink)) => receive_video(track, &sink, opened.ssrc, Arc::clone(&self.rtt_us)).await,
+            Some(Place::Video(sink)) => {
+                let clocks = self.counters.heard.wire.clocks();
+                receive_video(track, &sink, opened.ssrc, Arc::clone(&self.rtt_us), clocks).await;
+            }
             Some(Place::Audio(sink)) => receive_audio(track, &sink, &self.types).await,
             None => tracing::debug!("a track of the other side that no description named"),
         }
@@ -258,7 +261,9 @@ impl Peer {
                 let sent = Arc::new(Sent::default());
                 let connected = self.shared.connected.subscribe();
                 let outbound = Arc::clone(&self.shared.outbound);
-                let lane = Lane { track: local, sender, connected, ssrc, default_type: VIDEO_TYPE, sent, outbound };
+                let clock = Arc::clone(&self.shared.counters.clock);
+                let default_type = VIDEO_TYPE;
+                let lane = Lane { track: local, sender, connected, ssrc, default_type, sent, outbound, clock };
                 self.shared.spawn(send_video(lane, queue, live.subscribe(), Arc::new(CaptureLog::default())));
                 let stream = stream.to_owned();
                 negotiating.extras.push(Extra { id, stream, ssrc, transceiver, pictures, used: false, live });
