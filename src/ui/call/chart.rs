@@ -65,7 +65,7 @@ pub(super) fn loss(history: &History) -> [Option<f32>; 2] {
 
 /// How high it is with so much for each curve.
 pub(super) fn height(pitch: f32, listed: usize) -> f32 {
-    52.0 + 3.0 * pitch + 12.0 + ROW * listed as f32
+    58.0 + 3.0 * pitch + 12.0 + ROW * listed as f32
 }
 
 /// Marks that would be listed.
@@ -98,7 +98,7 @@ pub(super) fn show(ui: &mut Ui, history: &History, q: Rect, pitch: f32, list: bo
             y += ROW;
         }
     }
-    y - ROW / 2.0
+    y - ROW / 2.0 + 6.0
 }
 
 fn legend(ui: &mut Ui, right: f32, y: f32) {

@@ -16,7 +16,7 @@ use crate::ui::words;
 const ROWS: usize = 6;
 const TABLE: f32 = 46.0 + 23.0 * ROWS as f32;
 /// Room for each curve.
-const PITCH: (f32, f32) = (26.0, 52.0);
+const PITCH: (f32, f32) = (26.0, 72.0);
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
     let w = 412.0_f32.min(stage.width() - 32.0);
