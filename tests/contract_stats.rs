@@ -196,6 +196,36 @@ fn loss_that_is_provoked_is_counted_on_both_sides() {
 }
 
 #[test]
+fn what_is_lost_on_a_long_way_is_repaired_and_still_counted_as_lost() {
+    common::run(LIMIT, async {
+        let (ann, bob) = call().await;
+        let path = lossy::negotiate(&ann, &bob).await;
+        until(&bob, "pictures", |report| {
+            report.inbound_rtp.len() == 2 && inbound(report, MediaKind::Video).frames_decoded > Some(15)
+        })
+        .await;
+        path.delay(60);
+        path.lose(10);
+        let repaired = |report: &StatsReport| inbound(report, MediaKind::Video).fec_packets_received;
+        until(&bob, "repair packets", |report| repaired(report) > Some(20)).await;
+        let sent = ann.session.stats_report("bob").await.expect("a report");
+        let sent = outbound(&sent, MediaKind::Video).packets_sent;
+        // They are no packets of the pictures, and what was rebuilt did not arrive.
+        let after = until(&bob, "what was sent by then", |report| {
+            let received = inbound(report, MediaKind::Video);
+            received.packets_received + received.packets_lost.unsigned_abs() >= sent
+        })
+        .await;
+        let received = inbound(&after, MediaKind::Video);
+        assert!(received.packets_lost > 0 && received.fec_bytes_received > Some(1_000), "{received:?}");
+        until(&ann, "a report with loss", |report| report.remote_inbound_rtp.iter().any(|of| of.fraction_lost > 0.02))
+            .await;
+        assert_eq!(after.inbound_rtp.len(), 2);
+        pair::end([ann, bob]).await;
+    });
+}
+
+#[test]
 fn channels_are_counted_alike_on_both_sides() {
     common::run(LIMIT, async {
         let pair::Pair { ann, mut bob } = pair::connected().await;

@@ -21,6 +21,12 @@ pub const POLITE: &str = "x-visavis-polite";
 /// Session-level attribute of our answers: version of the offer.
 pub const ANSWERS: &str = "x-visavis-answers";
 
+/// Session-level attribute of our descriptions: how repair packets may look that its maker understands. `rs`: as in
+/// `rtc::fec`.
+pub const REPAIRS: &str = "x-visavis-repairs";
+/// The one way there is.
+pub const REED_SOLOMON: &str = "rs";
+
 /// What a description is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,6 +185,11 @@ impl Description {
     /// Version of the offer that it answers; only our own answers say so ([`ANSWERS`]).
     pub fn answers(&self) -> Option<u64> {
         self.attribute(ANSWERS)?.parse().ok()
+    }
+
+    /// Whether its maker understands repair packets; only our own descriptions say so ([`REPAIRS`]).
+    pub fn understands_repairs(&self) -> bool {
+        self.attribute(REPAIRS).is_some_and(|ways| ways.split_whitespace().any(|way| way == REED_SOLOMON))
     }
 
     fn attribute(&self, name: &str) -> Option<&str> {

@@ -125,6 +125,12 @@ pub struct InboundRtp {
     /// Samples made up for what had not come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concealed_samples: Option<u64>,
+    /// Repair packets for it, which are no packets of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fec_packets_received: Option<u64>,
+    /// Bytes of their payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fec_bytes_received: Option<u64>,
     /// Samples put in to wait for late packets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inserted_samples_for_deceleration: Option<u64>,

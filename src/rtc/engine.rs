@@ -24,6 +24,7 @@ use webrtc::peer_connection::{
 };
 
 use super::channel::SEND_BUFFER;
+use super::fec::interceptor::Fec;
 use super::ice::server::{Server, ServerError};
 use super::ice::{EveryInterface, Network, ServerFailure, Trust};
 use super::outbound::Estimator;
@@ -67,6 +68,9 @@ const NACKS: u16 = 20;
 /// again: that side finds out by its timer, a second later. Four times what one channel sends ahead, so that a reader that
 /// is a little late costs nothing.
 const WINDOW: u32 = 4 * SEND_BUFFER as u32;
+
+/// Where what arrived is counted for reports: after the tap, before [`Fec`].
+const REPORTS: Slot = Slot::Custom(525);
 
 /// Packets that may come late and still be heard, as in browsers. The crate's 64 are a seventh of a second of good pictures:
 /// whatever is sent again over a longer path would be thrown away as a replay (RFC 3711 §3.3.2).
@@ -136,6 +140,8 @@ pub enum RtcError {
 pub(crate) struct Ears {
     /// To the packets.
     pub tap: Tap,
+    /// To the same, for what was lost of them.
+    pub fec: Fec,
     /// To what the receiver says of them.
     pub estimator: Estimator,
     /// To everything else.
@@ -178,7 +184,7 @@ impl Engine {
         ears: Ears,
     ) -> Result<Arc<dyn PeerConnection>, RtcError> {
         let wrong = |e: webrtc::error::Error| RtcError::Build(e.to_string());
-        let Ears { tap, estimator, handler } = ears;
+        let Ears { tap, fec, estimator, handler } = ears;
         let mut media = MediaEngine::default();
         media.register_codec(audio_codec(), RtpCodecKind::Audio).map_err(wrong)?;
         media.register_codec(redundant_codec(), RtpCodecKind::Audio).map_err(wrong)?;
@@ -204,8 +210,10 @@ impl Engine {
                 Slot::NackGenerator,
                 NackGeneratorBuilder::new().with_interval(NACK_INTERVAL).with_max_nacks_per_packet(NACKS).build(),
             )
-            .with(Slot::ReceiverReport, ReceiverReportBuilder::new().with_interval(Duration::from_millis(500)).build())
+            // Before lost packets are rebuilt: the other side is to know what the path loses.
+            .with(REPORTS, ReceiverReportBuilder::new().with_interval(Duration::from_millis(500)).build())
             .with(Slot::SenderReport, SenderReportBuilder::new().build())
+            .with(Fec::slot(), fec)
             .with(Tap::slot(), tap);
         let settings = SettingEngineBuilder::new()
             .with_crypto_provider(Arc::clone(&self.crypto))

@@ -3,7 +3,7 @@
 //! What the rest of the program sees is small: JSON descriptions and candidates ([`description`]), encoded media in and
 //! out through bounded queues, named data channels ([`channel`]) and figures ([`stats`]). Pure machines with time as an
 //! argument are [`assembler`] (RTP packets → access units), [`congestion`] (how much may leave, and when; `outbound` drives
-//! it) and [`protection`] of the sound; [`red`] is a parser.
+//! it) and [`protection`] of the sound; [`fec`] rebuilds what pictures lost; [`red`] is a parser.
 //!
 //! Invariants: a peer connection is closed by name, for `Drop` does not close it; handlers that run on the connection's
 //! own task only `try_send`; every queue is bounded.
@@ -14,6 +14,7 @@ mod clock;
 pub mod congestion;
 pub mod description;
 pub mod engine;
+pub mod fec;
 pub mod foreign;
 pub mod ice;
 mod nack;

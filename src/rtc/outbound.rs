@@ -6,7 +6,7 @@
 //! and only counted here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
-use super::congestion::controller::{Controller, Limits, Report};
-use super::congestion::history::Departure;
+use super::congestion::controller::{Controller, Limits};
+use super::congestion::history::{Departure, Report};
 use super::congestion::pacer::{Class, Pacer};
+use super::fec::Plan;
 use super::sender::{Sent, header, random};
 use super::tap::Wishes;
 
@@ -121,23 +122,38 @@ impl Kept {
 /// See the [module](self).
 pub(crate) struct Outbound {
     controller: Mutex<Controller>,
-    /// Bytes of sound that left since the pacer last looked, and what sound takes, bit/s.
+    /// Which pictures get repair packets.
+    pub repairs: Arc<Plan>,
+    /// Bytes of sound that left since the pacer last looked, and what sound takes.
     owed: AtomicUsize,
     sound: Mutex<Sound>,
+    /// What repair packets take.
+    repaired: Mutex<Meter>,
     orders: mpsc::Sender<Order>,
+    /// The most that pictures are worth, bit/s of encoded media.
+    top: AtomicU64,
     room: watch::Sender<bool>,
     budget: watch::Sender<u64>,
 }
 
 /// How much sound leaves, and the newest of it by stream.
 struct Sound {
-    since: Instant,
-    bytes: usize,
-    bps: f64,
+    meter: Meter,
     streams: HashMap<u32, (Arc<TrackLocalStaticRTP>, Kept)>,
 }
 
-impl Sound {
+/// Bits a second of something that leaves.
+struct Meter {
+    since: Instant,
+    bytes: usize,
+    bps: f64,
+}
+
+impl Meter {
+    fn new(now: Instant) -> Self {
+        Self { since: now, bytes: 0, bps: 0.0 }
+    }
+
     fn left(&mut self, now: Instant, bytes: usize) {
         self.bytes += bytes;
         let span = now.saturating_duration_since(self.since).as_secs_f64();
@@ -165,9 +181,12 @@ impl Outbound {
         let limits = Limits { start: START, feedback: super::engine::FEEDBACK, ..Limits::default() };
         let outbound = Self {
             controller: Mutex::new(Controller::new(now, limits)),
+            repairs: Arc::default(),
             owed: AtomicUsize::new(0),
-            sound: Mutex::new(Sound { since: now, bytes: 0, bps: 0.0, streams: HashMap::new() }),
+            sound: Mutex::new(Sound { meter: Meter::new(now), streams: HashMap::new() }),
+            repaired: Mutex::new(Meter::new(now)),
             orders,
+            top: AtomicU64::new(u64::MAX),
             room: watch::Sender::new(true),
             budget: watch::Sender::new(START as u64),
         };
@@ -186,8 +205,12 @@ impl Outbound {
 
     /// The most that pictures are worth, bit/s of encoded media: no more is looked for.
     pub fn set_top(&self, bps: u64) {
-        let sound = lock(&self.sound).bps;
-        lock(&self.controller).set_wanted(bps as f64 / AIM * overhead(PAYLOAD) + sound);
+        self.top.store(bps, Ordering::Relaxed);
+    }
+
+    /// What leaves beside the pictures, bit/s on the wire: sound, and repair packets.
+    fn beside(&self) -> f64 {
+        lock(&self.sound).meter.bps + lock(&self.repaired).bps
     }
 
     /// Waits until another picture may come; `false` when the task is over.
@@ -211,7 +234,7 @@ impl Outbound {
         let (now, ssrc, size) = (Instant::now(), packet.header.ssrc, size(packet.payload.len()));
         {
             let mut sound = lock(&self.sound);
-            sound.left(now, size);
+            sound.meter.left(now, size);
             let stream = sound.streams.entry(ssrc).or_insert_with(|| (Arc::clone(track), Kept::default()));
             stream.1.keep(now, packet.clone());
         }
@@ -262,7 +285,9 @@ impl Outbound {
             }
             lock(&self.controller).tick(now);
             self.restart(now, &mut pacer, &mut streams, &driver.wishes);
-            pacer.owe(self.owed.swap(0, Ordering::Relaxed));
+            let repaired = self.repairs.take_owed();
+            lock(&self.repaired).left(now, repaired);
+            pacer.owe(self.owed.swap(0, Ordering::Relaxed) + repaired);
             if !self.release(&mut pacer, &mut streams).await {
                 return;
             }
@@ -325,7 +350,7 @@ impl Outbound {
     fn again_later(&self, now: Instant, stream: &mut Stream, numbers: &[u16], pacer: &mut Pacer<Waiting>) {
         let (pause, loss) = (self.pause_between(), lock(&self.controller).loss());
         // Lost once more, it would cost another round trip, in which the picture stands.
-        let copies = if loss > MUCH_LOSS && pause > LONG_WAY { 2 } else { 1 };
+        let copies = if loss > MUCH_LOSS && pause > LONG_WAY && !self.repairs.active() { 2 } else { 1 };
         for packet in numbers.iter().filter_map(|number| stream.kept.again(*number, now, pause)) {
             let length = size(packet.payload.len());
             for _ in 0..copies {
@@ -372,13 +397,16 @@ impl Outbound {
     }
 
     fn publish(&self, pacer: &Pacer<Waiting>) {
-        let sound = lock(&self.sound).bps;
+        let beside = self.beside();
         let (room, target) = {
-            let controller = lock(&self.controller);
+            let mut controller = lock(&self.controller);
+            controller.set_wanted(self.top.load(Ordering::Relaxed) as f64 / AIM * overhead(PAYLOAD) + beside);
+            let round_trip = Duration::from_secs_f64(controller.round_trip().unwrap_or(0.0));
+            self.repairs.on_path(controller.random_loss(), round_trip);
             (pacer.has_room(Instant::now(), &controller), controller.target())
         };
         self.room.send_if_modified(|before| std::mem::replace(before, room) != room);
-        let budget = ((AIM * target - sound) / overhead(payload_at(target))).max(0.0) as u64;
+        let budget = ((AIM * target - beside) / overhead(payload_at(target))).max(0.0) as u64;
         // Smaller steps are nothing to an encoder.
         self.budget.send_if_modified(|before| {
             let changed = before.abs_diff(budget) * 50 > *before;
@@ -433,7 +461,7 @@ fn payload_at(bps: f64) -> usize {
 }
 
 /// A packet on the wire.
-fn size(payload: usize) -> usize {
+pub(crate) fn size(payload: usize) -> usize {
     payload + HEADER + WIRE
 }
 

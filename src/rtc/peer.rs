@@ -27,6 +27,7 @@ use webrtc::peer_connection::{PeerConnection, StatsSelector};
 use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic, init};
 use super::description::{Candidate, Description, IceServer};
 use super::engine::{AUDIO_TYPE, BundlePolicy, Ears, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
+use super::fec::interceptor::Fec;
 use super::ice::server;
 use super::ice::{Network, ServerFailure};
 use super::outbound::{Estimator, Outbound};
@@ -214,7 +215,8 @@ impl Peer {
             Arc::clone(&shared.counters.clock),
         );
         let estimator = Estimator(Arc::clone(&shared.outbound));
-        let ears = Ears { tap, estimator, handler: Arc::new(Handler(Arc::clone(&shared))) };
+        let fec = Fec::new(Arc::clone(&shared.outbound.repairs));
+        let ears = Ears { tap, fec, estimator, handler: Arc::new(Handler(Arc::clone(&shared))) };
         let building = engine.build(&network, &servers, setup.relay_only, setup.bundle, ears);
         let connection = limited(building).await??;
         let _ = shared.connection.set(Arc::downgrade(&connection)); // the only time

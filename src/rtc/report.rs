@@ -341,6 +341,8 @@ fn inbound(of: &Names, stream: &Stream<In>, timestamp: f64, now: Instant) -> Inb
         pli_count: stream.feedback.plis,
         fir_count: stream.feedback.firs,
         frames_received: stream.video.then_some(stream.frames),
+        fec_packets_received: stream.video.then_some(stream.own.repair_packets),
+        fec_bytes_received: stream.video.then_some(stream.own.repair_bytes),
         ..InboundRtp::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The few facts read from SDP here: which media sections there are, what goes which way in them, and who made it.
 
-use crate::model::description::{ANSWERS, Description, POLITE};
+use crate::model::description::{ANSWERS, Description, POLITE, REED_SOLOMON, REPAIRS};
 
 /// Candidates taken for one description of the other side: each is tried from every address of ours, again and again.
 pub(crate) const CANDIDATES: usize = 256;
@@ -93,7 +93,7 @@ pub(crate) struct Stamp {
     pub answers: Option<u64>,
 }
 
-/// The same as we send it: with another version in its `o=` line, and our manners. The transport crate writes random
+/// The same as we send it: with another version in its `o=` line, our manners, and what else we understand. The transport crate writes random
 /// versions, but of two descriptions of one side the newer must have the higher (RFC 3264 §8).
 /// What an answer answers lets the other side tell it from one to an earlier offer.
 pub(crate) fn stamped(sdp: &str, stamp: &Stamp) -> String {
@@ -104,6 +104,7 @@ pub(crate) fn stamped(sdp: &str, stamp: &Stamp) -> String {
         if in_session && line.starts_with("m=") {
             in_session = false;
             text.push_str(&format!("a={POLITE}:{}\r\n", if stamp.polite { "yes" } else { "no" }));
+            text.push_str(&format!("a={REPAIRS}:{REED_SOLOMON}\r\n"));
             if let Some(offer) = stamp.answers {
                 text.push_str(&format!("a={ANSWERS}:{offer}\r\n"));
             }
@@ -269,9 +270,10 @@ mod tests {
         let sdp = stamped(SDP, &Stamp { version: 12, polite: true, answers: Some(3) });
         let sent = Description { kind: DescriptionKind::Offer, sdp: sdp.clone() };
         assert_eq!(sent.origin().map(|origin| (origin.session, origin.version)), Some((7, 12)));
-        assert_eq!((sent.polite(), sent.answers()), (Some(true), Some(3)));
-        let ours = ["a=x-visavis-polite:yes\r\n", "a=x-visavis-answers:3\r\n"];
-        assert_eq!(sdp.replace("o=- 7 12 IN", "o=- 7 9 IN").replace(ours[0], "").replace(ours[1], ""), SDP);
+        assert_eq!((sent.polite(), sent.answers(), sent.understands_repairs()), (Some(true), Some(3), true));
+        let ours = ["a=x-visavis-polite:yes\r\n", "a=x-visavis-repairs:rs\r\n", "a=x-visavis-answers:3\r\n"];
+        let bare = ours.iter().fold(sdp, |sdp, line| sdp.replace(line, ""));
+        assert_eq!(bare.replace("o=- 7 12 IN", "o=- 7 9 IN"), SDP);
     }
 
     #[test]

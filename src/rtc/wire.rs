@@ -18,6 +18,7 @@ use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 use rtc::shared::marshal::MarshalSize;
 
+use super::fec;
 use super::tally::{NUMBERED, Numbers, Tally};
 use crate::call::quality::{Receiving, Seen, Sending};
 use crate::model::clock::SenderClocks;
@@ -100,6 +101,9 @@ pub(crate) struct In {
     jitter: f64,
     newest: Option<(Instant, u32)>,
     pub told: Told,
+    /// Repair packets for it, and their payload.
+    pub repair_packets: u64,
+    pub repair_bytes: u64,
 }
 
 impl<D> Stream<D> {
@@ -234,6 +238,9 @@ impl Wire {
     }
 
     pub fn sent(&self, packet: &rtp::Packet) {
+        if fec::protected(packet).is_some() {
+            return;
+        }
         if let Some(stream) = stream(&mut self.lock().sent, packet.header.ssrc)
             && !stream.count(packet)
         {
@@ -248,7 +255,10 @@ impl Wire {
         if let Some([a, b]) = packet.header.get_extension(table.number_id).as_deref() {
             table.numbers.take(u16::from_be_bytes([*a, *b]));
         }
-        if let Some(stream) = stream(&mut table.received, packet.header.ssrc)
+        if let Some(stream) = fec::protected(packet).and_then(|ssrc| table.received.get_mut(&ssrc)) {
+            stream.own.repair_packets += 1;
+            stream.own.repair_bytes += packet.payload.len() as u64;
+        } else if let Some(stream) = stream(&mut table.received, packet.header.ssrc)
             && stream.count(packet)
         {
             stream.time(now, packet.header.timestamp);

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use visavis::rtc::congestion::controller::{Controller, Limits, Report};
-use visavis::rtc::congestion::history::Departure;
+use visavis::rtc::congestion::controller::{Controller, Limits};
+use visavis::rtc::congestion::history::{Departure, Report};
 use visavis::rtc::congestion::pacer::{Class, Pacer};
 
 pub fn reports() -> Vec<Vec<u8>> {

@@ -93,6 +93,7 @@ targets! {
     stun_messages: ice::stun_messages, ice::stun_message;
     relay_streams: ice::relay_streams, ice::relay_stream;
     video_packets: media::video_packets, media::video;
+    repair_packets: media::repair_packets, media::repair;
     redundant_sound: media::redundant_sounds, media::redundant_sound;
     feedback_on_packets: feedback::reports, feedback::read;
     sound_packets: media::sound_packets, media::sound;

@@ -6,12 +6,15 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rtc::rtp::Packet;
+use rtc::rtp::header::Header;
 use visavis::codec::{h264, opus};
 use visavis::dsp::jitter::{Decode, JitterBuffer};
 use visavis::dsp::stretch;
 use visavis::model::encoded::{AudioPacket, EncodedVideo};
 use visavis::model::frame::VideoFrame;
 use visavis::rtc::assembler::{Assembler, VideoPacket};
+use visavis::rtc::fec::block::{Mender, Shield};
 use visavis::rtc::red;
 
 fn packet(sequence: i8, timestamp: i16, flags: u8, payload: &[u8]) -> Vec<u8> {
@@ -51,6 +54,39 @@ pub fn video_packets() -> Vec<Vec<u8>> {
         [packet(1, 3000, 1, &[0x41, 1, 2, 3]), packet(2, 3000, 1, &[0x41, 1]), packet(-1, -3000, 1, &[0x41, 2])];
     let bundle = packet(1, 3000, 1, &[0x78, 0, 4, 0x67, 66, 0xe0, 31, 0, 2, 0x68, 1, 0, 3, 0x65, 1, 2]);
     vec![key.clone(), [key.clone(), delta.concat()].concat(), [key, bundle, delta.concat()].concat()]
+}
+
+/// Flags: 1 a marker, 2 a repair packet.
+pub fn repair_packets() -> Vec<Vec<u8>> {
+    let mut shield = Shield::new(7);
+    let mut wire = Vec::new();
+    for n in 0..6_u16 {
+        let header = Header { marker: n == 5, sequence_number: 65_531 + n % 5, ssrc: 7, ..Header::default() };
+        let sent = Packet { header, payload: vec![n as u8; usize::from(10 * n)].into() };
+        wire.extend(packet(1, 0, u8::from(n == 5), &sent.payload));
+        wire.extend(shield.sent(&sent, |_| 2).iter().flat_map(|repair| packet(0, 0, 2, &repair.payload)));
+    }
+    let head = |first: &[u8]| [&[0, 0, 0, 7], first, &[9; 20]].concat();
+    let odd = [packet(1, 0, 2, &head(&[255, 251, 2, 2, 0, 0])), packet(1, 0, 2, &head(&[255, 251, 48, 24, 23, 0]))];
+    let seeds = vec![wire.clone(), [wire, odd.concat()].concat()];
+    // The library makes its tables once, of megabytes: not while memory is looked at.
+    seeds.iter().for_each(|seed| repair(seed));
+    let (mut shield, mut mender) = (Shield::new(7), Mender::new(7));
+    let sent =
+        Packet { header: Header { version: 2, marker: true, ssrc: 7, ..Header::default() }, payload: Bytes::new() };
+    let rebuilt: Vec<Packet> = shield.sent(&sent, |_| 1).iter().flat_map(|repair| mender.repaired(repair)).collect();
+    assert_eq!(rebuilt, [sent]);
+    seeds
+}
+
+pub fn repair(input: &[u8]) {
+    let mut mender = Mender::new(7);
+    for (sequence_number, timestamp, flags, payload) in packets(input) {
+        let header = Header { marker: flags & 1 != 0, sequence_number, timestamp, ssrc: 7, ..Header::default() };
+        let packet = Packet { header, payload: Bytes::copy_from_slice(payload) };
+        let rebuilt = if flags & 2 == 0 { mender.arrived(&packet) } else { mender.repaired(&packet) };
+        assert!(rebuilt.iter().all(|packet| packet.header.ssrc == 7 && packet.payload.len() < 2_000));
+    }
 }
 
 pub fn video(input: &[u8]) {

@@ -1,8 +1,10 @@
 //! A path between two sides that loses what it is told to lose: everything goes through a relay on the loopback interface.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -16,12 +18,19 @@ pub struct Path {
     loss: Arc<AtomicU32>,
     /// Datagrams lost.
     lost: Arc<AtomicU32>,
+    /// Milliseconds that each takes, either way.
+    delay: Arc<AtomicU32>,
     relay: JoinHandle<()>,
 }
 
 impl Path {
     pub fn lose(&self, percent: u32) {
         self.loss.store(percent, Ordering::Relaxed);
+    }
+
+    /// From now on every datagram takes so long, either way.
+    pub fn delay(&self, milliseconds: u32) {
+        self.delay.store(milliseconds, Ordering::Relaxed);
     }
 
     pub fn lost(&self) -> u32 {
@@ -35,13 +44,24 @@ impl Drop for Path {
     }
 }
 
-async fn relay(to: SocketAddr, loss: Arc<AtomicU32>, lost: Arc<AtomicU32>) -> (u16, JoinHandle<()>) {
+/// Under way: when it arrives, whether from the caller, and what it is. As many as are sent in that time.
+type UnderWay = VecDeque<(Instant, bool, Vec<u8>)>;
+
+async fn relay(
+    to: SocketAddr,
+    loss: Arc<AtomicU32>,
+    lost: Arc<AtomicU32>,
+    delay: Arc<AtomicU32>,
+) -> (u16, JoinHandle<()>) {
     let near = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let far = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let port = near.local_addr().expect("its address").port();
     let carry = async move {
         let (mut there, mut back, mut caller, mut seed) = ([0; 2048], [0; 2048], None, 1_u32);
+        let mut under_way = UnderWay::new();
         loop {
+            let due = under_way.front().map_or_else(|| Instant::now() + Duration::from_secs(1), |(due, ..)| *due);
+            let arrives = || Instant::now() + Duration::from_millis(u64::from(delay.load(Ordering::Relaxed)));
             tokio::select! {
                 Ok((n, from)) = near.recv_from(&mut there) => {
                     caller = Some(from);
@@ -50,13 +70,17 @@ async fn relay(to: SocketAddr, loss: Arc<AtomicU32>, lost: Arc<AtomicU32>) -> (u
                     if (seed >> 16) % 100 < loss.load(Ordering::Relaxed) {
                         lost.fetch_add(1, Ordering::Relaxed);
                     } else {
-                        let _ = far.send_to(&there[..n], to).await;
+                        under_way.push_back((arrives(), true, there[..n].to_vec()));
                     }
                 }
-                Ok((n, _)) = far.recv_from(&mut back) => {
-                    if let Some(caller) = caller {
-                        let _ = near.send_to(&back[..n], caller).await;
-                    }
+                Ok((n, _)) = far.recv_from(&mut back) => under_way.push_back((arrives(), false, back[..n].to_vec())),
+                () = tokio::time::sleep_until(due.into()) => {}
+            }
+            while let Some((_, there, datagram)) = under_way.pop_front_if(|(due, ..)| *due <= Instant::now()) {
+                match (there, caller) {
+                    (true, _) => drop(far.send_to(&datagram, to).await),
+                    (false, Some(caller)) => drop(near.send_to(&datagram, caller).await),
+                    (false, None) => {}
                 }
             }
         }
@@ -81,10 +105,10 @@ pub async fn negotiate(ann: &Side, bob: &Side) -> Path {
         .expect("a candidate on loopback")
         .to_owned();
     let to = format!("127.0.0.1:{}", field(&local, 5)).parse().expect("an address");
-    let (loss, lost) = (Arc::default(), Arc::default());
-    let (port, relay) = relay(to, Arc::clone(&loss), Arc::clone(&lost)).await;
+    let (loss, lost, delay) = (Arc::default(), Arc::default(), Arc::default());
+    let (port, relay) = relay(to, Arc::clone(&loss), Arc::clone(&lost), Arc::clone(&delay)).await;
     let through = local.replace(&format!(" {} typ", field(&local, 5)), &format!(" {port} typ"));
     let answer = keep(answer, &|line| (line == local).then(|| through.clone()));
     ann.session.accept_answer(ann.other, answer).await.expect("it fits");
-    Path { loss, lost, relay }
+    Path { loss, lost, delay, relay }
 }

@@ -7,26 +7,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::history::{Departure, History};
+use super::history::{Departure, History, Report};
 use super::loss::Loss;
 use super::others::{Others, Seen};
 use super::path::Path;
 use super::probe::{Finding, Probe};
-
-/// What a receiver said of one packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Report {
-    /// Its stream.
-    pub ssrc: u32,
-    /// Its RTP sequence number.
-    pub sequence: u16,
-    /// Bytes on the wire, as in [`Departure::size`].
-    pub size: usize,
-    /// When it left.
-    pub departure: Instant,
-    /// When it arrived, on the receiver's clock; `None`: it did not.
-    pub arrival: Option<Duration>,
-}
 
 /// Between which rates, and where to start; bit/s on the wire.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -186,6 +171,11 @@ impl Controller {
     /// Share of packets lost in the last second, 0…1.
     pub fn loss(&self) -> f64 {
         self.loss.share()
+    }
+
+    /// Share that the path loses while no queue stands in it, over some seconds; 0…1.
+    pub fn random_loss(&self) -> f64 {
+        self.loss.background()
     }
 
     /// Least round trip seen, with the wait for feedback; seconds.

@@ -21,6 +21,21 @@ pub struct Departure {
     pub at: Instant,
 }
 
+/// What a receiver said of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Its stream.
+    pub ssrc: u32,
+    /// Its RTP sequence number.
+    pub sequence: u16,
+    /// Bytes on the wire, as in [`Departure::size`].
+    pub size: usize,
+    /// When it left.
+    pub departure: Instant,
+    /// When it arrived, on the receiver's clock; `None`: it did not.
+    pub arrival: Option<Duration>,
+}
+
 #[derive(Debug)]
 struct Sent {
     departure: Departure,

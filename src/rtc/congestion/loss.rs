@@ -13,8 +13,10 @@ const FOLLOW: f64 = 0.02;
 #[derive(Debug, Default)]
 pub(super) struct Loss {
     reports: VecDeque<(Instant, u32, u32)>,
-    share: f64,
+    /// `None`: too little was said.
+    share: Option<f64>,
     background: f64,
+    looks: u32,
 }
 
 impl Loss {
@@ -26,17 +28,20 @@ impl Loss {
         }
         let (arrived, lost) = self.reports.iter().fold((0, 0), |sum, (_, a, l)| (sum.0 + a, sum.1 + l));
         let all = arrived + lost;
-        self.share = if all > LEAST { f64::from(lost) / f64::from(all) } else { 0.0 };
+        self.share = (all > LEAST).then(|| f64::from(lost) / f64::from(all));
     }
 
     /// No queue stands: what is lost now is the path's own doing.
     pub fn without_queue(&mut self) {
-        self.background += (self.share - self.background) * FOLLOW;
+        let Some(share) = self.share else { return };
+        // At first the mean of all.
+        self.looks = self.looks.saturating_add(1);
+        self.background += (share - self.background) * FOLLOW.max(1.0 / f64::from(self.looks));
     }
 
     /// Share lost in the last second, 0…1.
     pub fn share(&self) -> f64 {
-        self.share
+        self.share.unwrap_or(0.0)
     }
 
     /// Share lost while no queue stood, 0…1.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::controller::{Controller, Limits, Report};
-use super::history::Departure;
+use super::controller::{Controller, Limits};
+use super::history::{Departure, Report};
 use super::pacer::{Class, Pacer};
 
 /// Steps of virtual time.

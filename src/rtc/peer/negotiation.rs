@@ -187,6 +187,7 @@ impl Peer {
             self.shared.set_signaling(negotiating.machine.state());
             if let Some(theirs) = theirs.filter(|_| settled) {
                 *self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner) = Sound::of(&theirs.sdp);
+                self.shared.outbound.repairs.set_understood(theirs.understands_repairs());
                 self.look_up_all(&theirs.sdp);
                 self.shared.tell_tracks(&theirs.sdp);
                 self.open_own_gates().await;
