@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::history::{Departure, History, Report};
 use super::loss::Loss;
 use super::others::{Others, Seen};
-use super::path::Path;
+use super::path::{Delivery, Path};
 use super::probe::{Finding, Probe};
 
 /// Between which rates, and where to start; bit/s on the wire.
@@ -48,6 +48,8 @@ const KEEP: f64 = 0.92;
 const KEEP_UNPROVEN: f64 = 0.85;
 /// Share of the estimate that is sent while a queue drains.
 const DRAIN: f64 = 0.6;
+/// For so long after a cut, only the newest packets tell whether it is gone; seconds.
+const YOUNG: f64 = 0.15;
 /// Pauses between two cuts, seconds.
 const CUT_PAUSE: f64 = 0.1;
 /// Growth without a probe, a second.
@@ -299,8 +301,9 @@ impl Controller {
             self.path.arrived(departed, at, self.seconds(now), report.size);
             arrived += 1;
             if let Some((first, last, count, bytes)) = run.take() {
-                // All of a feedback interval at once: the feedback was lost, not the packets.
-                let whole = last.saturating_duration_since(first) > self.limits.feedback.mul_f64(0.6);
+                // All of a feedback interval at once, and no queue that was full: the feedback was lost, not the packets.
+                let whole = self.path.sudden_queue() < LONG
+                    && last.saturating_duration_since(first) > self.limits.feedback.mul_f64(0.6);
                 if count > 1 && whole {
                     self.path.unreported(bytes);
                 } else {
@@ -320,9 +323,9 @@ impl Controller {
         let long = queue > LONG || (self.probe.is_none() && sudden > sudden_limit);
         // One that empties faster than we send is as good as gone.
         let most = if self.phase == Phase::Steady { EMPTIES * self.estimate } else { f64::MAX };
-        let delivery = self.path.delivery().filter(|rate| *rate < most);
+        let delivery = self.path.delivery().filter(|d| d.rate < most);
         if let Some(delivery) = delivery.filter(|_| long && since(self.cut, now) > CUT_PAUSE) {
-            self.cut(now, queue, delivery.max(self.limits.least));
+            self.cut(now, queue, delivery);
         }
         if self.phase == Phase::Steady
             && self.loss.share() > MUCH_LOSS
@@ -334,7 +337,7 @@ impl Controller {
         }
         if let Phase::Draining { since: begun, worst } = self.phase {
             let draining = since(begun, now);
-            let delivered = self.path.delivery().is_some_and(|rate| rate > 0.85 * self.history.rate());
+            let delivered = self.path.delivery().is_some_and(|d| d.rate > 0.85 * self.history.rate());
             if draining > 1.0 && queue > 0.75 * worst && delivered {
                 return self.renew_path(now);
             }
@@ -344,7 +347,9 @@ impl Controller {
                 (self.grown, self.cut) = (now, now);
                 return;
             }
-            if queue.min(sudden) < DRAINED {
+            // The longer look still has the time before.
+            let left = if draining > YOUNG { queue } else { sudden };
+            if left < DRAINED {
                 self.phase = Phase::Steady;
                 self.grown = now;
                 self.probe_after(now, 0.6 * PROBE_PAUSE.0);
@@ -356,7 +361,9 @@ impl Controller {
     }
 
     /// A queue stands, and empties at this rate.
-    fn cut(&mut self, now: Instant, queue: f64, delivery: f64) {
+    fn cut(&mut self, now: Instant, queue: f64, delivery: Delivery) {
+        let all = delivery.rate > 0.95 * delivery.sent;
+        let delivery = delivery.rate.max(self.limits.least);
         let estimate = self.estimate;
         match &mut self.phase {
             Phase::Draining { worst, .. } => {
@@ -367,7 +374,6 @@ impl Controller {
             }
             _ => {
                 // What is sent is delivered: we may have sent less than the path carries.
-                let all = delivery > 0.95 * self.history.rate();
                 let kept = if all { KEEP_UNPROVEN * estimate } else { 0.0 };
                 self.estimate = (KEEP * delivery).max(kept).min(estimate);
                 self.before = estimate.max(self.estimate);

@@ -28,8 +28,8 @@ const DELIVERY: f64 = 0.120;
 const DELIVERY_LEAST: f64 = 0.020;
 /// What waited longer than this in the path waited in a queue, seconds.
 const QUEUED: f64 = 0.008;
-/// A queue that grew by this share of itself from one packet to the next was there at once.
-const AT_ONCE: f64 = 0.6;
+/// A queue that grew by this share of itself from one packet to the next, and by so many seconds, was there at once.
+const AT_ONCE: (f64, f64) = (0.6, 0.060);
 /// Arrivals remembered, seconds.
 const KEPT: f64 = 1.0;
 
@@ -37,8 +37,17 @@ const KEPT: f64 = 1.0;
 struct Arrival {
     /// On the receiver's clock, seconds.
     at: f64,
+    /// When it left, on ours.
+    departed: f64,
     size: usize,
     queue: f64,
+}
+
+/// How fast packets arrived, and how fast the same packets left; bit/s.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Delivery {
+    pub rate: f64,
+    pub sent: f64,
 }
 
 /// One direction of one path.
@@ -49,7 +58,7 @@ pub(super) struct Path {
     arrivals: VecDeque<Arrival>,
     queue: f64,
     sudden: f64,
-    delivery: Option<f64>,
+    delivery: Option<Delivery>,
     /// By how much the delay varies within [`STANDING`], mean of some seconds; and when that was last looked at.
     variation: f64,
     varied: f64,
@@ -78,7 +87,7 @@ impl Path {
         self.base.see(now, one_way);
         self.round_trip.see(now, now - departed);
         let queue = one_way - self.base.get().unwrap_or(one_way);
-        self.arrivals.push_back(Arrival { at: arrived, size, queue });
+        self.arrivals.push_back(Arrival { at: arrived, departed, size, queue });
     }
 
     /// Bytes of which the report was lost: they most likely arrived just before the last arrival.
@@ -90,7 +99,8 @@ impl Path {
 
     /// Sums up after a report. `lost`: share of packets that the path loses at random, which it would have delivered.
     pub fn sum_up(&mut self, lost: f64) {
-        let Some(last) = self.arrivals.back().map(|a| a.at) else { return };
+        let Some(newest) = self.arrivals.back().copied() else { return };
+        let last = newest.at;
         while self.arrivals.front().is_some_and(|a| a.at < last - KEPT) {
             self.arrivals.pop_front();
         }
@@ -102,9 +112,9 @@ impl Path {
         // where it was there at once, since then. A link's queue grows by a packet at a time; one that is there at once
         // is that of a machine which did something else for a while, and meanwhile nothing arrived.
         let queued = self.sudden > QUEUED;
-        let at_once = AT_ONCE * self.arrivals.back().map_or(0.0, |a| a.queue);
+        let at_once = (AT_ONCE.0 * newest.queue).max(AT_ONCE.1);
         // The first of them only marks when the others began.
-        let (mut bytes, mut opening, mut count) = (0, Arrival { at: last, size: 0, queue: 0.0 }, 0);
+        let (mut bytes, mut opening, mut count) = (0, newest, 0);
         for arrival in self.within(last, if queued { KEPT } else { standing.max(DELIVERY) }) {
             if queued && count > 0 && (arrival.queue < QUEUED || opening.queue - arrival.queue > at_once) {
                 break;
@@ -112,8 +122,16 @@ impl Path {
             (bytes, opening, count) = (bytes + arrival.size, *arrival, count + 1);
         }
         let span = last - opening.at;
+        if queued {
+            eprintln!(
+                "busy: last {last:.3} count {count} span {span:.3} bytes {bytes} q {:.3} sudden {:.3} newest {:.3}",
+                self.queue, self.sudden, newest.queue
+            );
+        }
         if count >= 4 && span > DELIVERY_LEAST {
-            self.delivery = Some((bytes - opening.size) as f64 * 8.0 / span / (1.0 - lost.clamp(0.0, 0.15)));
+            let bits = (bytes - opening.size) as f64 * 8.0 / (1.0 - lost.clamp(0.0, 0.15));
+            let sent = bits / (newest.departed - opening.departed).max(DELIVERY_LEAST);
+            self.delivery = Some(Delivery { rate: bits / span, sent });
         } else if queued {
             self.delivery = None;
         }
@@ -150,7 +168,7 @@ impl Path {
     }
 
     /// What arrives, bit/s; `None` while too little did since the queue began.
-    pub fn delivery(&self) -> Option<f64> {
+    pub fn delivery(&self) -> Option<Delivery> {
         self.delivery
     }
 
