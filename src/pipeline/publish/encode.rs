@@ -17,6 +17,9 @@ use crate::model::frame::VideoFrame;
 /// Least time between two keyframes, whoever asks for them: each costs as much as many other pictures.
 const KEYFRAMES: Duration = Duration::from_millis(200);
 
+/// What the encoder is told while the picture is paused.
+const PAUSED_RATE: f32 = 5.0;
+
 /// Pictures over which times are averaged.
 const WINDOW: usize = 30;
 
@@ -90,7 +93,7 @@ impl<'a> Encode<'a> {
         let frame: &VideoFrame = scaled.as_ref().unwrap_or(&captured.frame);
         // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
         keyframe |= captured.last;
-        let encoded = self.encoder(frame, step.fps, bitrate_bps).map(|encoder| {
+        let encoded = self.encoder(frame, rate(&step), bitrate_bps).map(|encoder| {
             if keyframe {
                 encoder.force_keyframe();
             }
@@ -182,6 +185,12 @@ impl<'a> Encode<'a> {
         encoder.set_bitrate(bitrate_bps);
         Some(encoder)
     }
+}
+
+/// Pictures a second that the encoder reckons with: those of a pause get no more bits than those of a running one, for the
+/// sound waits behind them.
+fn rate(step: &Step) -> f32 {
+    if step.paused { PAUSED_RATE } else { step.fps }
 }
 
 fn send(wishes: &mut Wishes, unit: &EncodedVideo) {

@@ -34,7 +34,7 @@ const MOST_PATIENCE: Duration = Duration::from_secs(16);
 /// A step that lasted this long was right.
 const LASTED: Duration = Duration::from_secs(8);
 /// Below this, and back above that for so long: no bits for pictures that move.
-const PAUSE_BPS: (u32, u32) = (45_000, 70_000);
+const PAUSE_BPS: (u32, u32) = (30_000, 45_000);
 const PAUSE_FOR: Duration = Duration::from_secs(2);
 /// Pictures a second while paused: the path is looked at with them, or nobody would know when it is better.
 const PAUSED_FPS: f32 = 0.5;
@@ -268,10 +268,10 @@ mod tests {
     fn without_bits_it_pauses_and_returns_by_itself() {
         let mut run = Run::new(CAMERA);
         run.settled(5.0, 400_000);
-        assert!(!run.settled(1.5, 30_000).paused, "a moment is none");
-        let paused = run.settled(3.0, 30_000);
+        assert!(!run.settled(1.5, 25_000).paused, "a moment is none");
+        let paused = run.settled(3.0, 25_000);
         assert!(paused.paused && paused.fps < 1.0);
-        assert!(run.settled(10.0, 60_000).paused);
+        assert!(run.settled(10.0, 40_000).paused);
         assert!(!run.settled(3.0, 100_000).paused);
         assert_eq!(run.settled(3.0, 1_500_000).height, 720);
     }

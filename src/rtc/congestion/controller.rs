@@ -114,6 +114,8 @@ pub struct Controller {
     wanted: f64,
     /// The rate before the queue stood.
     before: f64,
+    /// The most that ever arrived, bit/s.
+    proven: f64,
     /// The most that a probe has seen delivered, and when.
     ceiling: Option<(f64, Instant)>,
     probe: Option<Probe>,
@@ -140,6 +142,7 @@ impl Controller {
             loss: Loss::default(),
             wanted: limits.most,
             before: limits.start,
+            proven: 0.0,
             ceiling: None,
             probe: None,
             probes: 0,
@@ -272,6 +275,7 @@ impl Controller {
             return;
         }
         self.path.sum_up(self.loss.background());
+        self.proven = self.path.delivery().map_or(self.proven, |delivery| self.proven.max(delivery.rate));
         if self.phase == Phase::Steady && self.path.queue() < SHORT {
             self.loss.without_queue();
         }
@@ -374,9 +378,9 @@ impl Controller {
             }
             _ => {
                 // What is sent is delivered: we may have sent less than the path carries.
-                let kept = if all { KEEP_UNPROVEN * estimate } else { 0.0 };
+                let kept = if all && self.proven > YIELDED * estimate { KEEP_UNPROVEN * estimate } else { 0.0 };
                 self.estimate = (KEEP * delivery).max(kept).min(estimate);
-                self.before = estimate.max(self.estimate);
+                self.before = estimate.min(self.proven);
                 self.phase = Phase::Draining { since: now, worst: queue };
             }
         }

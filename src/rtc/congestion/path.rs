@@ -122,12 +122,6 @@ impl Path {
             (bytes, opening, count) = (bytes + arrival.size, *arrival, count + 1);
         }
         let span = last - opening.at;
-        if queued {
-            eprintln!(
-                "busy: last {last:.3} count {count} span {span:.3} bytes {bytes} q {:.3} sudden {:.3} newest {:.3}",
-                self.queue, self.sudden, newest.queue
-            );
-        }
         if count >= 4 && span > DELIVERY_LEAST {
             let bits = (bytes - opening.size) as f64 * 8.0 / (1.0 - lost.clamp(0.0, 0.15));
             let sent = bits / (newest.departed - opening.departed).max(DELIVERY_LEAST);

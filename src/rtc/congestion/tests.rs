@@ -1,7 +1,9 @@
 //! The controller and the pacer on links as they are. Times are virtual: what is asserted does not depend on the machine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::controller::{Controller, Limits};
+use super::history::{Departure, Report};
 use super::simulation::{Call, Transfer, Weather, run};
 
 const FEEDBACK: f64 = 0.025;
@@ -31,6 +33,38 @@ fn a_link_is_used_and_its_queue_kept_short() {
         let late = call.sound_delay(0.95, 10.0, 40.0);
         assert!(late < most, "{rate}: one packet of sound in twenty took {late:.3} s, and 0.02 on an empty link");
     }
+}
+
+#[test]
+fn a_narrow_link_is_known_by_its_first_queue() {
+    // 880 kbit/s into a link of 150, whose queue takes 200 ms and drops the rest.
+    let (origin, mut clock) = (Instant::now(), 0.0);
+    let limits = Limits { start: 1e6, feedback: Duration::from_millis(50), ..Limits::default() };
+    let mut controller = Controller::new(origin, limits);
+    let (mut packets, mut free, mut reported): (Vec<(f64, Option<f64>)>, f64, usize) = (Vec::new(), 0.0, 0);
+    let at = |seconds: f64| origin + Duration::from_secs_f64(seconds);
+    for n in 0..60_u16 {
+        clock = f64::from(n) * 0.010;
+        controller.sent(Departure { ssrc: 1, sequence: n, size: 1_100, at: at(clock) });
+        let arrives = (free - clock < 0.200).then(|| free.max(clock) + 1_100.0 * 8.0 / 150e3);
+        free = arrives.unwrap_or(free);
+        packets.push((clock, arrives.map(|arrives| arrives + 0.020)));
+        if n % 5 == 4 {
+            let arrived = |packet: &(f64, Option<f64>)| packet.1.is_some_and(|arrival| arrival + 0.020 <= clock);
+            let known = packets.iter().rposition(arrived).map_or(0, |newest| newest + 1);
+            let reports = (reported..known).map(|n| Report {
+                ssrc: 1,
+                sequence: n as u16,
+                size: 1_100,
+                departure: at(packets[n].0),
+                arrival: packets[n].1.map(Duration::from_secs_f64),
+            });
+            controller.reported(at(clock), &reports.collect::<Vec<_>>());
+            reported = reported.max(known);
+        }
+    }
+    let estimate = controller.estimate();
+    assert!(estimate < 170e3, "{estimate:.0} bit/s after {clock:.1} s");
 }
 
 #[test]
