@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it measured, and fails by panicking")]
 
 mod common;
+#[path = "audio_pipeline/link.rs"]
+mod link;
 
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{guard, wait_for};
+use link::Link;
 use tokio::sync::mpsc;
 use visavis::device::audio::{AudioSource, Flow};
 use visavis::dsp::clips::Sound;
@@ -19,10 +20,9 @@ use visavis::dsp::level::rms;
 use visavis::dsp::tone::tone_level;
 use visavis::dsp::wav;
 use visavis::model::device::{DeviceError, DeviceState};
-use visavis::model::encoded::{AudioPacket, EncodedAudio};
 use visavis::model::sound::{MicrophoneTrouble, Processing, Tick};
 use visavis::model::source::{AudioSpec, SinkSpec};
-use visavis::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioInputSender, AudioStates};
+use visavis::pipeline::audio::{AudioConfig, AudioEngine, AudioInput, AudioStates};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(20);
@@ -46,80 +46,8 @@ fn level(samples: &[f32], hertz: f64) -> f64 {
     tone_level(samples, hertz).unwrap_or(-200.0)
 }
 
-/// A one-way network on a thread of its own: what comes out of one engine goes into another.
-struct Link {
-    stop: Arc<AtomicBool>,
-    lost: Arc<Mutex<u64>>,
-    /// Longest that the machine let this thread wait, beyond the millisecond it asked for.
-    stood_still: Arc<Mutex<Duration>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Link {
-    fn new(from: &AudioEngine, to: AudioInputSender, loss_percent: u64, jitter_ms: u64, seed: u64) -> Self {
-        let (packets, mut arriving) = mpsc::channel::<EncodedAudio>(64);
-        from.add_output(seed, packets);
-        let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(0)));
-        let (stopped, losing) = (stop.clone(), lost.clone());
-        let stood_still = Arc::new(Mutex::new(Duration::ZERO));
-        let still = stood_still.clone();
-        let thread = std::thread::spawn(move || {
-            let (mut dice, mut sequence, mut under_way) = (seed, 65_500u16, Vec::<(Instant, AudioPacket)>::new());
-            let mut roll = move |sides: u64| {
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (dice >> 33) % sides.max(1)
-            };
-            while !stopped.load(Ordering::Relaxed) {
-                while let Ok(packet) = arriving.try_recv() {
-                    sequence = sequence.wrapping_add(1);
-                    if roll(100) < loss_percent {
-                        *losing.lock().unwrap() += 1;
-                        continue;
-                    }
-                    let now = Instant::now();
-                    let timestamp = (packet.sample as u32).wrapping_add(4_294_900_000);
-                    let packet = AudioPacket {
-                        ssrc: 1,
-                        sequence,
-                        timestamp,
-                        marker: false,
-                        data: packet.data,
-                        at: now,
-                        behind: 0,
-                    };
-                    under_way.push((now + Duration::from_millis(20 + roll(jitter_ms)), packet));
-                }
-                under_way.sort_by_key(|(due, _)| *due);
-                while under_way.first().is_some_and(|(due, _)| *due <= Instant::now()) {
-                    let (_, packet) = under_way.remove(0);
-                    to.push(AudioPacket { at: Instant::now(), ..packet });
-                }
-                let before = Instant::now();
-                std::thread::sleep(Duration::from_millis(1));
-                let mut still = still.lock().unwrap();
-                *still = before.elapsed().max(*still);
-            }
-        });
-        Self { stop, lost, stood_still, thread: Some(thread) }
-    }
-
-    fn lost(&self) -> u64 {
-        *self.lost.lock().unwrap()
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = self.thread.take().unwrap().join();
-    }
-}
-
 /// A machine that stands still longer than a packet is held makes its own gaps: nothing is learnt of the program then.
 const STOOD_STILL: Duration = Duration::from_millis(60);
-
-/// The same for sound that had to be made up although nothing was lost, samples.
-const MADE_UP: u64 = 2_400;
 
 /// One direction on a machine that keeps time, as [`one_way`]; a busy one is waited out.
 fn in_time(loss_percent: u64, jitter_ms: u64) -> (Vec<f32>, visavis::pipeline::audio::InputStats, u64) {
@@ -143,7 +71,7 @@ fn one_way(loss_percent: u64, jitter_ms: u64) -> ((Vec<f32>, visavis::pipeline::
     let link = Link::new(&from, to.add_input(1), loss_percent, jitter_ms, 42);
     wait_for("300 packets", SOON, || (from.counts().encoded >= 300).then_some(()));
     let stats = to.input_stats(1).unwrap();
-    let (lost, still) = (link.lost(), *link.stood_still.lock().unwrap());
+    let (lost, still) = (link.lost(), link.stood_still());
     drop(link);
     from.stop();
     to.stop();
@@ -205,7 +133,7 @@ fn mixed_in_time() -> Vec<f32> {
         to.set_volume(1, 200);
         let stats = |id| to.input_stats(id).unwrap_or_default();
         let samples = |id| stats(id).samples;
-        // What is made up in their place is what did not come in time.
+        // What is made up in their place is what did not come in time; behind it the tone goes on elsewhere in its wave.
         let made_up = || stats(1).concealed + stats(2).concealed;
         wait_for("half a second of both", SOON, || (samples(1).min(samples(2)) > 24_000).then_some(()));
         let before = made_up();
@@ -214,12 +142,12 @@ fn mixed_in_time() -> Vec<f32> {
         let then = samples(2);
         wait_for("two seconds of one", SOON, || (samples(2) > then + 120_000).then_some(()));
         assert_eq!(to.input_stats(1).unwrap().level_dbfs, None);
-        let (made_up, still) = (made_up() - before, links.each_ref().map(|link| *link.stood_still.lock().unwrap()));
+        let (made_up, still) = (made_up() - before, links.each_ref().map(Link::stood_still));
         drop(links);
         for engine in [low, high, to] {
             engine.stop();
         }
-        if made_up <= MADE_UP && still.iter().all(|still| *still < STOOD_STILL) {
+        if made_up == 0 && still.iter().all(|still| *still < STOOD_STILL) {
             return heard(&path);
         }
         println!("the machine stood still for {still:?}, {made_up} samples were made up; once more");
@@ -481,7 +409,7 @@ fn music_arrives_in_stereo_and_speech_in_one_channel() {
             wait_for("the file", SOON, || matches!(to.states().speaker, DeviceState::Open { .. }).then_some(()));
             let link = Link::new(&from, to.add_input(1), 0, 0, 1);
             wait_for("three seconds", SOON, || to.input_stats(1).filter(|s| s.samples > 144_000));
-            let still = *link.stood_still.lock().unwrap();
+            let still = link.stood_still();
             drop(link);
             from.stop();
             to.stop();
