@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::tone::level;
 use common::{guard, wait_for};
 use link::Link;
 use tokio::sync::mpsc;
 use visavis::device::audio::{AudioSource, Flow};
 use visavis::dsp::clips::Sound;
 use visavis::dsp::level::rms;
-use visavis::dsp::tone::tone_level;
 use visavis::dsp::wav;
 use visavis::model::device::{DeviceError, DeviceState};
 use visavis::model::sound::{MicrophoneTrouble, Processing, Tick};
@@ -39,11 +39,6 @@ fn engine(microphone: AudioSpec, speaker: SinkSpec) -> AudioEngine {
 
 fn heard(path: &Path) -> Vec<f32> {
     wav::read_all(Cursor::new(std::fs::read(path).unwrap())).unwrap().1
-}
-
-/// Level of a tone, dBFS, very low for none.
-fn level(samples: &[f32], hertz: f64) -> f64 {
-    tone_level(samples, hertz).unwrap_or(-200.0)
 }
 
 /// A machine that stands still longer than a packet is held makes its own gaps: nothing is learnt of the program then.
@@ -86,8 +81,7 @@ fn a_tone_crosses_a_good_network_and_a_bad_one() {
         let second = &samples[samples.len() - 72_000..samples.len() - 24_000];
         let (tone, all) = (level(second, 440.0), rms(second));
         println!("loss {loss} %, jitter {jitter} ms: tone {tone:.1} dBFS, {stats:?}");
-        // A missing phase here and there lowers what a single frequency holds; the sound as a whole stays.
-        assert!(tone > if loss > 10 { -32.0 } else { -26.0 }, "loss {loss}: {tone} dBFS");
+        assert!(tone > if loss > 10 { -28.0 } else { -23.0 }, "loss {loss}: {tone} dBFS");
         assert!((20.0 * f64::from(all).log10() + 20.0).abs() < 3.0, "loss {loss}");
         // What still is under way or waits when the figures are taken is at most a second's worth. There may be more
         // than the network lost: on a busy machine a packet also comes too late.
@@ -122,42 +116,26 @@ fn muting_silences_the_other_side_and_the_stream_goes_on() {
     to.stop();
 }
 
-/// Two peers' tones mixed, the first at double volume and then at none; what was played, once the machine kept time.
-fn mixed_in_time() -> Vec<f32> {
-    let folder = tempfile::tempdir().unwrap();
-    loop {
-        let path = folder.path().join("both.wav");
-        let (low, high) = (engine(AudioSpec::Tone(440), SinkSpec::None), engine(AudioSpec::Tone(880), SinkSpec::None));
-        let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
-        let links = [Link::new(&low, to.add_input(1), 0, 0, 1), Link::new(&high, to.add_input(2), 0, 0, 2)];
-        to.set_volume(1, 200);
-        let stats = |id| to.input_stats(id).unwrap_or_default();
-        let samples = |id| stats(id).samples;
-        // What is made up in their place is what did not come in time; behind it the tone goes on elsewhere in its wave.
-        let made_up = || stats(1).concealed + stats(2).concealed;
-        wait_for("half a second of both", SOON, || (samples(1).min(samples(2)) > 24_000).then_some(()));
-        let before = made_up();
-        wait_for("two seconds of both", SOON, || (samples(1).min(samples(2)) > 120_000).then_some(()));
-        to.set_volume(1, 0);
-        let then = samples(2);
-        wait_for("two seconds of one", SOON, || (samples(2) > then + 120_000).then_some(()));
-        assert_eq!(to.input_stats(1).unwrap().level_dbfs, None);
-        let (made_up, still) = (made_up() - before, links.each_ref().map(Link::stood_still));
-        drop(links);
-        for engine in [low, high, to] {
-            engine.stop();
-        }
-        if made_up == 0 && still.iter().all(|still| *still < STOOD_STILL) {
-            return heard(&path);
-        }
-        println!("the machine stood still for {still:?}, {made_up} samples were made up; once more");
-    }
-}
-
 #[test]
 fn two_peers_are_mixed_each_at_its_own_volume() {
-    let _guard = guard(4 * LIMIT);
-    let samples = mixed_in_time();
+    let _guard = guard(LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.wav");
+    let (low, high) = (engine(AudioSpec::Tone(440), SinkSpec::None), engine(AudioSpec::Tone(880), SinkSpec::None));
+    let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
+    let links = [Link::new(&low, to.add_input(1), 0, 0, 1), Link::new(&high, to.add_input(2), 0, 0, 2)];
+    to.set_volume(1, 200);
+    let samples = |id| to.input_stats(id).map_or(0, |s| s.samples);
+    wait_for("two seconds of both", SOON, || (samples(1).min(samples(2)) > 120_000).then_some(()));
+    to.set_volume(1, 0);
+    let then = samples(2);
+    wait_for("two seconds of one", SOON, || (samples(2) > then + 120_000).then_some(()));
+    assert_eq!(to.input_stats(1).unwrap().level_dbfs, None);
+    drop(links);
+    for engine in [low, high, to] {
+        engine.stop();
+    }
+    let samples = heard(&path);
     let end = samples.len() - 4_800;
     let (both, one) = (&samples[end - 196_800..end - 148_800], &samples[end - 72_000..end - 24_000]);
     assert!((level(both, 440.0) + 14.0).abs() < 2.0, "{}", level(both, 440.0));
@@ -402,29 +380,22 @@ fn music_arrives_in_stereo_and_speech_in_one_channel() {
     drop(writer);
     for music_on in [true, false] {
         let path = folder.path().join(format!("heard-{music_on}.wav"));
-        let (second, still) = loop {
-            let from = engine(AudioSpec::File(music.clone()), SinkSpec::None);
-            from.set_processing(if music_on { Processing::MUSIC } else { Processing::default() });
-            let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
-            wait_for("the file", SOON, || matches!(to.states().speaker, DeviceState::Open { .. }).then_some(()));
-            let link = Link::new(&from, to.add_input(1), 0, 0, 1);
-            wait_for("three seconds", SOON, || to.input_stats(1).filter(|s| s.samples > 144_000));
-            let still = link.stood_still();
-            drop(link);
-            from.stop();
-            to.stop();
-            let mut reader = wav::WavReader::new(std::fs::File::open(&path).unwrap()).unwrap();
-            let mut both: [Vec<f32>; 2] = Default::default();
-            while reader.read_stereo(48_000, &mut both).unwrap() > 0 {}
-            let end = both[0].len() - 4_800;
-            let second = both.map(|side| side[end - 48_000..end].to_vec());
-            if still < STOOD_STILL {
-                break (second, still);
-            }
-            println!("the machine stood still for {still:?}; once more");
-        };
+        let from = engine(AudioSpec::File(music.clone()), SinkSpec::None);
+        from.set_processing(if music_on { Processing::MUSIC } else { Processing::default() });
+        let to = engine(AudioSpec::None, SinkSpec::File(path.clone()));
+        wait_for("the file", SOON, || matches!(to.states().speaker, DeviceState::Open { .. }).then_some(()));
+        let link = Link::new(&from, to.add_input(1), 0, 0, 1);
+        wait_for("three seconds", SOON, || to.input_stats(1).filter(|s| s.samples > 144_000));
+        drop(link);
+        from.stop();
+        to.stop();
+        let mut reader = wav::WavReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+        let mut both: [Vec<f32>; 2] = Default::default();
+        while reader.read_stereo(48_000, &mut both).unwrap() > 0 {}
+        let end = both[0].len() - 4_800;
+        let second = both.map(|side| side[end - 48_000..end].to_vec());
         let levels = second.each_ref().map(|side| (level(side, 400.0), level(side, 1_000.0)));
-        println!("music {music_on}: {levels:?}, {still:?}");
+        println!("music {music_on}: {levels:?}");
         let [left, right] = levels;
         if music_on {
             assert!((left.0 + 17.0).abs() < 2.0 && left.1 < left.0 - 30.0, "left {left:?}");

@@ -10,8 +10,9 @@ mod sound_world;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use common::tone::level;
 use common::wait_for;
-use sound_world::{SoundServer, level};
+use sound_world::SoundServer;
 use tokio::sync::mpsc;
 use visavis::codec::opus::Decoder;
 use visavis::device::audio::{open_audio_sink, open_audio_source};

@@ -22,6 +22,8 @@
 #![allow(dead_code, reason = "each test file takes what it needs of this")]
 #![allow(clippy::print_stderr, reason = "the process ends at once; nobody collects a log")]
 
+pub mod tone;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use visavis::dsp::tone::{Sine, tone_level};
+use visavis::dsp::tone::Sine;
 
 use crate::common::wait_for;
 
@@ -119,11 +119,4 @@ impl SoundServer {
         let bytes = std::fs::read(&path).expect("the recording");
         bytes.chunks_exact(2).map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect()
     }
-}
-
-/// Median level of a tone over tenths of a second, dBFS: clocks that are brought together shift its phase.
-pub fn level(samples: &[f32], hertz: f64) -> f64 {
-    let mut levels: Vec<f64> = samples.chunks_exact(4_800).map(|c| tone_level(c, hertz).unwrap_or(-200.0)).collect();
-    levels.sort_by(f64::total_cmp);
-    levels[levels.len() / 2]
 }
