@@ -198,6 +198,9 @@ impl Engine {
         }
         let fir = RTCPFeedback { typ: "ccm".to_owned(), parameter: "fir".to_owned() };
         media.register_feedback(fir, RtpCodecKind::Video);
+        // Read where the other side reports on no single packet; one that does sends none.
+        let most = RTCPFeedback { typ: "goog-remb".to_owned(), parameter: String::new() };
+        media.register_feedback(most, RtpCodecKind::Video);
         // A layer of simulcast is told by these alone: its offer names no SSRC.
         configure_simulcast_extension_headers(&mut media).map_err(wrong)?;
         // Transport-wide sequence numbers out, feedback on them back. No RTX: its packets are unwrapped after the

@@ -20,6 +20,7 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use super::congestion::controller::{Controller, Limits};
 use super::congestion::history::{Departure, Report};
 use super::congestion::pacer::{Class, Pacer};
+use super::congestion::sparse::Said;
 use super::fec::Plan;
 use super::sender::{Sent, header, random};
 use super::tap::Wishes;
@@ -248,6 +249,11 @@ impl Outbound {
         let size = size(packet.payload.len());
         lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
         track.write_rtp(packet).await.is_ok()
+    }
+
+    /// The other side says how it fares, beside its reports on packets.
+    pub fn hear(&self, now: Instant, said: Said) {
+        lock(&self.controller).hear(now, said);
     }
 
     /// The other side asks for packets again; returns at once.

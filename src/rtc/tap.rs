@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
@@ -21,6 +22,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
 use super::clock::OwnClock;
+use super::congestion::sparse::Said;
 use super::nack::Again;
 use super::outbound::Outbound;
 use super::sound::Types;
@@ -128,7 +130,14 @@ impl Tap {
         });
     }
 
-    fn report(&self, reports: &[ReceptionReport]) {
+    fn report(&self, now: Instant, reports: &[ReceptionReport]) {
+        for report in reports {
+            if let Some(round_trip) = self.heard.wire.round_trip(report.ssrc) {
+                let (ssrc, highest) = (report.ssrc, report.last_sequence_number);
+                let lost = f64::from(report.fraction_lost) / 256.0;
+                self.outbound.hear(now, Said::Report { ssrc, lost, highest, round_trip });
+            }
+        }
         for report in reports.iter().filter(|report| report.ssrc == self.audio_ssrc) {
             self.heard.sound_lost.fetch_add(u64::from(report.fraction_lost), Ordering::Relaxed);
             self.heard.sound_reports.fetch_add(1, Ordering::Relaxed);
@@ -148,6 +157,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        let now = packet.now;
         if let Packet::Rtp(rtp) = &packet.message.packet {
             self.heard.wire.received(packet.now, rtp);
         } else if let Packet::Rtcp(packets) = &packet.message.packet {
@@ -162,9 +172,11 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                     let numbers = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
                     self.outbound.again(nack.media_ssrc, numbers);
                 } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
-                    self.report(&report.reports);
+                    self.report(now, &report.reports);
                 } else if let Some(report) = packet.downcast_ref::<SenderReport>() {
-                    self.report(&report.reports);
+                    self.report(now, &report.reports);
+                } else if let Some(most) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                    self.outbound.hear(now, Said::Most(f64::from(most.bitrate)));
                 }
             }
         }

@@ -219,6 +219,11 @@ impl Wire {
         &self.clocks
     }
 
+    /// The newest round trip that a report on this stream of ours tells, if any does; `None`: it is no stream of ours.
+    pub fn round_trip(&self, ssrc: u32) -> Option<Option<Duration>> {
+        self.lock().sent.get(&ssrc).map(|stream| stream.own.heard.rtt)
+    }
+
     pub fn bind_sent(&self, info: &StreamInfo, bound: bool) {
         if let Some(stream) = stream(&mut self.lock().sent, info.ssrc) {
             stream.bind(info);

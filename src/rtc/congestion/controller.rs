@@ -8,29 +8,12 @@
 use std::time::{Duration, Instant};
 
 use super::history::{Departure, History, Report};
+pub use super::limits::Limits;
 use super::loss::Loss;
 use super::others::{Others, Seen};
 use super::path::{Delivery, Path};
 use super::probe::{Finding, Probe};
-
-/// Between which rates, and where to start; bit/s on the wire.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Never below.
-    pub least: f64,
-    /// Never above.
-    pub most: f64,
-    /// At first.
-    pub start: f64,
-    /// How often the receiver reports.
-    pub feedback: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { least: 40e3, most: 8e6, start: 300e3, feedback: Duration::from_millis(25) }
-    }
-}
+use super::sparse::{Said, Sparse};
 
 /// A queue shorter than this lets the estimate grow, seconds; …
 const SHORT: f64 = 0.008;
@@ -110,6 +93,8 @@ pub struct Controller {
     history: History,
     path: Path,
     loss: Loss,
+    /// Where the receiver reports on no single packet.
+    sparse: Sparse,
     /// What the application could use, bit/s.
     wanted: f64,
     /// The rate before the queue stood.
@@ -140,6 +125,7 @@ impl Controller {
             history: History::default(),
             path: Path::new(),
             loss: Loss::default(),
+            sparse: Sparse::new(now, limits.start),
             wanted: limits.most,
             before: limits.start,
             proven: 0.0,
@@ -284,6 +270,14 @@ impl Controller {
             self.compete(now);
         } else {
             self.follow_delay(now);
+        }
+    }
+
+    /// The receiver says how it fares; means nothing where it reports on every packet.
+    pub fn hear(&mut self, now: Instant, said: Said) {
+        if self.path.arrivals() == 0 {
+            let most = self.limits.most.min(self.wanted);
+            self.estimate = self.sparse.hear(now, said, self.history.rate(), most);
         }
     }
 
@@ -468,6 +462,9 @@ impl Controller {
     /// Time passes, also where nothing is reported; to be called every 10 ms or so.
     pub fn tick(&mut self, now: Instant) {
         self.history.age(now);
+        if self.path.arrivals() == 0 {
+            self.estimate = self.sparse.tick(now);
+        }
         let silent = since(self.heard, now) > SILENCE && since(self.cut, now) > SILENCE;
         if silent && self.history.in_flight() > 0 && self.path.arrivals() > 0 {
             self.silenced.get_or_insert(self.estimate);

@@ -204,3 +204,34 @@ async fn copies_are_offered_and_not_answered_to_those_who_have_none() {
     a.peer.close().await;
     b.peer.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_a_receiver_that_reports_on_no_single_packet_the_rate_grows_by_what_it_does_report() {
+    let engine = Engine::new().unwrap();
+    let (a, b) = (end(&engine, true).await, end(&engine, false).await);
+    // As of somebody who knows nothing of transport-wide feedback.
+    let plain = |description: Description| {
+        let known = |line: &&str| !line.contains("transport-cc") && !line.contains("transport-wide-cc");
+        Description { sdp: description.sdp.split_inclusive('\n').filter(known).collect(), ..description }
+    };
+    let offer = plain(a.peer.create_offer().await.unwrap());
+    assert!(offer.sdp.contains("a=rtcp-fb:102 goog-remb\r\n"), "{}", offer.sdp);
+    let answer = plain(b.peer.accept_offer(&offer).await.unwrap());
+    a.peer.accept_answer(&answer).await.unwrap();
+    for end in [&a, &b] {
+        within(10, "connection", end.peer.connected().wait_for(|c| *c)).await.unwrap();
+    }
+    let budget = a.peer.budget();
+    let first = *budget.borrow();
+    let grows = async {
+        let mut n = 0;
+        while *budget.borrow() < first + first / 8 {
+            n += 1;
+            a.video.send(picture(n % 30 == 1, n, 5_000)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(33)).await;
+        }
+    };
+    within(50, "growth", grows).await;
+    a.peer.close().await;
+    b.peer.close().await;
+}
