@@ -318,6 +318,68 @@ fn pictures_are_brought_to_what_was_asked_for() {
     publisher.stop();
 }
 
+/// Noise, larger and faster than any computer encodes.
+struct Noise {
+    pictures: [VideoFrame; 2],
+    n: usize,
+}
+
+const LARGE: VideoRequest = VideoRequest { width: 3840, height: 2160, fps: 240 };
+
+impl Noise {
+    fn new() -> Self {
+        let mut noise = 7u32;
+        let pictures = [(); 2].map(|()| {
+            let mut frame = VideoFrame::black(LARGE.width, LARGE.height, Duration::ZERO).expect("a size");
+            for y in frame.planes_mut().0 {
+                noise = noise.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+                *y = 100 + (noise >> 27) as u8;
+            }
+            frame
+        });
+        Self { pictures, n: 0 }
+    }
+}
+
+impl VideoSource for Noise {
+    fn format(&self) -> VideoFormat {
+        VideoFormat { name: "noise".to_owned(), width: LARGE.width, height: LARGE.height, fps: LARGE.fps as f32 }
+    }
+
+    fn next(&mut self, limit: Duration) -> Result<Option<VideoFrame>, DeviceError> {
+        std::thread::sleep(limit.min(Duration::from_millis(4)));
+        self.n += 1;
+        let mut frame = self.pictures[self.n % 2].clone();
+        frame.at = Some(Instant::now());
+        Ok(Some(frame))
+    }
+}
+
+#[test]
+fn what_the_computer_cannot_make_is_sent_smaller_and_said_so_until_there_is_less_to_make() {
+    let _guard = common::guard(LIMIT);
+    let input = VideoInput::custom(|| Ok(Box::new(Noise::new())));
+    let mut publisher = VideoPublisher::start(PublishConfig {
+        name: "test".to_owned(),
+        input,
+        request: LARGE,
+        bitrate_bps: 50_000_000,
+        ..PublishConfig::default()
+    });
+    let (sender, mut units) = mpsc::channel(64);
+    publisher.add_output(1, sender);
+    let large = receive(&mut units);
+    assert!(large.keyframe && publisher.stats().width == LARGE.width && !publisher.stats().spared);
+    while !publisher.stats().spared || publisher.stats().width == LARGE.width {
+        receive(&mut units);
+    }
+    publisher.capture_from(scene(), SMALL, true);
+    while publisher.stats().spared || publisher.stats().width != SMALL.width {
+        receive(&mut units);
+    }
+    publisher.stop();
+}
+
 #[test]
 fn a_lost_picture_holds_the_last_and_a_keyframe_is_asked_for() {
     let _guard = common::guard(LIMIT);

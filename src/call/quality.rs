@@ -46,6 +46,8 @@ pub struct Sending {
     pub dropped: u64,
     /// Mean time to encode one, ms.
     pub encode_ms: f64,
+    /// Pictures are made smaller than the path would carry, for the computer cannot make more.
+    pub spared: bool,
 }
 
 /// What comes from one peer. Counts since the call began.
@@ -323,7 +325,7 @@ impl Watch {
     pub fn word(&self) -> Word {
         match self.finding.up.map(|found| found.cause) {
             Some(Cause::Narrow { bps, paused }) => Word { narrow_bps: Some(bps), paused, busy: false },
-            Some(Cause::Busy) => Word { busy: true, ..Word::default() },
+            Some(Cause::Busy { .. }) => Word { busy: true, ..Word::default() },
             _ => Word::default(),
         }
     }
@@ -345,7 +347,7 @@ impl Watch {
         let (was, now) = (before, seen.up);
         if was.paused != now.paused {
             self.history.mark(if now.paused { Mark::Paused } else { Mark::Resumed });
-        } else if now.height > 0 && now.height < was.height && now.carries_bps < now.wanted_bps && !now.paused {
+        } else if now.height > 0 && now.height < was.height && made_smaller(&now) && !now.paused {
             self.history.mark(Mark::Smaller(now.height));
         }
         if second.froze {
@@ -374,7 +376,8 @@ impl Watch {
         let delay = delay.filter(|_| !full(up) && !full(down));
         let both = delay.map(|(ms, quality)| Found { cause: Cause::Delay { ms: round(ms) }, quality });
         let busy = self.busy.see(second.encoder > BUSY.0 && second.left_out > BUSY.1, second.left_out < BUSY.1 / 2.0);
-        let busy = busy.then_some(Found { cause: Cause::Busy, quality: Quality::Fair });
+        let smaller = seen.up.spared;
+        let busy = (busy || smaller).then_some(Found { cause: Cause::Busy { smaller }, quality: Quality::Fair });
         let few = self.few(seen, second, down.is_none() && both.is_none());
         Finding { up: up.or(busy), down: down.or(few), both }
     }
@@ -420,7 +423,7 @@ impl Watch {
         let moves = well && seen.moves && seen.down.frames > 0;
         let fps = self.camera.see(moves && second.fps < FEW.0, !moves || second.fps > FEW.1, second.fps);
         if seen.word.busy {
-            return Some(Found { cause: Cause::Busy, quality: Quality::Fair });
+            return Some(Found { cause: Cause::Busy { smaller: false }, quality: Quality::Fair });
         }
         fps.map(|fps| Found { cause: Cause::Camera { fps: fps.round() as u8 }, quality: Quality::Fair })
     }
@@ -439,6 +442,11 @@ fn rest(faults: &mut Faults, seconds: &Seconds, way: fn(&Second) -> &OneWay, jit
     });
     let jitter = faults.jitter.level(jitter, JITTER, seconds.is_late());
     lost.or(jitter.map(|(ms, quality)| Found { cause: Cause::Jitter { ms: round(ms) }, quality }))
+}
+
+/// For the path or the computer, and not because somebody chose so.
+fn made_smaller(up: &Sending) -> bool {
+    up.carries_bps < up.wanted_bps || up.spared
 }
 
 /// Sound that had to be made up is noticed by everybody.

@@ -77,7 +77,10 @@ pub enum Cause {
         ms: u32,
     },
     /// The computer that sends cannot make its pictures in time.
-    Busy,
+    Busy {
+        /// So it makes them smaller, or fewer.
+        smaller: bool,
+    },
     /// Few pictures come, and neither network nor computer are said to be the cause.
     Camera {
         /// Pictures a second.
@@ -169,7 +172,7 @@ pub enum Mark {
     Paused,
     /// It moves again.
     Resumed,
-    /// Our picture was made smaller for the path: its height.
+    /// Our picture was made smaller for the path or the computer: its height.
     Smaller(u32),
     /// Their picture stood still.
     Froze,

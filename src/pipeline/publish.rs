@@ -2,14 +2,16 @@
 //!
 //! The thread `cap-…` owns the device and has it open only while somebody wants pictures: the preview, or at least one
 //! output, and the camera not switched off. The thread `enc-…` owns the one encoder for all outputs and encodes each
-//! picture the moment it comes, at the size and rate that the bitrate is good for (`ladder`). Switching off closes the device at once, sends one black keyframe, so that no face stays
-//! on the other side's screen, and then nothing.
+//! picture the moment it comes, at the size and rate that the bitrate is good for (`ladder`) and the computer can make
+//! (`guard`). Switching off closes the device at once, sends one black keyframe, so that no face stays on the other side's
+//! screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
 //! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
 
 mod capture;
 mod encode;
+mod guard;
 mod ladder;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -148,6 +150,8 @@ pub struct PublishStats {
     pub target_bps: u32,
     /// There are too few bits for pictures that move: one goes out every two seconds, and the rest is left to the sound.
     pub paused: bool,
+    /// The pictures are smaller, or fewer, than the path would carry: the computer cannot make more.
+    pub spared: bool,
 }
 
 type OnState = Arc<dyn Fn(VideoKind, DeviceState) + Send + Sync>;

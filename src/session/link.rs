@@ -232,7 +232,7 @@ impl Link {
         let (published, input) = session.media(media).unwrap_or_default();
         let subscribed = self.subscribed().unwrap_or_default();
         seen.up.wanted_bps = self.top.load(Ordering::Relaxed);
-        (seen.up.paused, seen.up.height) = (published.paused, published.height);
+        (seen.up.paused, seen.up.spared, seen.up.height) = (published.paused, published.spared, published.height);
         (seen.up.frames, seen.up.dropped, seen.up.encode_ms) =
             (published.frames, published.dropped, published.encode_ms);
         (seen.down.frames, seen.down.freezes) = (subscribed.frames, subscribed.freezes);

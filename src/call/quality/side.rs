@@ -50,7 +50,7 @@ fn together(of: &Finding) -> Option<(Way, Cause)> {
 }
 
 fn is_machine(cause: Cause) -> bool {
-    matches!(cause, Cause::Busy | Cause::Camera { .. })
+    matches!(cause, Cause::Busy { .. } | Cause::Camera { .. })
 }
 
 fn side(way: Way, cause: Cause, all: &[Finding]) -> Side {

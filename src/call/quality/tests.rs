@@ -299,6 +299,20 @@ fn a_slow_camera_and_a_busy_computer_are_no_fault_of_the_network() {
 }
 
 #[test]
+fn a_picture_made_smaller_for_the_computer_is_told_to_both_sides_for_as_long() {
+    let mut world = World::new(1);
+    world.run(&FINE, 5);
+    (world.seen.up.spared, world.seen.up.height) = (true, 360);
+    world.run(&FINE, 2);
+    assert_eq!(world.said(), "This computer is too busy: your picture is sent smaller");
+    assert!(world.watch.word().busy, "they are told that it is no fault of the network");
+    assert!(world.watch.history().marks().any(|(_, mark)| mark == Mark::Smaller(360)));
+    (world.seen.up.spared, world.seen.up.height) = (false, 720);
+    world.run(&FINE, 2);
+    assert_eq!((world.verdict(), world.watch.word()), (Verdict::default(), Word::default()));
+}
+
+#[test]
 fn a_good_half_hour_shows_nothing() {
     for seed in 1..=40 {
         let mut world = World::new(seed);

@@ -34,10 +34,11 @@ pub(super) fn sentence(trouble: &Trouble, name: &str) -> String {
             Side::Theirs => format!("Answers of {name} take {}: that connection is far off or busy", time(ms)),
             Side::Either => format!("Answers take {}: the network between you is long or busy", time(ms)),
         },
-        Cause::Busy if way == Way::Down => {
+        Cause::Busy { .. } if way == Way::Down => {
             format!("{} is too busy for its picture; the network is fine", computer(name))
         }
-        Cause::Busy => "Your computer is too busy for the picture; the network is fine".to_owned(),
+        Cause::Busy { smaller: true } => "This computer is too busy: your picture is sent smaller".to_owned(),
+        Cause::Busy { .. } => "Your computer is too busy for the picture; the network is fine".to_owned(),
         Cause::Camera { fps: 0 } => {
             format!("No new picture comes from {name}: a slow camera or computer there; the network is fine")
         }
@@ -54,8 +55,8 @@ pub(super) fn sentence(trouble: &Trouble, name: &str) -> String {
 pub(super) fn advice(trouble: &Trouble) -> &'static str {
     match (trouble.cause, trouble.side) {
         (Cause::Outage, _) => "Another path is looked for; check cable and Wi-Fi.",
-        (Cause::Busy, _) if trouble.way != Way::Down => "Close other programs, or choose a smaller picture.",
-        (Cause::Busy | Cause::Camera { .. }, _) => "Nothing to do on this side.",
+        (Cause::Busy { .. }, _) if trouble.way != Way::Down => "Close other programs, or choose a smaller picture.",
+        (Cause::Busy { .. } | Cause::Camera { .. }, _) => "Nothing to do on this side.",
         (Cause::Delay { .. }, _) => "Wait a moment after each sentence; a relay far away costs time too.",
         (_, Side::Theirs) => "Nothing to do on this side.",
         (Cause::Narrow { .. }, _) => "End other up- and downloads; the sound goes first meanwhile.",
@@ -172,6 +173,10 @@ mod tests {
             said(narrow, Way::Up, Side::Yours, false),
             "Your upload carries only 1.2 Mbit/s, probably a slow or busy line"
         );
+        assert_eq!(
+            said(Cause::Busy { smaller: true }, Way::Up, Side::Yours, true),
+            "This computer is too busy: your picture is sent smaller"
+        );
         assert!(said(Cause::Delay { ms: 1200 }, Way::Both, Side::Either, false).starts_with("Answers take 1.2 s"));
     }
 
@@ -183,7 +188,8 @@ mod tests {
             Cause::Loss { percent: 100 },
             Cause::Jitter { ms: 60 },
             Cause::Delay { ms: 400 },
-            Cause::Busy,
+            Cause::Busy { smaller: false },
+            Cause::Busy { smaller: true },
             Cause::Camera { fps: 0 },
             Cause::Camera { fps: 5 },
         ];

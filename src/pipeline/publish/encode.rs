@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::guard::Guard;
 use super::ladder::{Ladder, Source, Step};
 use super::{Captured, Output, Shared, Wishes};
 use crate::codec::h264::{Encoder, EncoderConfig};
@@ -28,6 +29,9 @@ pub(super) struct Encode<'a> {
     shared: &'a Shared,
     encoder: Option<Encoder>,
     ladder: Ladder,
+    guard: Guard,
+    /// Since the newest picture that was made.
+    missed: f64,
     scaler: Scaler,
     /// Not before this media time, by the step's rate.
     next: Duration,
@@ -43,6 +47,8 @@ impl<'a> Encode<'a> {
             shared,
             encoder: None,
             ladder: Ladder::default(),
+            guard: Guard::default(),
+            missed: 0.0,
             scaler: Scaler::new(),
             next: Duration::ZERO,
             times: VecDeque::new(),
@@ -68,19 +74,22 @@ impl<'a> Encode<'a> {
 
     fn encode(&mut self, captured: &Captured, missed: u64) {
         let begun = Instant::now();
+        self.missed += missed as f64;
         let (bitrate_bps, step, mut keyframe) = {
             let mut wishes = self.shared.lock();
             wishes.stats.dropped += missed;
             if wishes.stop || wishes.outputs.is_empty() {
+                self.missed = 0.0;
                 return;
             }
             if wishes.outputs.iter().all(Output::is_behind) && !captured.last {
                 // Made now, it would be old when it leaves. What leaves builds on what left: this one costs nothing.
                 wishes.stats.dropped += 1;
+                self.missed = 0.0;
                 return;
             }
             let step = self.step(begun, captured, wishes.bitrate_bps);
-            wishes.stats.paused = step.paused;
+            (wishes.stats.paused, wishes.stats.spared) = (step.paused, step.spared);
             if !captured.last && !wishes.keyframe && !self.is_due(captured, step.fps) {
                 return;
             }
@@ -100,6 +109,11 @@ impl<'a> Encode<'a> {
             encoder.encode(frame, frame.at.unwrap_or(begun))
         });
         let took = begun.elapsed();
+        // Of what was overtaken, what would have been made.
+        let missed = std::mem::take(&mut self.missed) * f64::from(step.fps / captured.fps.max(0.1));
+        if !step.paused && !captured.last {
+            self.guard.made(begun + took, took, missed, self.ladder.place(&step), self.ladder.works());
+        }
         let mut wishes = self.shared.lock();
         match encoded {
             Some(Ok(Some(unit))) => {
@@ -140,9 +154,13 @@ impl<'a> Encode<'a> {
     fn step(&mut self, now: Instant, captured: &Captured, bitrate_bps: u32) -> Step {
         let (width, height) = (captured.frame.width(), captured.frame.height());
         if captured.last {
-            return Step { width, height, fps: captured.fps, paused: false };
+            return Step { width, height, fps: captured.fps, paused: false, spared: false };
         }
-        self.ladder.step(now, Source { width, height, fps: captured.fps, kind: captured.kind }, bitrate_bps)
+        let source = Source { width, height, fps: captured.fps, kind: captured.kind };
+        if self.ladder.is_new(source) {
+            self.guard = Guard::default();
+        }
+        self.ladder.step(now, source, bitrate_bps, self.guard.left_out())
     }
 
     /// Whether the next picture at this rate may come already; counts it if so.

@@ -63,9 +63,16 @@ pub(super) struct Step {
     pub fps: f32,
     /// The path carries sound alone.
     pub paused: bool,
+    /// Smaller than the path would carry, for the computer cannot make more.
+    pub spared: bool,
 }
 
 impl Step {
+    /// What it costs to make, in pixels a second.
+    fn work(&self) -> f64 {
+        f64::from(self.width) * f64::from(self.height) * f64::from(self.fps)
+    }
+
     /// Bits a second that it needs to look well.
     fn need(&self) -> f64 {
         let pixels = f64::from(self.width) * f64::from(self.height);
@@ -79,6 +86,8 @@ pub(super) struct Ladder {
     source: Option<Source>,
     /// From the largest.
     steps: Vec<Step>,
+    /// What each costs to make.
+    works: Vec<f64>,
     at: usize,
     paused: bool,
     /// Since when the bitrate would carry a higher step, or does not carry this one, or would end or begin a pause.
@@ -90,19 +99,38 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// What to send of this source now with this bitrate.
-    pub fn step(&mut self, now: Instant, source: Source, bps: u32) -> Step {
+    /// What to send of this source now with this bitrate, leaving out so many of the largest steps.
+    pub fn step(&mut self, now: Instant, source: Source, bps: u32, left_out: usize) -> Step {
         if self.source != Some(source) {
-            *self = Self { source: Some(source), steps: steps(source), patience: PATIENCE, ..Self::default() };
+            let steps = steps(source);
+            let works = steps.iter().map(Step::work).collect();
+            *self = Self { source: Some(source), steps, works, patience: PATIENCE, ..Self::default() };
             self.at = self.carried(bps, HOLD);
         }
         self.pause(now, bps);
         self.climb(now, bps);
-        let mut step = self.steps[self.at];
+        let last = self.steps.len() - 1;
         if self.paused {
-            step = Step { fps: PAUSED_FPS, paused: true, ..self.steps[self.steps.len() - 1] };
+            return Step { fps: PAUSED_FPS, paused: true, ..self.steps[last] };
         }
-        step
+        let left_out = left_out.min(last);
+        Step { spared: left_out > self.at, ..self.steps[self.at.max(left_out)] }
+    }
+
+    /// Which step this is.
+    pub fn place(&self, step: &Step) -> usize {
+        let same = |of: &Step| (of.width, of.height, of.fps) == (step.width, step.height, step.fps);
+        self.steps.iter().position(same).unwrap_or_default()
+    }
+
+    /// What the steps cost to make, compared with each other, from the largest.
+    pub fn works(&self) -> &[f64] {
+        &self.works
+    }
+
+    /// Whether this source is another than the one before.
+    pub fn is_new(&self, source: Source) -> bool {
+        self.source != Some(source)
     }
 
     /// The largest step whose need, times this, is there.
@@ -166,7 +194,7 @@ fn steps(source: Source) -> Vec<Step> {
             1.0 => (source.width, source.height),
             _ => (even(source.width, share), even(source.height, share)),
         };
-        Step { width, height, fps: source.fps * rate as f32, paused: false }
+        Step { width, height, fps: source.fps * rate as f32, paused: false, spared: false }
     };
     let mut steps = Vec::new();
     let slowest = match source.kind {
@@ -211,7 +239,7 @@ mod tests {
             let mut taken: Vec<Step> = Vec::new();
             for _ in 0..(seconds * 30.0) as usize {
                 self.now += Duration::from_millis(33);
-                let step = self.ladder.step(self.now, self.source, bps);
+                let step = self.ladder.step(self.now, self.source, bps, 0);
                 if taken.last() != Some(&step) {
                     taken.push(step);
                 }
@@ -315,6 +343,20 @@ mod tests {
         assert!(run.settled(10.0, 40_000).paused);
         assert!(!run.settled(3.0, 100_000).paused);
         assert_eq!(run.settled(3.0, 1_500_000).height, 720);
+    }
+
+    #[test]
+    fn what_the_computer_cannot_make_is_left_out_whatever_the_path_carries() {
+        let (mut ladder, now) = (Ladder::default(), Instant::now());
+        let mut step = |bps, left_out| ladder.step(now, CAMERA, bps, left_out);
+        let (whole, spared) = (step(2_500_000, 0), step(2_500_000, 2));
+        assert_eq!((whole.height, whole.spared, spared.height, spared.spared), (720, false, 360, true));
+        let least = step(2_500_000, 99);
+        assert_eq!((least.height, least.fps, least.spared), (180, 15.0, true));
+        assert!(!step(300_000, 1).spared, "the path carries no more than that");
+        let works = ladder.works();
+        assert!(works.windows(2).all(|pair| pair[1] < pair[0]) && works.len() == 6, "{works:?}");
+        assert_eq!((ladder.place(&whole), ladder.place(&spared), ladder.place(&least)), (0, 2, 5));
     }
 
     #[test]
