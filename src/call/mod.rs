@@ -2,9 +2,11 @@
 //!
 //! [`lifecycle`] is the life of a call from the click to its outcome, [`negotiation`] how two peer connections agree on
 //! their media; [`chat`] and [`control`] are what both sides say to each other over data channels;
-//! [`ranking`] is which device is used as they come and go, [`quality`] how good a path is and whose fault it is. Time is an argument;
+//! [`ranking`] is which device is used as they come and go, [`quality`] how good a path is and whose fault it is, [`budget`]
+//! what goes to whom over one uplink. Time is an argument;
 //! what is to be done comes out by `poll()`.
 
+pub mod budget;
 pub mod chat;
 pub mod control;
 pub mod lifecycle;

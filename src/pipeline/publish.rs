@@ -1,16 +1,18 @@
 //! Our own picture, of the camera or of a screen that is shared: source → preview and encoder → outputs.
 //!
 //! The thread `cap-…` owns the device and has it open only while somebody wants pictures: the preview, or at least one
-//! output, and the camera not switched off. The thread `enc-…` owns the one encoder for all outputs and encodes each
-//! picture the moment it comes, at the size and rate that the bitrate is good for (`ladder`) and the computer can make
-//! (`guard`). Switching off closes the device at once, sends one black keyframe, so that no face stays on the other side's
-//! screen, and then nothing.
+//! output, and the camera not switched off. The thread `enc-…` owns one encoder for all outputs and encodes each picture the
+//! moment it comes, at the size and rate that the bitrate is good for (`ladder`) and the computer can make (`guard`). Only
+//! where paths are of very different strength ([`VideoPublisher::share_out`]) there are more such threads, with smaller
+//! pictures (`encodings`). Switching off closes the device at once, sends one black keyframe, so that no face stays on the
+//! other side's screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
 //! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
 
 mod capture;
 mod encode;
+mod encodings;
 mod guard;
 mod ladder;
 
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
 use super::worker::Worker;
+use crate::call::budget::ENCODINGS;
 use crate::device::{VideoRequest, VideoSource, open_display, open_video};
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::EncodedVideo;
@@ -28,6 +31,7 @@ use crate::model::slot::{Player, Slot};
 use crate::model::source::VideoSpec;
 use capture::Capture;
 use encode::Encode;
+use encodings::{Counts, Encodings, all_at};
 
 /// How long [`VideoPublisher::stop`] waits for a device that does not answer.
 const STOP: Duration = Duration::from_secs(1);
@@ -161,6 +165,10 @@ struct Output {
     sender: Sender<EncodedVideo>,
     /// Nothing goes out before the next keyframe: it is new, or was full.
     waiting: bool,
+    /// The one it gets.
+    encoding: usize,
+    /// How much more it has seen than that one has made.
+    more: Counts,
 }
 
 impl Output {
@@ -180,8 +188,9 @@ struct Wishes {
     enabled: bool,
     preview: bool,
     outputs: Vec<Output>,
-    bitrate_bps: u32,
-    keyframe: bool,
+    encodings: Encodings,
+    /// Pictures captured.
+    captured: u64,
     /// The newest picture while there is no output, for the one that comes.
     unsent: Option<Captured>,
     /// Size of the newest picture an output was given, to be followed by a black one.
@@ -189,7 +198,6 @@ struct Wishes {
     stop: bool,
     state: DeviceState,
     on_state: Option<OnState>,
-    stats: PublishStats,
 }
 
 impl Wishes {
@@ -221,7 +229,7 @@ struct Shared {
     wishes: Mutex<Wishes>,
     changed: Condvar,
     preview: Player,
-    to_encoder: Slot<Captured>,
+    to_encoders: [Slot<Captured>; ENCODINGS],
     /// Media time 0.
     epoch: Instant,
 }
@@ -237,11 +245,15 @@ impl Shared {
         result
     }
 
-    /// Gives a picture to the encoder. Under the lock, so that none overtakes another.
-    fn to_encode(&self, wishes: &mut Wishes, captured: Captured) {
+    /// Gives a picture to the encoders. Under the lock, so that none overtakes another.
+    fn to_encode(&self, wishes: &mut Wishes, captured: &Captured) {
         wishes.sent = Some((captured.frame.width(), captured.frame.height()));
-        // overflow: newest wins, the encoder counts what it missed
-        self.to_encoder.put(captured);
+        for (encoding, slot) in self.to_encoders.iter().enumerate() {
+            if wishes.outputs_of(encoding).next().is_some() {
+                // overflow: newest wins, the encoder counts what it missed
+                slot.put(captured.clone());
+            }
+        }
     }
 
     /// `opening`: whose state it is, where it is the end of one.
@@ -266,7 +278,9 @@ impl Shared {
 pub struct VideoPublisher {
     shared: Arc<Shared>,
     capture: Worker,
-    encode: Worker,
+    /// One for each encoding that was ever used, from the first on.
+    encode: Mutex<Vec<Worker>>,
+    name: String,
 }
 
 impl VideoPublisher {
@@ -280,26 +294,37 @@ impl VideoPublisher {
             enabled: config.enabled,
             preview: false,
             outputs: Vec::new(),
-            bitrate_bps: config.bitrate_bps,
-            keyframe: false,
+            encodings: all_at(config.bitrate_bps),
+            captured: 0,
             unsent: None,
             sent: None,
             stop: false,
             state: DeviceState::Closed,
             on_state: None,
-            stats: PublishStats { target_bps: config.bitrate_bps, ..PublishStats::default() },
         };
         let shared = Arc::new(Shared {
             wishes: Mutex::new(wishes),
             changed: Condvar::new(),
             preview: Player::new(),
-            to_encoder: Slot::new(),
+            to_encoders: Default::default(),
             epoch: Instant::now(),
         });
-        let (capture, encode) = (Arc::clone(&shared), Arc::clone(&shared));
-        let capture = Worker::spawn(format!("cap-{}", config.name), move || Capture::new(&capture).run());
-        let encode = Worker::spawn(format!("enc-{}", config.name), move || Encode::new(&encode).run());
-        Self { shared, capture, encode }
+        let (capture, name) = (Arc::clone(&shared), config.name);
+        let capture = Worker::spawn(format!("cap-{name}"), move || Capture::new(&capture).run());
+        let publisher = Self { shared, capture, encode: Mutex::default(), name };
+        publisher.start_encoders(1);
+        publisher
+    }
+
+    /// Has at least so many of them; each further one idles until it gets an output.
+    fn start_encoders(&self, count: usize) {
+        let mut encoders = self.encode.lock().unwrap_or_else(PoisonError::into_inner);
+        while encoders.len() < count.min(ENCODINGS) {
+            let (shared, number) = (Arc::clone(&self.shared), encoders.len());
+            let name = if number == 0 { format!("enc-{}", self.name) } else { format!("enc{number}-{}", self.name) };
+            let mut encode = Encode::new(shared, number);
+            encoders.push(Worker::spawn(name, move || encode.run()));
+        }
     }
 
     /// Takes pictures from there from now on. The same spec again changes nothing while it runs, and tries anew after a
@@ -347,11 +372,11 @@ impl VideoPublisher {
     pub fn add_output(&self, id: u64, sender: Sender<EncodedVideo>) {
         self.shared.wish(|w| {
             w.outputs.retain(|output| output.id != id);
-            w.outputs.push(Output { id, sender, waiting: true });
-            w.keyframe = true;
+            w.outputs.push(Output { id, sender, waiting: true, encoding: 0, more: Counts::default() });
+            w.encodings[0].keyframe = true;
             // Not once the camera is switched off, although its thread may not have closed it yet.
             if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {
-                self.shared.to_encode(w, captured);
+                self.shared.to_encode(w, &captured);
             }
         });
     }
@@ -361,24 +386,46 @@ impl VideoPublisher {
         self.shared.wish(|w| w.outputs.retain(|output| output.id != id));
     }
 
-    /// Makes the next picture a keyframe.
+    /// Makes the next picture a keyframe, for every output.
     pub fn request_keyframe(&self) {
-        self.shared.wish(|w| w.keyframe = true);
+        self.shared.wish(|w| w.want_keyframe(None));
     }
 
-    /// Does the same, for whoever has no hold of the publisher; nothing once it is gone.
-    pub fn keyframe_asker(&self) -> Arc<dyn Fn() + Send + Sync> {
+    /// The same for those that get what this output gets.
+    pub fn request_keyframe_of(&self, id: u64) {
+        self.shared.wish(|w| w.want_keyframe(Some(id)));
+    }
+
+    /// Does that too, for whoever has no hold of the publisher; nothing once it is gone.
+    pub fn keyframe_asker(&self, id: u64) -> Arc<dyn Fn() + Send + Sync> {
         let shared = Arc::downgrade(&self.shared);
         Arc::new(move || {
             if let Some(shared) = shared.upgrade() {
-                shared.wish(|w| w.keyframe = true);
+                shared.wish(|w| w.want_keyframe(Some(id)));
             }
         })
     }
 
-    /// Aims at another bitrate, bits per second, from the next picture on.
+    /// Aims at another bitrate, bits per second, from the next picture on: that of the first encoding, which every output
+    /// gets at first.
     pub fn set_bitrate(&self, bps: u32) {
-        self.shared.wish(|w| w.bitrate_bps = bps);
+        self.shared.wish(|w| w.encodings[0].bitrate_bps = bps);
+    }
+
+    /// Makes so many encodings, each at its bitrate (bits per second; at most [`ENCODINGS`], more are ignored), and gives
+    /// each output of these IDs the one with this number, from its next keyframe on. The first has the full size, each
+    /// further one at most half the sides of the one before; a screen keeps its size and loses pictures. One that no
+    /// output gets costs nothing.
+    pub fn share_out(&self, bitrates: &[u32], places: &[(u64, usize)]) {
+        self.start_encoders(bitrates.len());
+        self.shared.wish(|w| {
+            for (encoding, bps) in w.encodings.iter_mut().zip(bitrates) {
+                encoding.bitrate_bps = *bps;
+            }
+            for (id, place) in places {
+                w.place(*id, *place);
+            }
+        });
     }
 
     /// What became of the source.
@@ -397,9 +444,14 @@ impl VideoPublisher {
         self.shared.epoch + media_time
     }
 
-    /// Figures until now.
+    /// Figures until now, of the first encoding.
     pub fn stats(&self) -> PublishStats {
-        self.shared.lock().stats
+        self.shared.lock().stats_of(None)
+    }
+
+    /// Figures until now as one output sees them; of the first encoding, where there is no such output.
+    pub fn stats_of(&self, id: u64) -> PublishStats {
+        self.shared.lock().stats_of(Some(id))
     }
 
     /// Closes the device, ends both threads and waits for them, at most a second. Blocks; may be called again.
@@ -408,10 +460,11 @@ impl VideoPublisher {
             w.stop = true;
             w.on_state = None;
         });
-        self.shared.to_encoder.close();
+        self.shared.to_encoders.iter().for_each(Slot::close);
         let deadline = Instant::now() + STOP;
         self.capture.join(deadline);
-        self.encode.join(deadline);
+        let encoders = self.encode.get_mut().unwrap_or_else(PoisonError::into_inner);
+        encoders.iter_mut().for_each(|encoder| encoder.join(deadline));
         self.shared.lock().outputs.clear();
         self.shared.preview.close();
     }

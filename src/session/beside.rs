@@ -24,9 +24,11 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Aims at so many bits a second, or at what the picture is worth at most.
-    pub fn set_bitrate(&self, bps: u32) {
-        self.video.set_bitrate(bps.min(top(&self.request)));
+    /// Makes encodings of so many bits a second, or of what the picture is worth at most, for those links.
+    pub fn share_out(&self, bitrates: &[u32], places: &[(u64, usize)]) {
+        let top = top(&self.request);
+        let bitrates: Vec<u32> = bitrates.iter().map(|bps| top.min(*bps)).collect();
+        self.video.share_out(&bitrates, places);
     }
 
     /// Ends its threads. Blocks up to a second.
@@ -82,9 +84,8 @@ impl Inner {
 
     /// Sends it to one more peer, if something is shared beside the camera. The peer's negotiation follows.
     pub async fn join_beside(&self, link: &Link) {
-        let Some(keyframe) = lock(&self.local).beside.as_ref().map(|beside| beside.video.keyframe_asker()) else {
-            return;
-        };
+        let asker = lock(&self.local).beside.as_ref().map(|beside| beside.video.keyframe_asker(link.id));
+        let Some(keyframe) = asker else { return };
         match link.peer.add_video(DISPLAY_STREAM, keyframe).await {
             Ok((track, pictures)) => {
                 if let Some(beside) = &mut lock(&self.local).beside {

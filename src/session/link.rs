@@ -14,6 +14,7 @@ use super::report::Reported;
 use super::stats::{Sample, stats};
 use super::tracks::Furthers;
 use super::types::{PeerConfig, SessionError, SessionEvent, TransportPolicy};
+use crate::call::budget::Path;
 use crate::call::quality::Seen;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::slot::Player;
@@ -102,7 +103,7 @@ impl Link {
             audio_out: Arc::new(move |packet| sound.push(packet)),
             keyframe_wanted: Arc::new(move || {
                 if let Some(session) = wisher.upgrade() {
-                    session.media(|media| media.video.request_keyframe());
+                    session.media(|media| media.video.request_keyframe_of(id));
                 }
             }),
         };
@@ -172,6 +173,12 @@ impl Link {
         self.flows.load(Ordering::Relaxed).then(|| top.min(*self.peer.budget().borrow()))
     }
 
+    /// What its path carries for pictures, where it gets any: ours, or a screen that goes to everybody.
+    pub fn path(&self, screen: bool) -> Option<Path> {
+        let bps = self.bitrate().filter(|_| self.sends_video || screen)?;
+        Some(Path { id: self.id, bps })
+    }
+
     /// How sound is sent to this peer, where it gets any.
     pub fn protect(&self, now: Instant) -> Option<Plan> {
         let given = self.bitrate().filter(|_| self.sends_audio)?;
@@ -204,7 +211,7 @@ impl Link {
         let (published, input, levels, counts) = session
             .media(|media| {
                 let audio = &media.audio;
-                (media.video.stats(), audio.input_stats(self.id), audio.levels(), audio.counts())
+                (media.video.stats_of(self.id), audio.input_stats(self.id), audio.levels(), audio.counts())
             })
             .unwrap_or_default();
         let now = Sample {
@@ -228,7 +235,8 @@ impl Link {
     /// What is known of the path now.
     pub fn seen(&self, session: &Inner) -> Seen {
         let mut seen = self.peer.seen();
-        let media = |media: &Media| (media.video.stats(), media.audio.input_stats(self.id).unwrap_or_default());
+        let media =
+            |media: &Media| (media.video.stats_of(self.id), media.audio.input_stats(self.id).unwrap_or_default());
         let (published, input) = session.media(media).unwrap_or_default();
         let subscribed = self.subscribed().unwrap_or_default();
         seen.up.wanted_bps = self.top.load(Ordering::Relaxed);

@@ -12,6 +12,7 @@ use super::link::Link;
 use super::media::{self, Local, States};
 use super::report::tick;
 use super::types::{PeerConfig, SessionConfig, SessionError, SessionEvent};
+use crate::call::budget::{Budget, Path, Plan};
 use crate::call::quality::Seen;
 use crate::model::slot::Player;
 use crate::model::snapshot::Level;
@@ -49,6 +50,8 @@ pub(super) struct Inner {
     ids: AtomicU64,
     ice_servers: Mutex<Vec<IceServer>>,
     pub(super) local: Mutex<Local>,
+    /// Who gets how much of the pictures.
+    budget: Mutex<Budget>,
     /// One request for media at a time.
     pub(super) requesting: tokio::sync::Mutex<()>,
     pub(super) states: watch::Sender<States>,
@@ -114,24 +117,30 @@ impl Inner {
         }
     }
 
-    /// One encoder serves all: the weakest path decides. Sound is protected for the worst, and left out while nobody speaks
-    /// only where everybody wants that.
+    /// One encoder serves all whose paths are about alike; see [`Budget`]. Sound is protected for the worst, and left out
+    /// while nobody speaks only where everybody wants that.
     pub fn update_rates(&self, now: Instant) {
         let links = self.links();
-        let bitrate = links.iter().filter_map(|link| link.bitrate()).min().unwrap_or_else(|| self.top_rate());
+        // Held to the end, so that no plan overtakes a newer one.
+        let mut budget = lock(&self.budget);
+        let screen = lock(&self.local).beside.is_some();
+        let paths: Vec<Path> = links.iter().filter_map(|link| link.path(screen)).collect();
+        let Plan { bitrates, places } = budget.plan(now, &paths, self.top_rate());
         let plans: Vec<_> = links.iter().filter_map(|link| link.protect(now)).collect();
         let pauses = !links.is_empty() && links.iter().all(|link| link.peer.wants_pauses());
-        let bps = |share: u64| u32::try_from(bitrate / 4 * share).unwrap_or(u32::MAX);
+        let bps = |share: u64| -> Vec<u32> {
+            bitrates.iter().map(|bps| u32::try_from(bps / 4 * share).unwrap_or(u32::MAX)).collect()
+        };
         // Of both, the screen is what is looked at.
         let camera = match &lock(&self.local).beside {
             Some(beside) => {
-                beside.set_bitrate(bps(3));
+                beside.share_out(&bps(3), &places);
                 bps(1)
             }
             None => bps(4),
         };
         self.media(|media| {
-            media.video.set_bitrate(camera);
+            media.video.share_out(&camera, &places);
             if let Some(bps) = plans.iter().map(|plan| plan.bps).min() {
                 media.audio.set_bitrate(bps);
                 media.audio.set_loss_percent(plans.iter().map(|plan| plan.loss_percent).max().unwrap_or(0));
@@ -170,6 +179,7 @@ impl Session {
             changing: tokio::sync::Mutex::default(),
             ids: AtomicU64::new(1),
             local: Mutex::new(Local::new(&config)),
+            budget: Mutex::default(),
             ice_servers: Mutex::new(config.ice_servers),
             requesting: tokio::sync::Mutex::default(),
             states,

@@ -49,7 +49,10 @@ impl Link {
         let mut report = self.peer.report().await;
         let subscribed = self.subscribed().unwrap_or_default();
         let (published, input, level) = session
-            .media(|media| (media.video.stats(), media.audio.input_stats(self.id), media.audio.levels().sent_dbfs))
+            .media(|media| {
+                let audio = &media.audio;
+                (media.video.stats_of(self.id), audio.input_stats(self.id), audio.levels().sent_dbfs)
+            })
             .unwrap_or_default();
         let sent = report.outbound_rtp.iter().filter_map(|stream| stream.frames_sent).sum();
         let now = Reported { at: Instant::now(), captured: published.captured, sent, decoded: subscribed.frames };

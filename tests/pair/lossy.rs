@@ -1,4 +1,5 @@
-//! A path between two sides that loses what it is told to lose: everything goes through a relay on the loopback interface.
+//! A path between two sides that loses and carries what it is told to: everything goes through a relay on the loopback
+//! interface.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,6 +21,8 @@ pub struct Path {
     lost: Arc<AtomicU32>,
     /// Milliseconds that each takes, either way.
     delay: Arc<AtomicU32>,
+    /// What goes through from the caller to the answerer, kbit/s; 0: everything.
+    carries: Arc<AtomicU32>,
     relay: JoinHandle<()>,
 }
 
@@ -33,6 +36,11 @@ impl Path {
         self.delay.store(milliseconds, Ordering::Relaxed);
     }
 
+    /// From now on the way from the caller to the answerer is no wider, with a queue of [`QUEUE`] before it; 0: it is free.
+    pub fn carry(&self, kbps: u32) {
+        self.carries.store(kbps, Ordering::Relaxed);
+    }
+
     pub fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -44,43 +52,58 @@ impl Drop for Path {
     }
 }
 
-/// Under way: when it arrives, whether from the caller, and what it is. As many as are sent in that time.
-type UnderWay = VecDeque<(Instant, bool, Vec<u8>)>;
+/// Longest wait before a narrow way; what comes then is lost.
+const QUEUE: Duration = Duration::from_millis(300);
+
+/// Under way in one direction: when it arrives, and what it is. As many as are sent in that time.
+type UnderWay = VecDeque<(Instant, Vec<u8>)>;
 
 async fn relay(
     to: SocketAddr,
     loss: Arc<AtomicU32>,
     lost: Arc<AtomicU32>,
     delay: Arc<AtomicU32>,
+    carries: Arc<AtomicU32>,
 ) -> (u16, JoinHandle<()>) {
     let near = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let far = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let port = near.local_addr().expect("its address").port();
     let carry = async move {
         let (mut there, mut back, mut caller, mut seed) = ([0; 2048], [0; 2048], None, 1_u32);
-        let mut under_way = UnderWay::new();
+        let (mut from_caller, mut to_caller) = (UnderWay::new(), UnderWay::new());
+        // When the narrow way has let everything through.
+        let mut free = Instant::now();
         loop {
-            let due = under_way.front().map_or_else(|| Instant::now() + Duration::from_secs(1), |(due, ..)| *due);
-            let arrives = || Instant::now() + Duration::from_millis(u64::from(delay.load(Ordering::Relaxed)));
+            let dues = [&from_caller, &to_caller].into_iter().filter_map(|way| Some(way.front()?.0));
+            let due = dues.min().unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
+            let takes = || Duration::from_millis(u64::from(delay.load(Ordering::Relaxed)));
             tokio::select! {
                 Ok((n, from)) = near.recv_from(&mut there) => {
                     caller = Some(from);
                     // A small generator, so that every run loses the same.
                     seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    if (seed >> 16) % 100 < loss.load(Ordering::Relaxed) {
+                    let now = Instant::now();
+                    free = free.max(now);
+                    if (seed >> 16) % 100 < loss.load(Ordering::Relaxed) || free - now > QUEUE {
                         lost.fetch_add(1, Ordering::Relaxed);
                     } else {
-                        under_way.push_back((arrives(), true, there[..n].to_vec()));
+                        let kbps = u64::from(carries.load(Ordering::Relaxed));
+                        // Milliseconds are bits by kbit/s.
+                        free += Duration::from_micros((n as u64 * 8 * 1000).checked_div(kbps).unwrap_or(0));
+                        from_caller.push_back((free + takes(), there[..n].to_vec()));
                     }
                 }
-                Ok((n, _)) = far.recv_from(&mut back) => under_way.push_back((arrives(), false, back[..n].to_vec())),
+                Ok((n, _)) = far.recv_from(&mut back) => {
+                    to_caller.push_back((Instant::now() + takes(), back[..n].to_vec()));
+                }
                 () = tokio::time::sleep_until(due.into()) => {}
             }
-            while let Some((_, there, datagram)) = under_way.pop_front_if(|(due, ..)| *due <= Instant::now()) {
-                match (there, caller) {
-                    (true, _) => drop(far.send_to(&datagram, to).await),
-                    (false, Some(caller)) => drop(near.send_to(&datagram, caller).await),
-                    (false, None) => {}
+            while let Some((_, datagram)) = from_caller.pop_front_if(|(due, _)| *due <= Instant::now()) {
+                drop(far.send_to(&datagram, to).await);
+            }
+            while let Some((_, datagram)) = to_caller.pop_front_if(|(due, _)| *due <= Instant::now()) {
+                if let Some(caller) = caller {
+                    drop(near.send_to(&datagram, caller).await);
                 }
             }
         }
@@ -105,10 +128,10 @@ pub async fn negotiate(ann: &Side, bob: &Side) -> Path {
         .expect("a candidate on loopback")
         .to_owned();
     let to = format!("127.0.0.1:{}", field(&local, 5)).parse().expect("an address");
-    let (loss, lost, delay) = (Arc::default(), Arc::default(), Arc::default());
-    let (port, relay) = relay(to, Arc::clone(&loss), Arc::clone(&lost), Arc::clone(&delay)).await;
+    let [loss, lost, delay, carries] = std::array::from_fn(|_| Arc::new(AtomicU32::new(0)));
+    let (port, relay) = relay(to, Arc::clone(&loss), Arc::clone(&lost), Arc::clone(&delay), Arc::clone(&carries)).await;
     let through = local.replace(&format!(" {} typ", field(&local, 5)), &format!(" {port} typ"));
     let answer = keep(answer, &|line| (line == local).then(|| through.clone()));
     ann.session.accept_answer(ann.other, answer).await.expect("it fits");
-    Path { loss, lost, delay, relay }
+    Path { loss, lost, delay, carries, relay }
 }

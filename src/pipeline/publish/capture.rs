@@ -130,11 +130,11 @@ impl<'a> Capture<'a> {
         let captured = Captured { frame: Arc::clone(&frame), fps, kind: self.kind, last: false };
         {
             let mut wishes = self.shared.lock();
-            wishes.stats.captured += 1;
+            wishes.captured += 1;
             if wishes.outputs.is_empty() {
                 wishes.unsent = Some(captured);
             } else {
-                self.shared.to_encode(&mut wishes, captured);
+                self.shared.to_encode(&mut wishes, &captured);
             }
         }
         // overflow: newest wins
@@ -148,7 +148,9 @@ impl<'a> Capture<'a> {
         self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
         if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
             frame.at = Some(now);
-            self.shared.to_encoder.put(Captured { frame: Arc::new(frame), fps: 30.0, kind: self.kind, last: true });
+            let captured = Captured { frame: Arc::new(frame), fps: 30.0, kind: self.kind, last: true };
+            // overflow: newest wins; an encoder without an output makes nothing of it
+            self.shared.to_encoders.iter().for_each(|slot| slot.put(captured.clone()));
         }
     }
 }

@@ -1,15 +1,16 @@
-//! The thread `enc-…`: encodes each picture the moment it comes, once for all outputs.
+//! The thread `enc-…`: encodes each picture the moment it comes, once for all outputs that get this encoding.
 //!
 //! Invariant: an output never gets a picture that builds on one it did not get.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::guard::Guard;
 use super::ladder::{Ladder, Source, Step};
-use super::{Captured, Output, Shared, Wishes};
+use super::{Captured, Output, Shared, VideoKind, Wishes};
 use crate::codec::h264::{Encoder, EncoderConfig};
 use crate::codec::scale::Scaler;
 use crate::model::encoded::EncodedVideo;
@@ -21,12 +22,19 @@ const KEYFRAMES: Duration = Duration::from_millis(200);
 /// What the encoder is told while the picture is paused.
 const PAUSED_RATE: f32 = 5.0;
 
+/// So long without a picture, an encoder is looked after.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// Pictures over which times are averaged.
 const WINDOW: usize = 30;
 
 /// The thread `enc-…`.
-pub(super) struct Encode<'a> {
-    shared: &'a Shared,
+pub(super) struct Encode {
+    shared: Arc<Shared>,
+    /// Which of the encodings it makes.
+    number: usize,
+    /// The newest picture it has seen.
+    seen: u64,
     encoder: Option<Encoder>,
     ladder: Ladder,
     guard: Guard,
@@ -41,10 +49,13 @@ pub(super) struct Encode<'a> {
     failing: bool,
 }
 
-impl<'a> Encode<'a> {
-    pub(super) fn new(shared: &'a Shared) -> Self {
+impl Encode {
+    /// What was captured until now is none of its business.
+    pub(super) fn new(shared: Arc<Shared>, number: usize) -> Self {
         Self {
+            seen: shared.to_encoders[number].sequence(),
             shared,
+            number,
             encoder: None,
             ladder: Ladder::default(),
             guard: Guard::default(),
@@ -57,18 +68,24 @@ impl<'a> Encode<'a> {
         }
     }
 
-    pub(super) fn run(mut self) {
-        let mut seen = 0;
+    pub(super) fn run(&mut self) {
         loop {
-            match self.shared.to_encoder.wait_newer(seen, Duration::from_secs(60)) {
+            match self.shared.to_encoders[self.number].wait_newer(self.seen, IDLE) {
                 Ok(Some((number, captured))) => {
-                    let missed = number - seen - 1;
-                    seen = number;
+                    let missed = number - self.seen - 1;
+                    self.seen = number;
                     self.encode(&captured, missed);
                 }
-                Ok(None) => {}
+                Ok(None) => self.rest(),
                 Err(_) => return,
             }
+        }
+    }
+
+    /// An encoding that nobody gets any more gives its memory back.
+    fn rest(&mut self) {
+        if self.number > 0 && self.shared.lock().outputs_of(self.number).next().is_none() {
+            (self.encoder, self.ladder, self.guard) = (None, Ladder::default(), Guard::default());
         }
     }
 
@@ -76,27 +93,31 @@ impl<'a> Encode<'a> {
         let begun = Instant::now();
         self.missed += missed as f64;
         let (bitrate_bps, step, mut keyframe) = {
-            let mut wishes = self.shared.lock();
-            wishes.stats.dropped += missed;
-            if wishes.stop || wishes.outputs.is_empty() {
+            // Of its own, for what follows changes the ladder too.
+            let shared = Arc::clone(&self.shared);
+            let mut wishes = shared.lock();
+            wishes.encodings[self.number].stats.dropped += missed;
+            if wishes.stop || wishes.outputs_of(self.number).next().is_none() {
                 self.missed = 0.0;
                 return;
             }
-            if wishes.outputs.iter().all(Output::is_behind) && !captured.last {
+            let behind = wishes.outputs_of(self.number).all(Output::is_behind);
+            let encoding = &mut wishes.encodings[self.number];
+            if behind && !captured.last {
                 // Made now, it would be old when it leaves. What leaves builds on what left: this one costs nothing.
-                wishes.stats.dropped += 1;
+                encoding.stats.dropped += 1;
                 self.missed = 0.0;
                 return;
             }
-            let step = self.step(begun, captured, wishes.bitrate_bps);
-            (wishes.stats.paused, wishes.stats.spared) = (step.paused, step.spared);
-            if !captured.last && !wishes.keyframe && !self.is_due(captured, step.fps) {
+            let step = self.step(begun, captured, encoding.bitrate_bps);
+            (encoding.stats.paused, encoding.stats.spared) = (step.paused, step.spared);
+            if !captured.last && !encoding.keyframe && !self.is_due(captured, step.fps) {
                 return;
             }
             // A wish that comes too soon stays a wish.
             let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
-            let keyframe = allowed && std::mem::take(&mut wishes.keyframe);
-            (wishes.bitrate_bps, step, keyframe)
+            let keyframe = allowed && std::mem::take(&mut encoding.keyframe);
+            (encoding.bitrate_bps, step, keyframe)
         };
         let scaled = self.scaled(&captured.frame, &step);
         let frame: &VideoFrame = scaled.as_ref().unwrap_or(&captured.frame);
@@ -115,6 +136,7 @@ impl<'a> Encode<'a> {
             self.guard.made(begun + took, took, missed, self.ladder.place(&step), self.ladder.works());
         }
         let mut wishes = self.shared.lock();
+        let encoding = &mut wishes.encodings[self.number];
         match encoded {
             Some(Ok(Some(unit))) => {
                 if self.times.len() == WINDOW {
@@ -126,27 +148,27 @@ impl<'a> Encode<'a> {
                     self.keyframe = Some(begun);
                 }
                 let mean = self.times.iter().sum::<Duration>() / self.times.len() as u32;
-                let stats = &mut wishes.stats;
+                let stats = &mut encoding.stats;
                 stats.frames += 1;
                 stats.keyframes += u64::from(unit.keyframe);
                 stats.bytes += unit.data.len() as u64;
                 stats.encode_ms = mean.as_secs_f64() * 1000.0;
                 (stats.width, stats.height, stats.target_bps) = (frame.width(), frame.height(), bitrate_bps);
-                send(&mut wishes, &unit);
+                send(&mut wishes, self.number, &unit);
             }
             Some(Ok(None)) => {
-                wishes.stats.dropped += 1;
-                wishes.keyframe |= keyframe;
+                encoding.stats.dropped += 1;
+                encoding.keyframe |= keyframe;
             }
             Some(Err(error)) => {
                 // Once in a row: the next picture will most likely fail alike.
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::warn!(%error, "not encoded");
                 }
-                wishes.stats.dropped += 1;
-                wishes.keyframe |= keyframe;
+                encoding.stats.dropped += 1;
+                encoding.keyframe |= keyframe;
             }
-            None => wishes.stats.dropped += 1,
+            None => encoding.stats.dropped += 1,
         }
     }
 
@@ -156,6 +178,10 @@ impl<'a> Encode<'a> {
         if captured.last {
             return Step { width, height, fps: captured.fps, paused: false, spared: false };
         }
+        // A screen is text: it keeps its size.
+        let halved = if captured.kind == VideoKind::Camera { self.number } else { 0 };
+        let smaller = |side: u32| if halved == 0 { side } else { ((side >> halved) & !1).max(2) };
+        let (width, height) = (smaller(width), smaller(height));
         let source = Source { width, height, fps: captured.fps, kind: captured.kind };
         if self.ladder.is_new(source) {
             self.guard = Guard::default();
@@ -211,9 +237,12 @@ fn rate(step: &Step) -> f32 {
     if step.paused { PAUSED_RATE } else { step.fps }
 }
 
-fn send(wishes: &mut Wishes, unit: &EncodedVideo) {
+fn send(wishes: &mut Wishes, number: usize, unit: &EncodedVideo) {
     let mut keyframe = false;
     wishes.outputs.retain_mut(|output| {
+        if output.encoding != number {
+            return true;
+        }
         if output.waiting && !unit.keyframe {
             // Not asked for while it is still full: all others would get keyframes they do not need.
             keyframe |= output.sender.capacity() > 0;
@@ -227,5 +256,5 @@ fn send(wishes: &mut Wishes, unit: &EncodedVideo) {
         }
         true
     });
-    wishes.keyframe |= keyframe;
+    wishes.encodings[number].keyframe |= keyframe;
 }

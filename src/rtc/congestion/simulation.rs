@@ -1,11 +1,14 @@
 //! A bottleneck in virtual time, with calls and file transfers that share it.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::controller::{Controller, Limits};
 use super::history::{Departure, Report};
 use super::pacer::{Class, Pacer};
+use crate::call::budget;
 
 /// Steps of virtual time.
 const STEP: Duration = Duration::from_micros(500);
@@ -118,8 +121,36 @@ trait Flow {
     fn back(&mut self, now: f64, at: Instant, weather: &Weather);
 }
 
+/// Several calls that get the same pictures.
+#[derive(Default)]
+pub struct Shared {
+    budget: budget::Budget,
+    paths: BTreeMap<u64, u64>,
+    places: Vec<(u64, usize)>,
+    /// How often somebody got another encoding.
+    pub moves: usize,
+    /// Most that was asked of all, as a share of what their paths carried.
+    pub most: f64,
+}
+
+impl Shared {
+    /// What one of them gets, bit/s.
+    fn take(&mut self, now: Instant, id: u64, bps: f64) -> f64 {
+        self.paths.insert(id, bps as u64);
+        let paths: Vec<_> = self.paths.iter().map(|(id, bps)| budget::Path { id: *id, bps: *bps }).collect();
+        let plan = self.budget.plan(now, &paths, u64::MAX);
+        self.moves += usize::from(self.places.len() == plan.places.len() && self.places != plan.places);
+        let asked: u64 = plan.places.iter().map(|(_, place)| plan.bitrates[*place]).sum();
+        self.most = self.most.max(asked as f64 / self.paths.values().sum::<u64>() as f64);
+        let place = plan.places.iter().find(|(of, _)| *of == id).map_or(0, |(_, place)| *place);
+        self.places = plan.places;
+        plan.bitrates[place] as f64
+    }
+}
+
 /// What one call sees.
 pub struct Call {
+    shared: Option<(u64, Rc<RefCell<Shared>>)>,
     controller: Controller,
     /// Bytes, and how many of them say nothing.
     pacer: Pacer<(usize, usize)>,
@@ -154,6 +185,7 @@ impl Call {
         let mut controller = Controller::new(origin, limits);
         controller.set_wanted(1.05 * source);
         Self {
+            shared: None,
             controller,
             pacer: Pacer::new(origin),
             origin,
@@ -192,7 +224,10 @@ impl Call {
             return;
         }
         let wire = 50.0 * 8.0 * SOUND as f64;
-        let target = (0.97 * self.controller.target() - wire).clamp(20e3, self.source);
+        let mut target = (0.97 * self.controller.target() - wire).clamp(20e3, self.source);
+        if let Some((id, shared)) = &self.shared {
+            target = shared.borrow_mut().take(now, *id, target);
+        }
         // An encoder comes to a new rate within a few pictures.
         self.coded += (target - self.coded) * if self.coded == 0.0 || target < self.coded { 1.0 } else { 0.5 };
         let spread = 0.85 + 0.3 * ((self.made * 379 % 1000) as f64 / 1000.0);
@@ -209,6 +244,12 @@ impl Call {
             self.pacer.push(Class::Picture, (size, size), size);
             lacks = lacks.saturating_sub(size);
         }
+    }
+
+    /// Gets the same pictures as others.
+    pub fn sharing(mut self, id: u64, shared: &Rc<RefCell<Shared>>) -> Self {
+        self.shared = Some((id, Rc::clone(shared)));
+        self
     }
 
     /// Begins later, by so many seconds; with a camera of another clock.

@@ -1,10 +1,12 @@
 //! The controller and the pacer on links as they are. Times are virtual: what is asserted does not depend on the machine.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::controller::{Controller, Limits};
 use super::history::{Departure, Report};
-use super::simulation::{Call, Transfer, Weather, run};
+use super::simulation::{Call, Shared, Transfer, Weather, run};
 
 const FEEDBACK: f64 = 0.025;
 
@@ -108,6 +110,30 @@ fn two_calls_share_a_link() {
         run(|_| Weather { delay, ..Weather::default() }, &mut calls, &mut [], 70.0);
         let (one, two) = (calls[0].all(30.0, 70.0) / 4e6, calls[1].all(30.0, 70.0) / 4e6);
         assert!(one > 0.38 && two > 0.38, "{one:.2} and {two:.2} with {delay} s one way");
+    }
+}
+
+#[test]
+fn peers_behind_one_uplink_share_it_evenly_and_stay_where_they_are() {
+    for (peers, later) in [(2, 0.013), (2, 10.005), (3, 5.005)] {
+        let (origin, shared) = (Instant::now(), Rc::<RefCell<Shared>>::default());
+        let call = |n: u64| Call::new(origin, 2.5e6, FEEDBACK).sharing(n, &shared).later(later * n as f64);
+        let mut calls: Vec<Call> = (0..peers).map(call).collect();
+        // Wide enough for all, then not, then again.
+        let weather =
+            |t: f64| Weather { rate: if (30.0..70.0).contains(&t) { 2e6 } else { 20e6 }, ..Weather::default() };
+        run(weather, &mut calls, &mut [], 110.0);
+        let rates: Vec<f64> = calls.iter().map(|call| call.all(35.0, 70.0) / 2e6 * peers as f64).collect();
+        let (least, most) = rates.iter().fold((f64::MAX, 0.0_f64), |(a, b), rate| (a.min(*rate), b.max(*rate)));
+        assert!(least > 0.6 && most < 1.2 * least, "{rates:?} of an even share");
+        assert!(calls.iter().all(|call| call.rate(90.0, 110.0) > 0.9 * 2.5e6), "wide again");
+        for call in &calls {
+            let seconds: Vec<f64> = (40..70).map(|n| call.all(f64::from(n), f64::from(n + 1))).collect();
+            let mean = seconds.iter().sum::<f64>() / 30.0;
+            assert!(seconds.iter().all(|rate| (0.5..1.5).contains(&(rate / mean))), "it swings: {seconds:?}");
+        }
+        let Shared { moves, most, .. } = &*shared.borrow();
+        assert!(*moves <= 2 * peers as usize && *most <= 1.0, "{moves} moves, {most} asked");
     }
 }
 
