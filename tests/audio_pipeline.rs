@@ -97,6 +97,33 @@ fn a_tone_crosses_a_good_network_and_a_bad_one() {
 }
 
 #[test]
+fn packets_change_their_length_and_the_tone_goes_on() {
+    let _guard = guard(LIMIT);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("heard.wav");
+    let (from, to) =
+        (engine(AudioSpec::Tone(440), SinkSpec::None), engine(AudioSpec::None, SinkSpec::File(path.clone())));
+    let (packets, mut sent) = mpsc::channel(512);
+    from.add_output(2, packets);
+    let link = Link::new(&from, to.add_input(1), 0, 0, 1);
+    let played = || to.input_stats(1).map_or(0, |s| s.samples);
+    for ms in [20u8, 10, 60, 40, 10] {
+        from.set_packet_ms(ms);
+        let long = |samples: u32| samples == u32::from(ms) * 48;
+        wait_for("such a packet", SOON, || sent.try_recv().is_ok_and(|packet| long(packet.samples)).then_some(()));
+        let then = played();
+        wait_for("a second of them", SOON, || (played() > then + 48_000).then_some(()));
+    }
+    assert_eq!((to.input_stats(1).unwrap().lost, to.input_stats(1).unwrap().malformed), (0, 0));
+    drop(link);
+    from.stop();
+    to.stop();
+    let samples = heard(&path);
+    let all = &samples[24_000..samples.len() - 9_600];
+    assert!((level(all, 440.0) + 20.0).abs() < 0.5 && level(&all[all.len() - 36_000..], 440.0) > -21.0);
+}
+
+#[test]
 fn muting_silences_the_other_side_and_the_stream_goes_on() {
     let _guard = guard(LIMIT);
     let from = engine(AudioSpec::Tone(440), SinkSpec::None);

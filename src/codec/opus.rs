@@ -1,4 +1,4 @@
-//! Opus (RFC 6716): 48 kHz, packets of 20 ms; for speech mono with in-band forward error correction, for music stereo.
+//! Opus (RFC 6716): 48 kHz, packets of 10 to 60 ms; for speech mono with in-band forward error correction, for music stereo.
 //!
 //! `opus/48000/2` in a description (RFC 7587 §4.1) says nothing about the channels really sent: each packet says it for
 //! itself ([`is_stereo`]). A decoder made for one channel takes stereo packets too and mixes them down. Samples of two
@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::model::sound::{RATE, TICK};
 
-/// Samples in one packet of 20 ms.
-pub const FRAME: usize = 2 * TICK;
+/// Samples a packet may be made of: 10, 20, 40, 60 ms.
+pub const LENGTHS: [usize; 4] = [TICK, 2 * TICK, 4 * TICK, 6 * TICK];
 
 /// Most samples one packet can hold: 120 ms (RFC 6716 §3.2.5).
 pub const MAX_FRAME: usize = 12 * TICK;
@@ -29,8 +29,8 @@ pub enum OpusError {
     /// The bytes are no Opus packet; hold or conceal instead.
     #[error("not an opus packet: {0}")]
     Malformed(String),
-    /// Not [`FRAME`] samples a channel.
-    #[error("an opus frame needs {FRAME} samples a channel, not {0} in all")]
+    /// None of [`LENGTHS`].
+    #[error("no opus packet is made of {0} samples a channel")]
     Length(usize),
     /// The library refused.
     #[error("opus failed: {0}")]
@@ -58,7 +58,7 @@ impl Default for EncoderConfig {
     }
 }
 
-/// Makes packets of 20 ms.
+/// Makes packets.
 #[derive(Debug)]
 pub struct Encoder {
     inner: ::opus::Encoder,
@@ -90,13 +90,13 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Encodes [`FRAME`] samples a channel.
+    /// Encodes one of [`LENGTHS`], samples a channel; each packet may be of another.
     ///
     /// # Errors
     /// [`OpusError::Length`] for any other number; [`OpusError::Library`].
     pub fn encode(&mut self, samples: &[f32]) -> Result<Bytes, OpusError> {
-        if samples.len() != FRAME * self.channels {
-            return Err(OpusError::Length(samples.len()));
+        if !LENGTHS.iter().any(|length| length * self.channels == samples.len()) {
+            return Err(OpusError::Length(samples.len() / self.channels));
         }
         let length = self.inner.encode_float(samples, &mut self.packet).map_err(library)?;
         Ok(Bytes::copy_from_slice(&self.packet[..length]))
@@ -232,6 +232,9 @@ pub fn may_carry_fec(packet: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// 20 ms.
+    const FRAME: usize = 2 * TICK;
+
     fn sine(from: usize, length: usize) -> Vec<f32> {
         (from..from + length).map(|n| (n as f32 * std::f32::consts::TAU * 440.0 / RATE as f32).sin() * 0.5).collect()
     }
@@ -301,6 +304,19 @@ mod tests {
         assert_eq!(decoder.decode_fec(&packets[31], FRAME, &mut out), Ok(FRAME));
         assert!(power(&out) > 0.05);
         assert_eq!(decoder.conceal(TICK, &mut out), Ok(TICK));
+    }
+
+    #[test]
+    fn each_packet_may_be_of_another_length() {
+        let (mut encoder, mut decoder) = (Encoder::new(EncoderConfig::default()).unwrap(), Decoder::new().unwrap());
+        let (mut out, mut from) = (Vec::new(), 0);
+        for length in LENGTHS.into_iter().cycle().take(40) {
+            let packet = encoder.encode(&sine(from, length)).unwrap();
+            assert_eq!((samples_in(&packet), decoder.decode(&packet, &mut out)), (Ok(length), Ok(length)));
+            from += length;
+        }
+        let heard = power(&out[out.len() / 2..]);
+        assert!((heard - 0.125).abs() < 0.02, "power {heard}");
     }
 
     #[test]

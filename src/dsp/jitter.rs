@@ -17,9 +17,10 @@
 mod copies;
 mod delay;
 mod position;
+mod ready;
 mod stats;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ use crate::dsp::stretch;
 use crate::model::encoded::AudioPacket;
 use crate::model::sound::{RATE, TICK, Tick};
 use delay::Delay;
+use ready::Ready;
 pub use stats::JitterStats;
 
 /// What turns packets into samples; Opus in the program.
@@ -118,10 +120,9 @@ pub struct JitterBuffer<D> {
     frame_length: usize,
     /// `stats.lost` when a packet was last played.
     lost_before: u64,
-    ready: VecDeque<f32>,
+    ready: Ready,
     frame: Vec<f32>,
-    /// The sides of `ready` and `frame`: as long, zero for mono.
-    ready_side: VecDeque<f32>,
+    /// The side of `frame`: as long, zero for mono.
     frame_side: Vec<f32>,
     pulled_side: Tick,
     stats: JitterStats,
@@ -144,9 +145,8 @@ impl<D: Decode> JitterBuffer<D> {
             stopped: None,
             frame_length: 2 * TICK,
             lost_before: 0,
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             frame: Vec::new(),
-            ready_side: VecDeque::new(),
             frame_side: Vec::new(),
             pulled_side: [0.0; TICK],
             stats: JitterStats { target_ms: delay::START.as_secs_f64() * 1e3, ..JitterStats::default() },
@@ -275,12 +275,7 @@ impl<D: Decode> JitterBuffer<D> {
         while self.ready.len() < TICK {
             self.more(now);
         }
-        for (sample, ready) in out.iter_mut().zip(self.ready.drain(..TICK)) {
-            *sample = ready;
-        }
-        for (sample, ready) in self.pulled_side.iter_mut().zip(self.ready_side.drain(..TICK)) {
-            *sample = ready;
-        }
+        self.ready.pull(out, &mut self.pulled_side);
         if self.stats.packets > 0 && (self.playing.is_some() || self.stopped.is_some()) {
             self.stats.samples += TICK as u64;
         }
@@ -300,8 +295,7 @@ impl<D: Decode> JitterBuffer<D> {
 
     /// What is left of the frame from `start` on is ready.
     fn finish(&mut self, start: usize) {
-        self.ready.extend(&self.frame[start..]);
-        self.ready_side.extend(&self.frame_side[start..]);
+        self.ready.push(&self.frame[start..], &self.frame_side[start..]);
     }
 
     /// Appends at least one sample to what is ready.
@@ -312,8 +306,7 @@ impl<D: Decode> JitterBuffer<D> {
             None => {
                 // Before the first packet nothing is missing; after a stop everything is.
                 self.stats.concealed += if self.stopped.is_some() { TICK as u64 } else { 0 };
-                self.ready.extend([0.0; TICK]);
-                self.ready_side.extend([0.0; TICK]);
+                self.ready.push_silence(TICK);
             }
         }
     }
@@ -382,7 +375,9 @@ impl<D: Decode> JitterBuffer<D> {
             delay.played(lost);
         }
         let Some(held) = self.packets.remove(&sequence) else { return };
-        self.decode(sequence, &held, now);
+        if self.decode(sequence, &held, now) {
+            self.adapt(held.timestamp, now);
+        }
     }
 
     /// Nothing is there: makes up a tick and stays where it is, so that a packet that is only late is still played.
@@ -429,7 +424,8 @@ impl<D: Decode> JitterBuffer<D> {
         }
     }
 
-    fn decode(&mut self, sequence: i64, held: &Held, now: Instant) {
+    /// Makes what a packet holds ready; `false` where that had to be made up.
+    fn decode(&mut self, sequence: i64, held: &Held, now: Instant) -> bool {
         self.frame.clear();
         match self.decoder.decode(&held.data, &mut self.frame) {
             Some(length) if length > 0 => self.frame_length = length,
@@ -437,7 +433,7 @@ impl<D: Decode> JitterBuffer<D> {
                 self.stats.malformed += 1;
                 let made = self.conceal(self.frame_length, false);
                 self.advance(sequence, held, made);
-                return;
+                return false;
             }
         }
         if held.data.len() <= NOTHING {
@@ -447,13 +443,12 @@ impl<D: Decode> JitterBuffer<D> {
             self.comfort.learn(&self.frame);
         }
         self.take_side();
-        let length = self.frame.len();
         let waited = now.saturating_duration_since(held.at).as_secs_f64() * 1e3;
         let weight = if self.stats.delay_ms == 0.0 { 1.0 } else { SMOOTH };
         self.stats.delay_ms += (waited - self.stats.delay_ms) * weight;
-        self.adapt(held.timestamp, now);
         self.finish(0);
-        self.advance(sequence, held, length);
+        self.advance(sequence, held, self.frame.len());
+        true
     }
 
     fn advance(&mut self, sequence: i64, held: &Held, length: usize) {
@@ -465,19 +460,30 @@ impl<D: Decode> JitterBuffer<D> {
         });
     }
 
-    /// Brings the delay nearer to the target with the frame that is about to be played.
+    /// Brings the delay nearer to the target with what is ready, which the packet of this timestamp completed.
     fn adapt(&mut self, timestamp: i64, now: Instant) {
         let Some(delay) = &self.delay else { return };
         let behind = delay.behind(timestamp, now);
         if behind > BEHIND && delay.known() {
-            let period = stretch::shrink(&mut self.frame, behind > URGENT);
-            stretch::shrink_by(&mut self.frame_side, period);
-            self.stats.removed += period as u64;
+            // A short packet alone does not hold a period; the ones after it are there, for they are what is too much.
+            while self.ready.len() < stretch::NEEDED {
+                let Some((sequence, held)) = self.take_following() else { return };
+                if !self.decode(sequence, &held, now) {
+                    return;
+                }
+            }
+            self.stats.removed += self.ready.shrink(behind > URGENT) as u64;
         } else if behind < -AHEAD {
-            let period = stretch::expand(&mut self.frame, behind < -URGENT);
-            stretch::expand_by(&mut self.frame_side, period);
-            self.stats.inserted += period as u64;
+            self.stats.inserted += self.ready.expand(behind < -URGENT) as u64;
         }
+    }
+
+    /// The packet that is due next, if it is there and nothing lies before it.
+    fn take_following(&mut self) -> Option<(i64, Held)> {
+        let due = self.playing?;
+        let next = self.packets.first_entry()?;
+        let follows = *next.key() == due.sequence && next.get().timestamp == due.timestamp;
+        follows.then(|| next.remove_entry())
     }
 }
 

@@ -13,68 +13,76 @@ const ALIKE: f32 = 0.6;
 /// Quieter than this (RMS), anything goes unnoticed.
 const QUIET: f32 = 0.003;
 
-/// Fewest samples of a frame that can be stretched: 15 ms.
+/// Samples from the place on without which nothing can be taken out there: 15 ms.
 pub const NEEDED: usize = LONGEST + WINDOW;
 
-/// Takes 2.5…10 ms out of a frame and returns how many samples; 0 where it would be heard, unless `urgent`.
-pub fn shrink(frame: &mut Vec<f32>, urgent: bool) -> usize {
-    let Some(period) = period(frame, urgent) else { return 0 };
-    shrink_by(frame, period);
+/// Samples before the place without which nothing can be put in there: 10 ms.
+pub const PAST: usize = LONGEST;
+
+/// Takes 2.5…10 ms out of the sound behind `at` and returns how many samples; 0 where it would be heard, unless `urgent`,
+/// or where fewer than [`NEEDED`] are there.
+pub fn shrink(sound: &mut Vec<f32>, at: usize, urgent: bool) -> usize {
+    if sound.len() < at + NEEDED {
+        return 0;
+    }
+    let Some(period) = period(&sound[at..at + NEEDED], 0, 1, urgent) else { return 0 };
+    shrink_by(sound, at, period);
     period
 }
 
-/// Takes so many samples out of a frame, as [`shrink`] found them for another one that goes with it.
-pub fn shrink_by(frame: &mut Vec<f32>, period: usize) {
-    if period == 0 || frame.len() < period + WINDOW {
+/// Takes so many samples out, as [`shrink`] found them for another sound that goes with it.
+pub fn shrink_by(sound: &mut Vec<f32>, at: usize, period: usize) {
+    if period == 0 || sound.len() < at + period + WINDOW {
         return;
     }
     for n in 0..WINDOW {
         let to = n as f32 / WINDOW as f32;
-        frame[n] = frame[n] * (1.0 - to) + frame[n + period] * to;
+        sound[at + n] = sound[at + n] * (1.0 - to) + sound[at + n + period] * to;
     }
-    frame.drain(WINDOW..WINDOW + period);
+    sound.drain(at + WINDOW..at + WINDOW + period);
 }
 
-/// Puts 2.5…10 ms into a frame and returns how many samples; 0 where it would be heard, unless `urgent`.
-pub fn expand(frame: &mut Vec<f32>, urgent: bool) -> usize {
-    let Some(period) = period(frame, urgent) else { return 0 };
-    expand_by(frame, period);
+/// Plays the last 2.5…10 ms before `at` once more and returns how many samples; 0 where it would be heard, unless
+/// `urgent`, or where fewer than [`PAST`] are before it or 5 ms behind it. What is before it stays as it is.
+pub fn expand(sound: &mut Vec<f32>, at: usize, urgent: bool) -> usize {
+    if at < PAST || sound.len() < at + WINDOW {
+        return 0;
+    }
+    let Some(period) = period(&sound[at - PAST..at + WINDOW], PAST, -1, urgent) else { return 0 };
+    expand_by(sound, at, period);
     period
 }
 
-/// Puts so many samples into a frame, as [`expand`] did with another one that goes with it.
-pub fn expand_by(frame: &mut Vec<f32>, period: usize) {
-    if period == 0 || frame.len() < period + WINDOW {
+/// Puts so many samples in, as [`expand`] did with another sound that goes with it.
+pub fn expand_by(sound: &mut Vec<f32>, at: usize, period: usize) {
+    if period == 0 || at < period || sound.len() < at + WINDOW {
         return;
     }
-    let mut head: Vec<f32> = frame[..period + WINDOW].to_vec();
-    for n in 0..WINDOW {
-        let to = n as f32 / WINDOW as f32;
-        head[period + n] = head[period + n] * (1.0 - to) + frame[n] * to;
+    let mut again: Vec<f32> = sound[at - period..at.max(at - period + WINDOW)].to_vec();
+    for (n, sample) in again[..WINDOW].iter_mut().enumerate() {
+        let to = (n + 1) as f32 / (WINDOW + 1) as f32;
+        *sample = sound[at + n] * (1.0 - to) + *sample * to;
     }
-    frame.splice(..WINDOW, head);
+    sound.splice(at..at + WINDOW.saturating_sub(period), again);
 }
 
-/// The distance at which the frame repeats itself best.
-fn period(frame: &[f32], urgent: bool) -> Option<usize> {
-    if frame.len() < NEEDED {
-        return None;
-    }
-    let first = &frame[..WINDOW];
+/// The distance behind (`sign` 1) or before (−1) `at` where the sound goes on most as it does there.
+fn period(sound: &[f32], at: usize, sign: isize, urgent: bool) -> Option<usize> {
+    let first = &sound[at..at + WINDOW];
     let first_energy = energy(first);
     let mut best = (LONGEST, -1.0f32);
     // Every second distance: an error of one sample at 48 kHz is not heard.
     for lag in (SHORTEST..=LONGEST).step_by(2) {
-        let other = &frame[lag..lag + WINDOW];
+        let from = at.saturating_add_signed(lag as isize * sign);
+        let other = &sound[from..from + WINDOW];
         let product: f32 = first.iter().zip(other).map(|(a, b)| a * b).sum();
         let alike = product / (first_energy * energy(other)).sqrt().max(1e-9);
         if alike > best.1 {
             best = (lag, alike);
         }
     }
-    let quiet = rms(&frame[..NEEDED]) < QUIET;
     match best {
-        _ if quiet => Some(LONGEST),
+        _ if rms(sound) < QUIET => Some(LONGEST),
         (lag, alike) if alike >= ALIKE || urgent => Some(lag),
         _ => None,
     }
@@ -95,18 +103,17 @@ mod tests {
 
     #[test]
     fn a_tone_stays_a_tone_while_it_gets_shorter_and_longer() {
-        for (change, sign) in [(shrink as fn(&mut Vec<f32>, bool) -> usize, -1i64), (expand, 1)] {
-            let (mut sine, mut out, mut changed) = (Sine::new(330.0, -20.0), Vec::new(), 0);
+        for (change, sign) in [(shrink as fn(&mut Vec<f32>, usize, bool) -> usize, -1), (expand, 1)] {
+            let (mut sine, mut out) = (Sine::new(330.0, -20.0), vec![0.0; PAST]);
+            sine.fill(&mut out);
             for _ in 0..50 {
-                let mut frame = vec![0.0; 960];
+                let (at, mut frame) = (out.len(), vec![0.0; 960]);
                 sine.fill(&mut frame);
-                let by = change(&mut frame, false);
-                assert!((SHORTEST..=LONGEST).contains(&by));
-                assert_eq!(frame.len() as i64, 960 + sign * by as i64);
-                changed += by;
                 out.extend(frame);
+                let by = change(&mut out, at, false);
+                assert!((SHORTEST..=LONGEST).contains(&by));
+                assert_eq!(out.len() as i64, (at + 960) as i64 + sign * by as i64);
             }
-            assert!(changed > 0);
             // A sample of a step is what a sine of this level makes itself; a seam would be more.
             assert!(largest_step(&out) < 0.012, "{}", largest_step(&out));
             assert!((tone_level(&out[..14_400], 330.0).unwrap() + 20.0).abs() < 3.0);
@@ -122,10 +129,11 @@ mod tests {
                 state as f32 / u32::MAX as f32 - 0.5
             })
             .collect();
-        assert_eq!(shrink(&mut noise, false), 0);
-        assert_eq!(expand(&mut noise, false), 0);
+        assert_eq!((shrink(&mut noise, 0, false), expand(&mut noise, PAST, false)), (0, 0));
         assert_eq!(noise.len(), 960);
-        assert!(shrink(&mut noise, true) > 0);
-        assert_eq!(shrink(&mut vec![0.5; NEEDED - 1], true), 0);
+        assert!(shrink(&mut noise.clone(), 0, true) > 0 && expand(&mut noise, PAST, true) > 0);
+        let mut short = vec![0.5; NEEDED - 1];
+        assert_eq!((shrink(&mut short, 0, true), expand(&mut short, PAST, true)), (0, 0));
+        assert_eq!(expand(&mut vec![0.5; 960], PAST - 1, true), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! All sound of the program, on one thread with a tick of 10 ms, which rests while there is nothing to do.
 //!
-//! Microphone → echo, noise, gain → mute → meter (of what is *sent*) → Opus, 20 ms → every output. Every input → jitter buffer → volume →
+//! Microphone → echo, noise, gain → mute → meter (of what is *sent*) → Opus → every output. Every input → jitter buffer → volume →
 //! mix, with the program's own sounds → speaker. Devices are open only while somebody wants them; they are opened and
 //! closed on a second thread, so that a device that hangs does not stop the sound of the others. A device that is not
 //! there leaves the call running in silence, and says so in its [`DeviceState`].
@@ -231,6 +231,7 @@ enum Command {
     Muted(bool),
     Wanted(bool),
     Loss(u8),
+    PacketMs(u8),
     Bitrate(u32),
     Pauses(bool),
     AddOutput(u64, Sender<EncodedAudio>),
@@ -393,6 +394,11 @@ impl AudioEngine {
     /// Gets the encoder ready for this much loss, 0…100 percent (from the other side's reports).
     pub fn set_loss_percent(&self, percent: u8) {
         self.tell(Command::Loss(percent));
+    }
+
+    /// Puts so many milliseconds of sound into each packet (RFC 7587 `ptime`): 10, 20, 40 or 60.
+    pub fn set_packet_ms(&self, ms: u8) {
+        self.tell(Command::PacketMs(ms));
     }
 
     /// Aims at another bitrate, bits a second.

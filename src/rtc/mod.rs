@@ -21,6 +21,7 @@ mod nack;
 mod outbound;
 pub mod peer;
 pub mod protection;
+mod ptime;
 pub mod rate;
 pub mod receiver;
 pub mod red;

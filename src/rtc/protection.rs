@@ -1,12 +1,14 @@
-//! How sound is sent to one peer: at how many bits a second, with how many copies (RFC 2198), with how much error
-//! correction inside. Pure: time is an argument, what is given and what is lost come from outside.
+//! How sound is sent to one peer: at how many bits a second, in packets of which length, with how many copies (RFC 2198),
+//! with how much error correction inside. Pure: time is an argument, what is given and what is lost come from outside.
 //!
 //! Copies are cheap (a packet of speech is a twentieth of a picture) and bring back nearly everything, so they come early
 //! and go late; error correction inside Opus is for what they leave, for it takes bits from the sound itself.
 
 use std::time::{Duration, Instant};
 
+use super::ptime::{self, Ptime};
 use super::red::DEEPEST;
+use super::sound::Sound;
 
 /// Least for speech, bits a second.
 pub const LEAST_BPS: u32 = 16_000;
@@ -42,6 +44,8 @@ pub struct Plan {
     pub copies: usize,
     /// Loss that Opus itself is to be ready for, percent.
     pub loss_percent: u8,
+    /// Sound in each packet, ms.
+    pub packet_ms: u8,
 }
 
 /// What one peer says of our sound.
@@ -49,6 +53,7 @@ pub struct Plan {
 pub struct Protection {
     loss: f64,
     told: Option<Instant>,
+    ptime: Ptime,
 }
 
 impl Protection {
@@ -62,13 +67,12 @@ impl Protection {
         self.told = Some(now);
     }
 
-    /// The plan, where the path gives this much for everything (bits a second), and the peer takes copies or not, and
-    /// wants no more than `most_bps` of Opus.
-    pub fn plan(&self, now: Instant, given_bps: u64, red: bool, most_bps: Option<u32>) -> Plan {
+    /// The plan, where the path gives this much for everything (bits a second), and the peer wishes for this.
+    pub(crate) fn plan(&mut self, now: Instant, given_bps: u64, wish: &Sound) -> Plan {
         let fresh = self.told.is_some_and(|told| now.saturating_duration_since(told) < OLD);
         let loss = if fresh { self.loss } else { UNKNOWN };
         let copies = match loss {
-            _ if !red || loss <= SOME => 0,
+            _ if wish.red.is_none() || loss <= SOME => 0,
             // Nobody has said anything yet: the first words are not to be lost.
             _ if !fresh || loss <= MUCH || given_bps < ROOM => 1,
             _ => DEEPEST,
@@ -77,9 +81,10 @@ impl Protection {
         let bps = u32::try_from(given_bps / SHARE).unwrap_or(MOST_BPS).clamp(LEAST_BPS, WITH_COPIES[copies]);
         Plan {
             // A wish for less than speech can be made of is no wish.
-            bps: bps.min(most_bps.unwrap_or(MOST_BPS).max(6_000)),
+            bps: bps.min(wish.most_bps.unwrap_or(MOST_BPS).max(6_000)),
             copies,
             loss_percent: (left * 100.0 - 1e-6).ceil().clamp(0.0, 100.0) as u8,
+            packet_ms: ptime::within(self.ptime.choose(now, given_bps), &wish.packet_ms),
         }
     }
 }
@@ -87,6 +92,10 @@ impl Protection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wish(red: bool, most_bps: Option<u32>) -> Sound {
+        Sound { red: red.then_some(63), most_bps, ..Sound::default() }
+    }
 
     fn after(reports: impl IntoIterator<Item = f64>) -> (Protection, Instant) {
         let (mut protection, mut now) = (Protection::default(), Instant::now());
@@ -100,8 +109,8 @@ mod tests {
     #[test]
     fn copies_come_with_loss_and_go_with_it() {
         let copies = |reports: Vec<f64>| {
-            let (protection, now) = after(reports);
-            protection.plan(now, 1_000_000, true, None).copies
+            let (mut protection, now) = after(reports);
+            protection.plan(now, 1_000_000, &wish(true, None)).copies
         };
         assert_eq!(copies(vec![]), 1);
         assert_eq!(copies(vec![0.0]), 0);
@@ -116,21 +125,21 @@ mod tests {
     #[test]
     fn a_narrow_path_gets_less_of_everything() {
         let (protection, now) = after([0.1; 5]);
-        let plan = |given, red| protection.plan(now, given, red, None);
-        assert_eq!(plan(2_500_000, true), Plan { bps: 32_000, copies: 2, loss_percent: 1 });
+        let plan = |given, red| protection.clone().plan(now, given, &wish(red, None));
+        assert_eq!(plan(2_500_000, true), Plan { bps: 32_000, copies: 2, loss_percent: 1, packet_ms: 20 });
         assert_eq!((plan(2_500_000, false).bps, plan(500_000, true).bps), (64_000, 31_250));
-        assert_eq!(plan(150_000, true), Plan { bps: 16_000, copies: 1, loss_percent: 1 });
-        assert_eq!(plan(150_000, false), Plan { bps: 16_000, copies: 0, loss_percent: 10 });
-        assert_eq!(protection.plan(now, u64::MAX, true, Some(20_000)).bps, 20_000);
-        assert_eq!(protection.plan(now, 0, true, Some(0)).bps, 6_000);
+        assert_eq!(plan(150_000, true), Plan { bps: 16_000, copies: 1, loss_percent: 1, packet_ms: 40 });
+        assert_eq!(plan(150_000, false), Plan { bps: 16_000, copies: 0, loss_percent: 10, packet_ms: 40 });
+        let asked = |given, most| protection.clone().plan(now, given, &wish(true, Some(most))).bps;
+        assert_eq!((asked(u64::MAX, 20_000), asked(0, 0)), (20_000, 6_000));
     }
 
     #[test]
     fn who_says_nothing_is_protected_a_little() {
-        let (protection, now) = after([0.0]);
-        assert_eq!(protection.plan(now, 1_000_000, true, None).copies, 0);
-        assert_eq!(protection.plan(now + OLD, 1_000_000, true, None).copies, 1);
-        let (odd, now) = after([f64::NAN, 7.0]);
-        assert_eq!(odd.plan(now, 1_000_000, true, None).copies, 2);
+        let (mut protection, now) = after([0.0]);
+        assert_eq!(protection.plan(now, 1_000_000, &wish(true, None)).copies, 0);
+        assert_eq!(protection.plan(now + OLD, 1_000_000, &wish(true, None)).copies, 1);
+        let (mut odd, now) = after([f64::NAN, 7.0]);
+        assert_eq!(odd.plan(now, 1_000_000, &wish(true, None)).copies, 2);
     }
 }

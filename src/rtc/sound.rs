@@ -5,13 +5,14 @@
 //! the section has. In what we send it comes before Opus, for browsers send copies only to those who prefer them; an
 //! answer has it only where the offer had.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A payload type that is none.
 const NONE: u8 = u8::MAX;
 
 /// How one section of sound is to be sent to whoever wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sound {
     /// Payload type of Opus.
     pub opus: Option<u8>,
@@ -21,6 +22,15 @@ pub(crate) struct Sound {
     pub dtx: bool,
     /// Not more than this, bits a second (`maxaveragebitrate`).
     pub most_bps: Option<u32>,
+    /// Sound in each packet, ms: from `minptime` (3 where nothing is said) to `a=maxptime` (120), or just `a=ptime`.
+    pub packet_ms: RangeInclusive<u8>,
+}
+
+impl Default for Sound {
+    /// Of a section that says nothing.
+    fn default() -> Self {
+        Self { opus: None, red: None, dtx: false, most_bps: None, packet_ms: 3..=120 }
+    }
 }
 
 /// A payload type named by `a=rtpmap:`, with what it is.
@@ -59,7 +69,13 @@ impl Sound {
             ours && !blocks.is_empty() && blocks.split('/').all(|block| block.trim().parse() == Ok(opus))
         });
         let most_bps = value(wishes, "maxaveragebitrate").and_then(|bps| bps.parse().ok());
-        Self { opus: Some(opus), red, dtx: value(wishes, "usedtx") == Some("1"), most_bps }
+        let ms = |name: &str| lines.clone().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        let least = value(wishes, "minptime").and_then(|ms| ms.parse().ok()).unwrap_or(3);
+        let packet_ms = match ms("a=ptime:") {
+            Some(ms) => ms..=ms,
+            None => least..=ms("a=maxptime:").unwrap_or(120),
+        };
+        Self { opus: Some(opus), red, dtx: value(wishes, "usedtx") == Some("1"), most_bps, packet_ms }
     }
 
     /// Of the first section of sound that has Opus.
@@ -183,10 +199,16 @@ mod tests {
     #[test]
     fn what_a_browser_offers_is_read() {
         let sound = Sound::of(OFFER);
-        assert_eq!(sound, Sound { opus: Some(111), red: Some(63), dtx: false, most_bps: None });
+        assert_eq!(sound, Sound { opus: Some(111), red: Some(63), packet_ms: 10..=120, ..Sound::default() });
         let wishes = OFFER.replace("useinbandfec=1", "useinbandfec=1; usedtx=1;maxaveragebitrate=20000");
         let sound = Sound::of(&wishes);
         assert_eq!((sound.dtx, sound.most_bps, sound.red), (true, Some(20_000), Some(63)));
+        let packet_ms =
+            |line: &str| Sound::of(&OFFER.replace("a=rtpmap:9 ", &format!("{line}\r\na=rtpmap:9 "))).packet_ms;
+        assert_eq!(
+            (packet_ms("a=maxptime:40"), packet_ms("a=ptime:20 "), packet_ms("a=ptime:x")),
+            (10..=40, 20..=20, 10..=120)
+        );
         assert_eq!(Sound::of("m=video 9 X 96\r\na=rtpmap:96 VP8/90000\r\n"), Sound::default());
         assert_eq!(Sound::of(""), Sound::default());
     }

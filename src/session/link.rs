@@ -182,7 +182,7 @@ impl Link {
     /// How sound is sent to this peer, where it gets any.
     pub fn protect(&self, now: Instant) -> Option<Plan> {
         let given = self.bitrate().filter(|_| self.sends_audio)?;
-        Some(self.peer.protect(now, &lock(&self.protection), given))
+        Some(self.peer.protect(now, &mut lock(&self.protection), given))
     }
 
     /// What the other side says of our sound since the last time.

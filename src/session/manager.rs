@@ -144,6 +144,7 @@ impl Inner {
             if let Some(bps) = plans.iter().map(|plan| plan.bps).min() {
                 media.audio.set_bitrate(bps);
                 media.audio.set_loss_percent(plans.iter().map(|plan| plan.loss_percent).max().unwrap_or(0));
+                media.audio.set_packet_ms(plans.iter().map(|plan| plan.packet_ms).max().unwrap_or(20));
                 media.audio.set_pauses(pauses);
             }
         });

@@ -275,7 +275,8 @@ pub fn stretch(input: &[u8]) {
         .collect();
     for urgent in [false, true] {
         let (mut less, mut more) = (frame.clone(), frame.clone());
-        let (out, into) = (stretch::shrink(&mut less, urgent), stretch::expand(&mut more, urgent));
+        let at = frame.len() / 2;
+        let (out, into) = (stretch::shrink(&mut less, at, urgent), stretch::expand(&mut more, at, urgent));
         assert_eq!((less.len() + out, more.len()), (frame.len(), frame.len() + into));
         assert!(less.iter().chain(&more).all(|sample| sample.is_finite()));
     }

@@ -8,12 +8,14 @@ use crate::model::sound::RATE;
 
 /// The fastest packet of this long is the one the others are late against: a path that changes is learnt in time.
 const FASTEST_OF: Duration = Duration::from_secs(2);
-/// Packets remembered for the target: 10 s of 20 ms.
-const REMEMBERED: usize = 500;
+/// How long the lateness of packets is remembered for the target.
+const REMEMBERED: f64 = 5.0;
+/// Most packets remembered: as many as that are of 10 ms.
+const MOST_PACKETS: usize = 500;
 /// Share of packets the target is to be enough for.
 const QUANTILE: f64 = 0.98;
-/// The newest packets, half a second of them: when they are late, what was before them counts no longer …
-const NEWEST: usize = 25;
+/// The newest packets, of so many seconds: when they are late, what was before them counts no longer …
+const NEWEST: f64 = 0.5;
 /// … all but the latest one of them, which may be chance.
 const SPARED: usize = 1;
 /// On top of it, for the grain of the audio thread's tick.
@@ -28,8 +30,8 @@ pub(super) const START: Duration = Duration::from_millis(30);
 const LOSSY: f64 = 0.005;
 /// How much the observed loss follows one packet: about 5 s.
 const LOSS_SMOOTH: f64 = 0.004;
-/// Packets after which the target is believed.
-const KNOWN: usize = 50;
+/// Seconds after which the target is believed.
+const KNOWN: f64 = 1.0;
 
 /// Watches arrivals; times are relative to the first one, in seconds.
 #[derive(Debug)]
@@ -38,7 +40,8 @@ pub(super) struct Delay {
     /// (arrival, arrival − media time) of the last [`FASTEST_OF`].
     transits: VecDeque<(f64, f64)>,
     fastest: f64,
-    lateness: VecDeque<f64>,
+    /// (arrival, lateness) of the last [`REMEMBERED`].
+    lateness: VecDeque<(f64, f64)>,
     /// Share of packets lost lately.
     loss: f64,
     copies: Copies,
@@ -72,10 +75,11 @@ impl Delay {
         }
         self.transits.push_back((arrival, transit));
         self.fastest = self.transits.iter().map(|(_, t)| *t).fold(f64::INFINITY, f64::min);
-        self.lateness.push_back(transit - self.fastest);
-        if self.lateness.len() > REMEMBERED {
+        let old = |(then, _): &(f64, f64)| arrival - then > REMEMBERED;
+        while self.lateness.len() >= MOST_PACKETS || self.lateness.front().is_some_and(old) {
             self.lateness.pop_front();
         }
+        self.lateness.push_back((arrival, transit - self.fastest));
         self.target = self.aim(length);
     }
 
@@ -85,13 +89,15 @@ impl Delay {
     }
 
     fn aim(&self, length: usize) -> Duration {
-        let mut sorted: Vec<f64> = self.lateness.iter().copied().collect();
+        let newest = self.lateness.back().map_or(0.0, |(arrival, _)| arrival - NEWEST);
+        let mut sorted: Vec<f64> = self.lateness.iter().map(|(_, late)| *late).collect();
         sorted.sort_by(f64::total_cmp);
         let at = (sorted.len().saturating_sub(1) as f64 * QUANTILE).ceil() as usize;
         let late = sorted.get(at).copied().unwrap_or_default();
-        let mut newest: Vec<f64> = self.lateness.iter().rev().take(NEWEST).copied().collect();
-        newest.sort_by(f64::total_cmp);
-        let soon = newest.iter().rev().nth(SPARED).copied().unwrap_or_default();
+        sorted.clear();
+        sorted.extend(self.lateness.iter().rev().take_while(|(then, _)| *then > newest).map(|(_, late)| *late));
+        sorted.sort_by(f64::total_cmp);
+        let soon = sorted.iter().rev().nth(SPARED).copied().unwrap_or_default();
         let enough = Duration::from_secs_f64(late.max(soon).clamp(0.0, MOST.as_secs_f64())) + MARGIN;
         // A few punctual packets prove nothing yet; late ones do.
         let least = if self.known() { LEAST } else { START };
@@ -110,7 +116,8 @@ impl Delay {
 
     /// Enough has been seen to hold less than at the start.
     pub(super) fn known(&self) -> bool {
-        self.lateness.len() >= KNOWN
+        let span = self.lateness.front().zip(self.lateness.back()).map(|((first, _), (last, _))| last - first);
+        span.is_some_and(|span| span >= KNOWN)
     }
 
     /// How long after the fastest packet would have come its sound is to be played.

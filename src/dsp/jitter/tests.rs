@@ -1,5 +1,6 @@
 //! Order, loss, jitter, drifting clocks and restarts, read off numbered packets.
 
+mod short;
 mod stereo;
 
 use std::time::Duration;

@@ -228,6 +228,7 @@ impl Engine {
             Command::Levelling(levelling) => self.levelling = levelling,
             Command::Muted(muted) => self.outlet.muted = muted,
             Command::Wanted(wanted) => self.wanted = wanted,
+            Command::PacketMs(ms) => self.outlet.set_packet_ms(ms),
             Command::Loss(percent) => self.outlet.set_loss_percent(percent),
             Command::Bitrate(bps) => self.outlet.set_bitrate(bps),
             Command::Pauses(pauses) => self.outlet.set_pauses(pauses),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::codec::opus::{Encoder, EncoderConfig, FRAME, LOOKAHEAD, NOTHING};
+use crate::codec::opus::{Encoder, EncoderConfig, LENGTHS, LOOKAHEAD, NOTHING};
 use crate::dsp::level::Meter;
 use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
@@ -23,6 +23,9 @@ pub(super) struct Outlet {
     outputs: Vec<(u64, Sender<EncodedAudio>)>,
     /// What waits to be encoded: of music, left and right in turn.
     frame: Vec<f32>,
+    /// Samples a channel that the packet in the making, and the next one, are to have.
+    length: usize,
+    next_length: usize,
     sample: u64,
     /// When the first sample of `frame` was captured.
     at: Option<Instant>,
@@ -57,7 +60,9 @@ impl Outlet {
             config,
             encoder: encoder(in_force(config)),
             outputs: Vec::new(),
-            frame: Vec::with_capacity(2 * FRAME),
+            frame: Vec::new(),
+            length: 2 * TICK,
+            next_length: 2 * TICK,
             sample: 0,
             at: None,
             gain: if muted { 0.0 } else { 1.0 },
@@ -108,6 +113,12 @@ impl Outlet {
         self.encoder.as_mut().map(|encoder| encoder.set_loss_percent(percent));
     }
 
+    /// Puts so many milliseconds into each packet from the next one on: the longest of [`LENGTHS`] that is not longer.
+    pub(super) fn set_packet_ms(&mut self, ms: u8) {
+        let samples = usize::from(ms) * TICK / 10;
+        self.next_length = LENGTHS.into_iter().rev().find(|length| *length <= samples).unwrap_or(TICK);
+    }
+
     pub(super) fn add(&mut self, id: u64, packets: Sender<EncodedAudio>) {
         self.remove(id);
         self.outputs.push((id, packets));
@@ -138,8 +149,8 @@ impl Outlet {
         (self.meter, self.gain) = (Meter::new(), 0.0);
     }
 
-    /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone; every second one
-    /// completes a packet. Of speech, only the first channel counts. `at`: when the first sample was captured.
+    /// Sends 10 ms of the microphone, and of the computer's own sound, which muting leaves alone, once a packet is
+    /// complete. Of speech, only the first channel counts. `at`: when the first sample was captured.
     pub(super) fn send(&mut self, pair: &mut Pair, computer: &Tick, at: Instant, counts: &mut AudioCounts) {
         // One tick of fading, so that muting is not heard as a click.
         let gain = if self.muted { 0.0 } else { 1.0 };
@@ -153,6 +164,7 @@ impl Outlet {
         let from = self.frame.len();
         if from == 0 {
             self.at = Some(at);
+            self.length = self.next_length;
         }
         match self.config.music {
             true => {
@@ -169,19 +181,19 @@ impl Outlet {
         if self.outputs.is_empty() {
             return self.pass(0);
         }
-        if self.frame.len() < FRAME * channels {
+        if self.frame.len() < self.length * channels {
             return;
         }
         // What is decoded under this timestamp was heard a little before what is encoded under it.
         let first = self.at.take().unwrap_or(at);
         let at = first.checked_sub(LAG).unwrap_or(first);
         let sample = self.sample;
-        self.sample += FRAME as u64;
+        self.sample += self.length as u64;
         let encoded = self.encoder.as_mut().map(|encoder| encoder.encode(&self.frame));
         self.frame.clear();
         let data = match encoded {
             Some(Ok(data)) => data,
-            Some(Err(error)) => return tracing::warn!(%error, "20 ms of sound were not sent"),
+            Some(Err(error)) => return tracing::warn!(%error, "a packet of sound was not sent"),
             None => return,
         };
         // The first one tells the other side of the pause; the clock of the stream goes on.
@@ -191,7 +203,7 @@ impl Outlet {
         counts.encoded += 1;
         for (_, packets) in &self.outputs {
             // overflow: drop this packet, counted; the other side conceals it.
-            let packet = EncodedAudio { data: data.clone(), sample, samples: FRAME as u32, at };
+            let packet = EncodedAudio { data: data.clone(), sample, samples: self.length as u32, at };
             if let Err(TrySendError::Full(_)) = packets.try_send(packet) {
                 counts.dropped += 1;
             }

@@ -35,12 +35,11 @@ impl Gate {
 impl Peer {
     /// Sends sound as `protection` says where the path gives this much for everything, bits a second: copies from the
     /// next packet on; the rest is the encoder's to do.
-    pub fn protect(&self, now: Instant, protection: &Protection, given_bps: u64) -> Plan {
-        let (red, most_bps) = {
-            let sound = self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner);
-            (sound.red.is_some(), sound.most_bps)
+    pub fn protect(&self, now: Instant, protection: &mut Protection, given_bps: u64) -> Plan {
+        let plan = {
+            let wish = self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner);
+            protection.plan(now, given_bps, &wish)
         };
-        let plan = protection.plan(now, given_bps, red, most_bps);
         self.shared.copies.store(plan.copies, Ordering::Relaxed);
         plan
     }
