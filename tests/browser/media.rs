@@ -188,3 +188,32 @@ fn sound_with_copies_is_understood_on_both_sides() {
         see_and_hear(world, &page).await;
     });
 }
+
+/// One that is not asked for transport-wide feedback says what it can: loss, round trip, and the most it can take.
+#[test]
+#[ignore = "needs a browser: make test-browser"]
+fn the_picture_follows_what_a_browser_reports_that_reports_on_no_single_packet() {
+    with(Kind::Chromium, async |world| {
+        let session = &world.ours.session;
+        let plain = |description: Description| {
+            let known = |line: &&str| !line.contains("transport-cc") && !line.contains("transport-wide-cc");
+            Description { sdp: description.sdp.split_inclusive('\n').filter(known).collect(), ..description }
+        };
+        session.set_video(VideoRequest { width: 960, height: 540, fps: 20 });
+        let page = world.pair("it").await;
+        world.ours.trickle("it", &page).await;
+        let offer = plain(session.create_offer("it").await.unwrap());
+        let answer: Description = page.run(format!("answer({offer}, {{}})")).await.to_string().parse().unwrap();
+        assert!(answer.sdp.contains("goog-remb"), "{}", answer.sdp);
+        session.accept_answer("it", plain(answer)).await.unwrap();
+        page_sees_time(&page, 0).await;
+        // It begins with a megabit a second, all in all.
+        soon("more than at first", async || {
+            let report = session.stats_report("it").await.unwrap();
+            let bps = report.selected_pair()?.available_outgoing_bitrate?;
+            (bps > 1.15e6).then_some(())
+        })
+        .await;
+        page_sees_time(&page, 0).await;
+    });
+}
