@@ -173,12 +173,18 @@ pub fn jpeg_to_i420(data: &[u8]) -> Result<VideoFrame, ColourError> {
     use zune_jpeg::zune_core::colorspace::ColorSpace;
     use zune_jpeg::zune_core::options::DecoderOptions;
 
+    use crate::model::pool::Pooled;
+
     let side = VideoFrame::MAX_SIDE as usize;
     let options =
         DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB).set_max_width(side).set_max_height(side);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
-    let rgb = decoder.decode().map_err(|e| ColourError::Jpeg(e.to_string()))?;
-    let info = decoder.info().ok_or_else(|| ColourError::Jpeg("no size".to_owned()))?;
+    decoder.decode_headers().map_err(|e| ColourError::Jpeg(e.to_string()))?;
+    let no_size = || ColourError::Jpeg("no size".to_owned());
+    let (info, size) = (decoder.info().ok_or_else(no_size)?, decoder.output_buffer_size().ok_or_else(no_size)?);
+    let mut rgb = Pooled::with_capacity(size);
+    rgb.resize(size, 0);
+    decoder.decode_into(&mut rgb).map_err(|e| ColourError::Jpeg(e.to_string()))?;
     rgb_to_i420(&rgb, u32::from(info.width), u32::from(info.height))
 }
 

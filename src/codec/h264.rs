@@ -23,6 +23,7 @@ use openh264_sys2::{
 
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::{FrameError, VideoFrame};
+use crate::model::pool::Pooled;
 
 /// What an [`Encoder`] aims at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -171,7 +172,11 @@ impl Encoder {
         let (w, h) = (size.0 as usize, size.1 as usize);
         let planes = YUVSlices::new((frame.y(), frame.u(), frame.v()), (w, h), (w, w / 2, w / 2));
         let time = Timestamp::from_millis(frame.media_time.as_millis().min(i64::MAX as u128) as u64);
-        let result = self.inner.encode_at(&planes, time).map(|stream| (stream.frame_type(), stream.to_vec()));
+        let result = self.inner.encode_at(&planes, time).map(|stream| {
+            let mut data = Pooled::with_capacity(ROOM);
+            stream.write_vec(&mut data);
+            (stream.frame_type(), data)
+        });
         let (kind, data) = match result {
             Ok(done) => done,
             Err(e) => {
@@ -184,13 +189,16 @@ impl Encoder {
         let skipped = data.is_empty() || matches!(kind, FrameType::Skip | FrameType::Invalid);
         Ok((!skipped).then(|| EncodedVideo {
             keyframe: kind == FrameType::IDR,
-            data: Bytes::from(data),
+            data: Bytes::from_owner(data),
             media_time: frame.media_time,
             at,
             captured: None,
         }))
     }
 }
+
+/// Room for an encoded picture; most are far smaller, and larger ones grow.
+const ROOM: usize = 64 * 1024;
 
 /// Decodes the pictures of one sender.
 pub struct Decoder {
@@ -266,7 +274,7 @@ fn copy(picture: &decoder::DecodedYUV<'_>, unit: &EncodedVideo) -> Result<Option
     let (w, h) = (w & !1, h & !1);
     let (y_stride, u_stride, v_stride) = picture.strides();
     let size = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    let mut data = Vec::with_capacity(VideoFrame::bytes(size(w), size(h))?);
+    let mut data = Pooled::with_capacity(VideoFrame::bytes(size(w), size(h))?);
     for (plane, stride, w, h) in
         [(picture.y(), y_stride, w, h), (picture.u(), u_stride, w / 2, h / 2), (picture.v(), v_stride, w / 2, h / 2)]
     {

@@ -17,6 +17,7 @@ use super::{VideoFormat, VideoRequest, VideoSource};
 use crate::codec::timecode;
 use crate::model::device::DeviceError;
 use crate::model::frame::{FrameError, VideoFrame};
+use crate::model::pool::Pooled;
 
 /// When the pictures of a steady source are due.
 pub(super) struct Pace {
@@ -67,7 +68,7 @@ fn impossible(name: &str, e: FrameError) -> DeviceError {
 }
 
 /// A picture made of these planes, stamped with the time and dated now.
-fn finish(data: Vec<u8>, format: &VideoFormat, time: Duration) -> Result<VideoFrame, DeviceError> {
+fn finish(data: Pooled, format: &VideoFormat, time: Duration) -> Result<VideoFrame, DeviceError> {
     let frame = VideoFrame::new(format.width, format.height, data, time);
     let mut frame = frame.map_err(|e| impossible(&format.name, e))?;
     timecode::stamp(&mut frame, unix_ms());
@@ -104,7 +105,7 @@ impl VideoSource for Scene {
     fn next(&mut self, limit: Duration) -> Result<Option<VideoFrame>, DeviceError> {
         let Some(n) = self.pace.wait(limit) else { return Ok(None) };
         let luma = self.pictures.luma(n);
-        let mut data = Vec::with_capacity(luma.len() * 3 / 2);
+        let mut data = Pooled::with_capacity(luma.len() * 3 / 2);
         data.extend_from_slice(luma);
         data.resize(luma.len() * 3 / 2, 128);
         finish(data, &self.format, self.pace.time(n)).map(Some)

@@ -11,6 +11,7 @@ use super::pattern::Pace;
 use super::{VideoFormat, VideoSource};
 use crate::model::device::DeviceError;
 use crate::model::frame::VideoFrame;
+use crate::model::pool::Pooled;
 
 /// Longest header line, bytes.
 const MAX_LINE: u64 = 1024;
@@ -23,7 +24,7 @@ pub(super) struct File {
     first: u64,
     pace: Pace,
     read: u64,
-    pending: Option<Vec<u8>>,
+    pending: Option<Pooled>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +76,7 @@ impl Header {
     }
 
     /// The planes with even sides, of a picture as it stands in the file.
-    fn crop(&self, data: Vec<u8>) -> Vec<u8> {
+    fn crop(&self, data: Pooled) -> Pooled {
         let (width, height) = (self.width as usize, self.height as usize);
         let (even, rows) = (width & !1, height & !1);
         if (even, rows) == (width, height) {
@@ -84,7 +85,7 @@ impl Header {
         let (cw, ch) = self.chroma();
         let (y, chroma) = data.split_at(width * height);
         let (u, v) = chroma.split_at(cw * ch);
-        let mut out = Vec::with_capacity(even * rows * 3 / 2);
+        let mut out = Pooled::with_capacity(even * rows * 3 / 2);
         for (plane, stride, width, rows) in
             [(y, width, even, rows), (u, cw, even / 2, rows / 2), (v, cw, even / 2, rows / 2)]
         {
@@ -123,7 +124,7 @@ impl File {
     }
 
     /// The next picture as it stands in the file; `None` at the end.
-    fn read_picture(&mut self) -> Result<Option<Vec<u8>>, String> {
+    fn read_picture(&mut self) -> Result<Option<Pooled>, String> {
         let header = line(&mut self.reader).map_err(|e| e.to_string())?;
         if header.is_empty() {
             return Ok(None);
@@ -131,7 +132,8 @@ impl File {
         if !header.starts_with("FRAME") {
             return Err(format!("picture {} does not begin with “FRAME”", self.read));
         }
-        let mut data = vec![0; self.header.bytes()];
+        let mut data = Pooled::with_capacity(self.header.bytes());
+        data.resize(self.header.bytes(), 0);
         match self.reader.read_exact(&mut data) {
             Ok(()) => {
                 self.read += 1;
@@ -142,7 +144,7 @@ impl File {
         }
     }
 
-    fn next_picture(&mut self) -> Result<Vec<u8>, String> {
+    fn next_picture(&mut self) -> Result<Pooled, String> {
         if let Some(picture) = self.pending.take() {
             return Ok(picture);
         }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::pool::Pooled;
+
 /// Which RGB ↔ YUV matrix a picture was made with (ITU-T H.273 MatrixCoefficients).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColourMatrix {
@@ -24,12 +26,13 @@ pub enum ColourRange {
 
 /// One picture in I420 (planar YUV 4:2:0), planes tight, without padding at the ends of rows.
 ///
-/// Width and height are even and not zero; the planes have exactly their size. Shared as `Arc<VideoFrame>`.
+/// Width and height are even and not zero; the planes have exactly their size. Shared as `Arc<VideoFrame>`. With the last
+/// holder, the planes' memory goes back where the next picture takes it from ([`Pooled`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct VideoFrame {
     width: u32,
     height: u32,
-    data: Vec<u8>,
+    data: Pooled,
     /// When the picture was captured, on the timeline of its source (starts anywhere, never goes back).
     pub media_time: Duration,
     /// When it was captured (sent side) or decoded (received side) on this machine's monotonic clock.
@@ -77,7 +80,8 @@ impl VideoFrame {
     ///
     /// # Errors
     /// [`FrameError`] where size and bytes do not fit.
-    pub fn new(width: u32, height: u32, data: Vec<u8>, media_time: Duration) -> Result<Self, FrameError> {
+    pub fn new(width: u32, height: u32, data: impl Into<Pooled>, media_time: Duration) -> Result<Self, FrameError> {
+        let data = data.into();
         let need = Self::bytes(width, height)?;
         if data.len() != need {
             return Err(FrameError::Length { have: data.len(), need });
@@ -98,8 +102,10 @@ impl VideoFrame {
     /// # Errors
     /// [`FrameError::Size`].
     pub fn black(width: u32, height: u32, media_time: Duration) -> Result<Self, FrameError> {
-        let mut data = vec![128; Self::bytes(width, height)?];
-        data[..(width * height) as usize].fill(16);
+        let bytes = Self::bytes(width, height)?;
+        let mut data = Pooled::with_capacity(bytes);
+        data.resize((width * height) as usize, 16);
+        data.resize(bytes, 128);
         Self::new(width, height, data, media_time)
     }
 
@@ -142,7 +148,7 @@ impl VideoFrame {
     }
 
     /// The buffer back, to be filled again.
-    pub fn into_data(self) -> Vec<u8> {
+    pub fn into_data(self) -> Pooled {
         self.data
     }
 

@@ -21,6 +21,7 @@ pub mod id;
 pub mod invitation;
 pub mod notice;
 pub mod outcome;
+pub mod pool;
 pub mod preference;
 pub mod quality;
 pub mod report;

@@ -7,10 +7,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
+
+use crate::model::pool::Pooled;
 
 /// Most packets kept while waiting; 720p at 2.5 Mbit/s fills it in eight seconds.
 pub const MAX_PACKETS: usize = 2048;
+
+/// Room for an access unit; most are far smaller, and larger ones grow.
+const ROOM: usize = 64 * 1024;
 
 /// While a keyframe is missing, it is asked for this often.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
@@ -270,7 +275,7 @@ fn begins_keyframe(payload: &[u8]) -> bool {
 
 /// Payloads in order → Annex B, and whether there is an IDR.
 fn depacketize<'a>(payloads: impl Iterator<Item = &'a Bytes>) -> Result<(Bytes, bool), Damaged> {
-    let mut out = BytesMut::new();
+    let mut out = Pooled::with_capacity(ROOM);
     let mut keyframe = false;
     let mut fragment = None;
     for payload in payloads {
@@ -314,7 +319,7 @@ fn depacketize<'a>(payloads: impl Iterator<Item = &'a Bytes>) -> Result<(Bytes, 
             _ => return Err(Damaged),
         }
     }
-    if fragment.is_some() { Err(Damaged) } else { Ok((out.freeze(), keyframe)) }
+    if fragment.is_some() { Err(Damaged) } else { Ok((Bytes::from_owner(out), keyframe)) }
 }
 
 #[cfg(test)]
