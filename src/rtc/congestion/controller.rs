@@ -296,7 +296,7 @@ impl Controller {
                 run = Some((first, report.departure, count + 1, bytes + report.size));
                 continue;
             };
-            self.path.arrived(departed, at, self.seconds(now), report.size);
+            self.path.arrived(departed, at, self.seconds(now), report.size, self.estimate);
             arrived += 1;
             if let Some((first, last, count, bytes)) = run.take() {
                 // All of a feedback interval at once, and no queue that was full: the feedback was lost, not the packets.

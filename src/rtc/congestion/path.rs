@@ -3,7 +3,7 @@
 //! The two clocks differ by an unknown constant, so only differences count: the least one-way delay of the last
 //! [`BASE_SPAN`] seconds is an empty queue, and what lies above it is time spent queueing. Jitter does not look like a
 //! queue, because a queue delays *every* packet: the least of the last 100 ms is taken, and of longer where the delay
-//! wanders much by itself.
+//! wanders much by itself. On a slow path a large packet takes long by itself, and no queue is the cause of that.
 
 use std::collections::VecDeque;
 
@@ -30,6 +30,8 @@ const DELIVERY_LEAST: f64 = 0.020;
 const QUEUED: f64 = 0.008;
 /// A queue that grew by this share of itself from one packet to the next, and by so many seconds, was there at once.
 const AT_ONCE: (f64, f64) = (0.6, 0.060);
+/// What is taken off the delay of a large packet for its own length is no more than this, seconds.
+const OWN_LENGTH: f64 = 0.020;
 /// Arrivals remembered, seconds.
 const KEPT: f64 = 1.0;
 
@@ -63,6 +65,8 @@ pub(super) struct Path {
     variation: f64,
     varied: f64,
     summed: u32,
+    /// Bytes of the smallest packet, which makes the least delay.
+    smallest: usize,
 }
 
 impl Path {
@@ -77,16 +81,19 @@ impl Path {
             variation: 0.0,
             varied: 0.0,
             summed: 0,
+            smallest: usize::MAX,
         }
     }
 
     /// A packet of `size` bytes left at `departed` (our clock), arrived at `arrived` (theirs) and was reported at `now`
-    /// (ours); seconds.
-    pub fn arrived(&mut self, departed: f64, arrived: f64, now: f64, size: usize) {
+    /// (ours); seconds. The path is believed to carry `rate`, bit/s.
+    pub fn arrived(&mut self, departed: f64, arrived: f64, now: f64, size: usize, rate: f64) {
         let one_way = arrived - departed;
         self.base.see(now, one_way);
         self.round_trip.see(now, now - departed);
-        let queue = one_way - self.base.get().unwrap_or(one_way);
+        self.smallest = self.smallest.min(size);
+        let own = ((size - self.smallest) as f64 * 8.0 / rate.max(1.0)).min(OWN_LENGTH);
+        let queue = (one_way - self.base.get().unwrap_or(one_way) - own).max(0.0);
         self.arrivals.push_back(Arrival { at: arrived, departed, size, queue });
     }
 
@@ -179,5 +186,45 @@ impl Path {
     /// The path is another one now: what stands in it is no queue.
     pub fn renew(&mut self) {
         *self = Self { delivery: self.delivery, ..Self::new() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is taken for a queue after packets of these sizes, one every 60 ms, over an empty link of so many bit/s that is
+    /// believed to carry half of that.
+    fn queue(carries: f64, sizes: impl Iterator<Item = usize>) -> f64 {
+        let mut path = Path::new();
+        for (n, size) in sizes.enumerate() {
+            let departed = n as f64 * 0.060;
+            let arrived = departed + 0.020 + size as f64 * 8.0 / carries;
+            path.arrived(departed, arrived + 7.0, arrived + 0.030, size, carries / 2.0);
+            path.sum_up(0.0);
+        }
+        path.queue()
+    }
+
+    #[test]
+    fn a_large_packet_on_a_slow_path_is_no_queue() {
+        let large = |then: usize| std::iter::repeat_n(110, 20).chain(std::iter::repeat_n(then, 20));
+        assert!(queue(150e3, large(290)) < 0.001);
+        assert!(queue(150e3, large(408)) < 0.001);
+        assert!(queue(80e3, large(290)) < 0.001);
+        assert!(queue(1e6, large(1_158)) < 0.001);
+    }
+
+    #[test]
+    fn packets_behind_a_queue_show_it_whatever_their_size() {
+        let mut path = Path::new();
+        for n in 0..40 {
+            let departed = f64::from(n) * 0.060;
+            let wait = if n < 20 { 0.0 } else { 0.060 };
+            let size = if n % 2 == 0 { 110 } else { 408 };
+            path.arrived(departed, departed + 0.020 + wait + size as f64 * 8.0 / 150e3, departed + 0.1, size, 75e3);
+            path.sum_up(0.0);
+        }
+        assert!(path.queue() > 0.050, "{}", path.queue());
     }
 }
