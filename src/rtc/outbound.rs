@@ -204,6 +204,11 @@ impl Outbound {
         lock(&self.controller).estimate() as u64
     }
 
+    /// Share that the path loses by itself; see [`Controller::random_loss`].
+    pub fn random_loss(&self) -> Option<f64> {
+        lock(&self.controller).random_loss()
+    }
+
     /// The most that pictures are worth, bit/s of encoded media: no more is looked for.
     pub fn set_top(&self, bps: u64) {
         self.top.store(bps, Ordering::Relaxed);
@@ -408,7 +413,7 @@ impl Outbound {
             let mut controller = lock(&self.controller);
             controller.set_wanted(self.top.load(Ordering::Relaxed) as f64 / AIM * overhead(PAYLOAD) + beside);
             let round_trip = Duration::from_secs_f64(controller.round_trip().unwrap_or(0.0));
-            self.repairs.on_path(controller.random_loss(), round_trip);
+            self.repairs.on_path(controller.random_loss().unwrap_or(0.0), round_trip);
             (pacer.has_room(Instant::now(), &controller), controller.target())
         };
         self.room.send_if_modified(|before| std::mem::replace(before, room) != room);

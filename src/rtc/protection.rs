@@ -67,10 +67,13 @@ impl Protection {
         self.told = Some(now);
     }
 
-    /// The plan, where the path gives this much for everything (bits a second), and the peer wishes for this.
-    pub(crate) fn plan(&mut self, now: Instant, given_bps: u64, wish: &Sound) -> Plan {
+    /// The plan, where the path gives this much for everything (bits a second) and loses this share by itself, without a
+    /// queue that is full (`None`: not known); and the peer wishes for this.
+    pub(crate) fn plan(&mut self, now: Instant, given_bps: u64, random_loss: Option<f64>, wish: &Sound) -> Plan {
         let fresh = self.told.is_some_and(|told| now.saturating_duration_since(told) < OLD);
         let loss = if fresh { self.loss } else { UNKNOWN };
+        // Where there is little room, copies would only fill the queue that what was lost was lost in.
+        let loss = random_loss.filter(|_| given_bps < ROOM).map_or(loss, |own| own.min(loss));
         let copies = match loss {
             _ if wish.red.is_none() || loss <= SOME => 0,
             // Nobody has said anything yet: the first words are not to be lost.
@@ -110,7 +113,7 @@ mod tests {
     fn copies_come_with_loss_and_go_with_it() {
         let copies = |reports: Vec<f64>| {
             let (mut protection, now) = after(reports);
-            protection.plan(now, 1_000_000, &wish(true, None)).copies
+            protection.plan(now, 1_000_000, None, &wish(true, None)).copies
         };
         assert_eq!(copies(vec![]), 1);
         assert_eq!(copies(vec![0.0]), 0);
@@ -125,21 +128,29 @@ mod tests {
     #[test]
     fn a_narrow_path_gets_less_of_everything() {
         let (protection, now) = after([0.1; 5]);
-        let plan = |given, red| protection.clone().plan(now, given, &wish(red, None));
+        let plan = |given, red| protection.clone().plan(now, given, None, &wish(red, None));
         assert_eq!(plan(2_500_000, true), Plan { bps: 32_000, copies: 2, loss_percent: 1, packet_ms: 20 });
         assert_eq!((plan(2_500_000, false).bps, plan(500_000, true).bps), (64_000, 31_250));
         assert_eq!(plan(150_000, true), Plan { bps: 16_000, copies: 1, loss_percent: 1, packet_ms: 40 });
         assert_eq!(plan(150_000, false), Plan { bps: 16_000, copies: 0, loss_percent: 10, packet_ms: 40 });
-        let asked = |given, most| protection.clone().plan(now, given, &wish(true, Some(most))).bps;
+        let asked = |given, most| protection.clone().plan(now, given, None, &wish(true, Some(most))).bps;
         assert_eq!((asked(u64::MAX, 20_000), asked(0, 0)), (20_000, 6_000));
+    }
+
+    #[test]
+    fn what_a_full_queue_lost_gets_no_copies_where_there_is_little_room() {
+        let (mut protection, now) = after([0.3, 0.1]);
+        let mut copies = |given, own| protection.plan(now, given, own, &wish(true, None)).copies;
+        assert_eq!((copies(120_000, Some(0.0)), copies(120_000, Some(0.05)), copies(120_000, None)), (0, 1, 1));
+        assert_eq!(copies(1_000_000, Some(0.0)), 2);
     }
 
     #[test]
     fn who_says_nothing_is_protected_a_little() {
         let (mut protection, now) = after([0.0]);
-        assert_eq!(protection.plan(now, 1_000_000, &wish(true, None)).copies, 0);
-        assert_eq!(protection.plan(now + OLD, 1_000_000, &wish(true, None)).copies, 1);
+        assert_eq!(protection.plan(now, 1_000_000, None, &wish(true, None)).copies, 0);
+        assert_eq!(protection.plan(now + OLD, 1_000_000, None, &wish(true, None)).copies, 1);
         let (mut odd, now) = after([f64::NAN, 7.0]);
-        assert_eq!(odd.plan(now, 1_000_000, &wish(true, None)).copies, 2);
+        assert_eq!(odd.plan(now, 1_000_000, None, &wish(true, None)).copies, 2);
     }
 }

@@ -164,9 +164,9 @@ impl Controller {
         self.loss.share()
     }
 
-    /// Share that the path loses while no queue stands in it, over some seconds; 0…1.
-    pub fn random_loss(&self) -> f64 {
-        self.loss.background()
+    /// Share that the path loses while no queue stands in it, over some seconds, 0…1; `None` while that is not known.
+    pub fn random_loss(&self) -> Option<f64> {
+        self.loss.own()
     }
 
     /// Least round trip seen, with the wait for feedback; seconds.
@@ -262,8 +262,10 @@ impl Controller {
         }
         self.path.sum_up(self.loss.background());
         self.proven = self.path.delivery().map_or(self.proven, |delivery| self.proven.max(delivery.rate));
-        if self.phase == Phase::Steady && self.path.queue() < SHORT {
-            self.loss.without_queue();
+        if self.phase != Phase::Steady {
+            self.loss.with_queue(now);
+        } else if self.path.queue() < SHORT {
+            self.loss.without_queue(now);
         }
         self.judge_probe(now);
         if matches!(self.phase, Phase::Competing(_)) {

@@ -17,6 +17,7 @@ pub(super) struct Loss {
     share: Option<f64>,
     background: f64,
     looks: u32,
+    queued: Option<Instant>,
 }
 
 impl Loss {
@@ -31,9 +32,15 @@ impl Loss {
         self.share = (all > LEAST).then(|| f64::from(lost) / f64::from(all));
     }
 
-    /// No queue stands: what is lost now is the path's own doing.
-    pub fn without_queue(&mut self) {
-        let Some(share) = self.share else { return };
+    /// A queue stands: what is lost now may be its doing.
+    pub fn with_queue(&mut self, now: Instant) {
+        self.queued = Some(now);
+    }
+
+    /// No queue stands, and none did within what the share tells of: what is lost is the path's own doing.
+    pub fn without_queue(&mut self, now: Instant) {
+        let clear = self.queued.is_none_or(|at| now.saturating_duration_since(at) > SPAN);
+        let Some(share) = self.share.filter(|_| clear) else { return };
         // At first the mean of all.
         self.looks = self.looks.saturating_add(1);
         self.background += (share - self.background) * FOLLOW.max(1.0 / f64::from(self.looks));
@@ -44,8 +51,37 @@ impl Loss {
         self.share.unwrap_or(0.0)
     }
 
-    /// Share lost while no queue stood, 0…1.
+    /// Share lost while no queue stood, 0…1; 0 before anything is known.
     pub fn background(&self) -> f64 {
         self.background
+    }
+
+    /// The same; `None` before anything is known.
+    pub fn own(&self) -> Option<f64> {
+        (self.looks > 0).then_some(self.background)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_queue_lost_is_not_the_paths_own() {
+        let (mut loss, start) = (Loss::default(), Instant::now());
+        let at = |n: u32| start + Duration::from_millis(50) * n;
+        // A second of overflow, then none.
+        for n in 0..100 {
+            loss.reported(at(n), 3, if n < 20 { 2 } else { 0 });
+            if n < 20 { loss.with_queue(at(n)) } else { loss.without_queue(at(n)) }
+        }
+        assert_eq!((loss.background(), loss.own()), (0.0, Some(0.0)));
+        // A tenth, without any queue.
+        for n in 100..400 {
+            loss.reported(at(n), 9, 1);
+            loss.without_queue(at(n));
+        }
+        assert!((loss.background() - 0.1).abs() < 0.01, "{}", loss.background());
+        assert_eq!(Loss::default().own(), None);
     }
 }

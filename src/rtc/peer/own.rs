@@ -38,7 +38,7 @@ impl Peer {
     pub fn protect(&self, now: Instant, protection: &mut Protection, given_bps: u64) -> Plan {
         let plan = {
             let wish = self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner);
-            protection.plan(now, given_bps, &wish)
+            protection.plan(now, given_bps, self.shared.outbound.random_loss(), &wish)
         };
         self.shared.copies.store(plan.copies, Ordering::Relaxed);
         plan
