@@ -7,11 +7,11 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use common::heap::Watched;
 use visavis::model::source::{AudioSpec, SinkSpec, VideoSpec};
 use visavis::session::*;
 
@@ -28,9 +28,6 @@ const STRETCH: u64 = 30;
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static SIZES: [AtomicUsize; 256] = [const { AtomicUsize::new(0) }; 256];
 
-/// The system's allocator, with what is large counted.
-struct Counting;
-
 fn count(bytes: usize) {
     if bytes >= LARGE {
         let n = TAKEN.fetch_add(1, Ordering::Relaxed);
@@ -38,31 +35,8 @@ fn count(bytes: usize) {
     }
 }
 
-#[allow(unsafe_code, reason = "an allocator is unsafe by its trait")]
-// SAFETY: hands everything on to the system's allocator, whose promises are kept unchanged; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watched = Watched { taken: count, given: |_| {} };
 
 /// How often each size was taken since, of the newest.
 fn sizes(since: usize) -> BTreeMap<usize, usize> {

@@ -4,12 +4,14 @@
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod common;
+
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::heap::Watched;
 use cpal::{Data, ErrorKind, SampleFormat};
 use visavis::device::sound::callback::{Capture, Playback, RING, Signs};
 
@@ -17,34 +19,12 @@ thread_local! {
     static COUNTED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with every call of this thread counted.
-struct Counting;
-
 fn count() {
     let _ = COUNTED.try_with(|counted| counted.set(counted.get() + 1));
 }
 
-#[allow(unsafe_code, reason = "an allocator is unsafe by its trait")]
-// SAFETY: hands everything on to the system's allocator, whose promises are kept unchanged; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Watched = Watched { taken: |_| count(), given: |_| count() };
 
 /// Calls of the allocator on this thread while `body` runs.
 fn allocations(body: impl FnOnce()) -> u64 {
