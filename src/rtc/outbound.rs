@@ -22,24 +22,14 @@ use super::congestion::history::{Departure, Report};
 use super::congestion::pacer::{Class, Pacer};
 use super::congestion::sparse::Said;
 use super::fec::Plan;
+use super::length::{WIRE, left, needed, on_wire, payload_at};
 use super::sender::{Sent, header, random};
 use super::tap::Wishes;
 
-/// Bytes of a packet on the wire beyond RTP: IPv4, UDP, and the tag of SRTP.
-const WIRE: usize = 28 + 10;
-/// Bytes of an RTP header with the extensions we send.
-const HEADER: usize = 12 + 8;
-/// Largest RTP payload: with headers, extensions, SRTP and UDP it fits in 1200 bytes of QUIC-safe path MTU.
-pub(crate) const PAYLOAD: usize = 1100;
-/// Smallest that pictures are cut into, and how long one may occupy a slow path: sound waits behind it.
-const SMALLEST: usize = 350;
-const LONGEST: f64 = 0.010;
 /// Orders not looked at yet; pictures wait for room before.
 const ORDERS: usize = 64;
 /// Where pictures begin, bit/s: most paths carry it, and where one does not, that is known after a round trip.
 const START: f64 = 1e6;
-/// The encoder aims at this share of what it may have: it is not exact.
-const AIM: f64 = 0.97;
 /// How often the controller is told that time passes, while nothing leaves.
 const TICK: Duration = Duration::from_millis(20);
 /// Packets kept to be sent again, and for how long: later than that nobody waits for them.
@@ -204,6 +194,11 @@ impl Outbound {
         lock(&self.controller).estimate() as u64
     }
 
+    /// What pictures may take while no queue drains, bit/s of encoded media: it does not come and go with each queue.
+    pub fn settled(&self) -> u64 {
+        left(lock(&self.controller).estimate(), self.beside())
+    }
+
     /// Share that the path loses by itself; see [`Controller::random_loss`].
     pub fn random_loss(&self) -> Option<f64> {
         lock(&self.controller).random_loss()
@@ -237,7 +232,7 @@ impl Outbound {
 
     /// Sends a packet of sound now; `false` when the connection is over.
     pub async fn sound(&self, track: &Arc<TrackLocalStaticRTP>, packet: Packet) -> bool {
-        let (now, ssrc, size) = (Instant::now(), packet.header.ssrc, size(packet.payload.len()));
+        let (now, ssrc, size) = (Instant::now(), packet.header.ssrc, on_wire(packet.payload.len()));
         {
             let mut sound = lock(&self.sound);
             sound.meter.left(now, size);
@@ -251,7 +246,7 @@ impl Outbound {
     /// Counts a packet that leaves now, and writes it; `false` when the connection is over.
     async fn write(&self, now: Instant, track: &TrackLocalStaticRTP, packet: Packet) -> bool {
         let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence_number);
-        let size = size(packet.payload.len());
+        let size = on_wire(packet.payload.len());
         lock(&self.controller).sent(Departure { ssrc, sequence, size, at: now });
         track.write_rtp(packet).await.is_ok()
     }
@@ -324,10 +319,10 @@ impl Outbound {
             }
             stream.restart = false;
         }
-        let bytes: usize = payloads.iter().map(|payload| size(payload.len())).sum();
+        let bytes: usize = payloads.iter().map(|payload| on_wire(payload.len())).sum();
         let mut lacks = controller.wants_probe(now).unwrap_or(0).saturating_sub(bytes);
         let mut push = |payload: Bytes, marker, filler| {
-            let length = size(payload.len());
+            let length = on_wire(payload.len());
             pacer.push(
                 Class::Picture,
                 Waiting::New(Parcel { ssrc, payload_type, timestamp, marker, payload, filler }),
@@ -340,8 +335,8 @@ impl Outbound {
             push(payload, i == last && lacks == 0, false);
         }
         while lacks > 0 {
-            let payload = filler(lacks.saturating_sub(size(0)).clamp(2, FILLER_MOST));
-            let marker = lacks <= size(payload.len());
+            let payload = filler(lacks.saturating_sub(on_wire(0)).clamp(2, FILLER_MOST));
+            let marker = lacks <= on_wire(payload.len());
             lacks = lacks.saturating_sub(push(payload, marker, true));
         }
     }
@@ -363,7 +358,7 @@ impl Outbound {
         // Lost once more, it would cost another round trip, in which the picture stands.
         let copies = if loss > MUCH_LOSS && pause > LONG_WAY && !self.repairs.active() { 2 } else { 1 };
         for packet in numbers.iter().filter_map(|number| stream.kept.again(*number, now, pause)) {
-            let length = size(packet.payload.len());
+            let length = on_wire(packet.payload.len());
             for _ in 0..copies {
                 pacer.push(Class::Again, Waiting::Again(packet.clone()), length);
             }
@@ -401,7 +396,7 @@ impl Outbound {
             packets.extend(again.map(|packet| (Arc::clone(track), packet)));
         }
         for (track, packet) in packets {
-            self.owed.fetch_add(size(packet.payload.len()), Ordering::Relaxed);
+            self.owed.fetch_add(on_wire(packet.payload.len()), Ordering::Relaxed);
             // A connection that is over ends the task by its pictures, or by its end.
             let _ = self.write(now, &track, packet).await;
         }
@@ -411,13 +406,13 @@ impl Outbound {
         let beside = self.beside();
         let (room, target) = {
             let mut controller = lock(&self.controller);
-            controller.set_wanted(self.top.load(Ordering::Relaxed) as f64 / AIM * overhead(PAYLOAD) + beside);
+            controller.set_wanted(needed(self.top.load(Ordering::Relaxed), beside));
             let round_trip = Duration::from_secs_f64(controller.round_trip().unwrap_or(0.0));
             self.repairs.on_path(controller.random_loss().unwrap_or(0.0), round_trip);
             (pacer.has_room(Instant::now(), &controller), controller.target())
         };
         self.room.send_if_modified(|before| std::mem::replace(before, room) != room);
-        let budget = ((AIM * target - beside) / overhead(payload_at(target))).max(0.0) as u64;
+        let budget = left(target, beside);
         // Smaller steps are nothing to an encoder.
         self.budget.send_if_modified(|before| {
             let changed = before.abs_diff(budget) * 50 > *before;
@@ -464,21 +459,6 @@ impl BandwidthEstimator for Estimator {
     fn target_bitrate(&self) -> f64 {
         lock(&self.0.controller).target()
     }
-}
-
-/// Into how large payloads pictures are cut on a path of so many bits a second.
-fn payload_at(bps: f64) -> usize {
-    ((bps * LONGEST / 8.0) as usize).clamp(SMALLEST, PAYLOAD)
-}
-
-/// A packet on the wire.
-pub(crate) fn size(payload: usize) -> usize {
-    payload + HEADER + WIRE
-}
-
-/// Bytes on the wire for one of a payload.
-fn overhead(payload: usize) -> f64 {
-    size(payload) as f64 / payload as f64
 }
 
 fn filler(length: usize) -> Bytes {

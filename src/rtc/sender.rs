@@ -21,7 +21,8 @@ use webrtc::rtp_transceiver::RtpSender;
 
 use super::clock::OwnClock;
 use super::engine::{RED, VIDEO_CLOCK};
-use super::outbound::{Outbound, PAYLOAD, Picture};
+use super::length::PAYLOAD;
+use super::outbound::{Outbound, Picture};
 use super::red::Redundancy;
 use crate::model::encoded::{EncodedAudio, EncodedVideo};
 use crate::model::sound::RATE;

@@ -181,8 +181,8 @@ impl Link {
 
     /// How sound is sent to this peer, where it gets any.
     pub fn protect(&self, now: Instant) -> Option<Plan> {
-        let given = self.bitrate().filter(|_| self.sends_audio)?;
-        Some(self.peer.protect(now, &mut lock(&self.protection), given))
+        let flows = self.sends_audio && self.flows.load(Ordering::Relaxed);
+        flows.then(|| self.peer.protect(now, &mut lock(&self.protection)))
     }
 
     /// What the other side says of our sound since the last time.

@@ -16,7 +16,7 @@ use rtc::shared::error::Error;
 
 use super::block::{Mender, Shield};
 use super::{Plan, protected};
-use crate::rtc::outbound::size;
+use crate::rtc::length::on_wire;
 
 /// Streams protected, each way; further ones are not.
 const STREAMS: usize = 8;
@@ -94,7 +94,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Fec {
         let (now, transport) = (packet.now, packet.transport);
         self.writes.push_back(packet);
         self.writes.extend(repairs.into_iter().map(|rtp| {
-            self.plan.owed.fetch_add(size(rtp.payload.len()), Ordering::Relaxed);
+            self.plan.owed.fetch_add(on_wire(rtp.payload.len()), Ordering::Relaxed);
             TaggedPacket { now, transport, message: AttributedPacket::new(Packet::Rtp(rtp)) }
         }));
         Ok(())

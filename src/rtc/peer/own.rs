@@ -33,12 +33,13 @@ impl Gate {
 }
 
 impl Peer {
-    /// Sends sound as `protection` says where the path gives this much for everything, bits a second: copies from the
-    /// next packet on; the rest is the encoder's to do.
-    pub fn protect(&self, now: Instant, protection: &mut Protection, given_bps: u64) -> Plan {
+    /// Sends sound as `protection` says on a path that carries what ours does: copies from the next packet on; the rest is
+    /// the encoder's to do.
+    pub fn protect(&self, now: Instant, protection: &mut Protection) -> Plan {
+        let outbound = &self.shared.outbound;
         let plan = {
             let wish = self.shared.sound.lock().unwrap_or_else(PoisonError::into_inner);
-            protection.plan(now, given_bps, self.shared.outbound.random_loss(), &wish)
+            protection.plan(now, outbound.settled(), outbound.random_loss(), &wish)
         };
         self.shared.copies.store(plan.copies, Ordering::Relaxed);
         plan
