@@ -11,22 +11,24 @@ use super::history::{Departure, History, Report};
 pub use super::limits::Limits;
 use super::loss::Loss;
 use super::others::{Others, Seen};
+use super::pace::Swiftness;
 use super::path::{Delivery, Path};
 use super::probe::{Finding, Probe};
 use super::sparse::{Said, Sparse};
+use super::window::since;
 
 /// A queue shorter than this lets the estimate grow, seconds; …
 const SHORT: f64 = 0.008;
 /// … one shorter than this is drained; …
 const DRAINED: f64 = 0.010;
 /// … one longer than this is too long; …
-const LONG: f64 = 0.030;
+const LONG: f64 = 0.020;
 /// … and while it is longer than this, no picture goes out at all.
 const VERY_LONG: f64 = 0.080;
 /// … unless it empties at so many times the estimate.
 const EMPTIES: f64 = 2.0;
 /// Share of the delivered rate that is kept when a queue stood.
-const KEEP: f64 = 0.92;
+const KEEP: f64 = 0.94;
 /// Share of the estimate that is kept at least where all that was sent was delivered.
 const KEEP_UNPROVEN: f64 = 0.85;
 /// Share of the estimate that is sent while a queue drains.
@@ -35,12 +37,11 @@ const DRAIN: f64 = 0.6;
 const YOUNG: f64 = 0.15;
 /// Pauses between two cuts, seconds.
 const CUT_PAUSE: f64 = 0.1;
-/// Growth without a probe, a second.
-const GROWTH: f64 = 0.05;
+/// Growth without a probe, a second; and yielding to a queue that stands but is not too long.
+const GROWTH: f64 = 0.04;
+const YIELD: f64 = 0.20;
 /// Only if so much of the estimate is really sent.
 const USED: f64 = 0.8;
-/// Packets leave somewhat faster than the estimate, so that a picture does not wait for the next one.
-const PACE: f64 = 1.25;
 /// A probe goes out at so many times the estimate, …
 const PROBE_RATE: f64 = 3.0;
 /// … or so many where a ceiling was found just before; …
@@ -92,6 +93,7 @@ pub struct Controller {
     phase: Phase,
     history: History,
     path: Path,
+    swiftness: Swiftness,
     loss: Loss,
     /// Where the receiver reports on no single packet.
     sparse: Sparse,
@@ -124,6 +126,7 @@ impl Controller {
             phase: Phase::Steady,
             history: History::default(),
             path: Path::new(),
+            swiftness: Swiftness::new(now),
             loss: Loss::default(),
             sparse: Sparse::new(now, limits.start),
             wanted: limits.most,
@@ -182,11 +185,10 @@ impl Controller {
         match self.phase {
             Phase::Draining { .. } if self.path.queue() > VERY_LONG => 0.0,
             Phase::Draining { .. } => DRAIN * self.estimate,
-            Phase::Competing(_) => PACE * self.estimate,
-            Phase::Steady => match self.ceiling(now) {
-                Some(ceiling) => (PACE * self.estimate).min(ceiling.max(1.05 * self.estimate)),
-                None => PACE * self.estimate,
-            },
+            Phase::Competing(_) | Phase::Steady => {
+                let most = self.ceiling(now).map_or(f64::MAX, |ceiling| ceiling.max(1.05 * self.estimate));
+                (self.swiftness.times() * self.estimate).min(most)
+            }
         }
     }
 
@@ -267,6 +269,7 @@ impl Controller {
         } else if self.path.queue() < SHORT {
             self.loss.without_queue(now);
         }
+        self.swiftness.reported(now, self.path.waited(), self.phase == Phase::Steady);
         self.judge_probe(now);
         if matches!(self.phase, Phase::Competing(_)) {
             self.compete(now);
@@ -320,7 +323,7 @@ impl Controller {
         let (queue, sudden) = (self.path.queue(), self.path.sudden_queue());
         // A probe makes a queue of its own for a moment.
         let sudden_limit = 2.0 * LONG + 2.0 * self.path.variation();
-        let long = queue > LONG || (self.probe.is_none() && sudden > sudden_limit);
+        let long = queue > LONG + self.path.wander() || (self.probe.is_none() && sudden > sudden_limit);
         // One that empties faster than we send is as good as gone.
         let most = if self.phase == Phase::Steady { EMPTIES * self.estimate } else { f64::MAX };
         let delivery = self.path.delivery().filter(|d| d.rate < most);
@@ -396,6 +399,8 @@ impl Controller {
         let top = self.ceiling(now).map_or(self.limits.most, |ceiling| 0.95 * ceiling).min(self.limits.most);
         if queue < SHORT && used && self.estimate < top {
             self.estimate = (self.estimate * (1.0 + GROWTH * span)).min(top);
+        } else if queue > DRAINED {
+            self.estimate = (self.estimate * (1.0 - YIELD * span)).max(self.limits.least);
         }
     }
 
@@ -491,8 +496,4 @@ impl Controller {
     fn seconds(&self, at: Instant) -> f64 {
         at.saturating_duration_since(self.origin).as_secs_f64()
     }
-}
-
-fn since(then: Instant, now: Instant) -> f64 {
-    now.saturating_duration_since(then).as_secs_f64()
 }

@@ -14,14 +14,17 @@ use super::controller::Controller;
 const FULL: f64 = 0.100;
 /// The estimate fell below this share of what it was: what waits was made for another rate.
 const COLLAPSED: f64 = 0.6;
-/// What may be saved up while nothing waits, seconds of the pace.
-const BURST: f64 = 0.010;
+/// What may be saved up while nothing waits, seconds of the pace: a picture begins no faster than it goes on, for on a
+/// narrow path sound would wait behind that; …
+const BURST: f64 = 0.001;
+/// … and while something does, which only comes of having been woken late.
+const LATE: f64 = 0.010;
 /// What sound may owe the pictures, bytes.
 const MOST_DEBT: f64 = 400.0;
-/// How often to look again, while something waits …
+/// When to look again, while something waits, at the latest …
 const TICK: Duration = Duration::from_millis(5);
-/// … and while a probe goes out.
-const PROBE_TICK: Duration = Duration::from_millis(1);
+/// … and at the soonest.
+const SOON: Duration = Duration::from_millis(1);
 
 /// In the order of importance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct Pacer<P> {
     /// Bytes that may leave now; below zero: too many have.
     budget: f64,
     at: Instant,
+    /// Nothing waited then.
+    idle: bool,
     highest: f64,
     purged: Instant,
 }
@@ -54,6 +59,7 @@ impl<P> Pacer<P> {
             waiting: 0,
             budget: 0.0,
             at: now,
+            idle: true,
             highest: 0.0,
             purged: now,
         }
@@ -116,9 +122,10 @@ impl<P> Pacer<P> {
         let pace = controller.pace(now) / 8.0;
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
-        let most = (pace * BURST).max(if probing { 1_500.0 } else { 0.0 });
+        let most = (pace * if self.idle { BURST } else { LATE }).max(if probing { 1_500.0 } else { 0.0 });
         self.budget = (self.budget + pace * elapsed).min(most);
-        if self.again.is_empty() && self.pictures.is_empty() {
+        self.idle = self.again.is_empty() && self.pictures.is_empty();
+        if self.idle {
             controller.end_probe(now);
             return None;
         }
@@ -137,10 +144,11 @@ impl<P> Pacer<P> {
 
     /// When to call [`Pacer::poll`] again although nothing comes; `None`: not before something is pushed.
     pub fn deadline(&self, now: Instant, controller: &Controller) -> Option<Instant> {
-        if controller.probing().is_some() {
-            return Some(now + PROBE_TICK);
+        if self.again.is_empty() && self.pictures.is_empty() {
+            return controller.probing().map(|_| now + SOON);
         }
-        let waits = !(self.again.is_empty() && self.pictures.is_empty());
-        waits.then(|| now + TICK)
+        let pace = controller.pace(now) / 8.0;
+        let wait = if pace > 0.0 && controller.window() > 0 { (1.0 - self.budget) / pace } else { f64::MAX };
+        Some(now + Duration::try_from_secs_f64(wait.max(0.0)).unwrap_or(TICK).clamp(SOON, TICK))
     }
 }

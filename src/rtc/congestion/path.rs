@@ -18,6 +18,8 @@ const WANDERING: f64 = 12.0;
 const OWN_VARIATION: f64 = 0.012;
 /// … but no longer than this.
 const STANDING_MOST: f64 = 0.350;
+/// So much of it at most makes a queue harder to see, seconds.
+const WANDER_MOST: f64 = 0.010;
 /// How fast the mean variation follows, a second.
 const VARIATION_FOLLOWS: f64 = 0.4;
 /// The same, said sooner and with less certainty.
@@ -26,6 +28,10 @@ const SUDDEN: f64 = 0.040;
 const DELIVERY: f64 = 0.120;
 /// … which must really span this.
 const DELIVERY_LEAST: f64 = 0.020;
+/// What packets waited is asked of the last so many seconds, …
+const WAITED_OF: f64 = 0.3;
+/// … of this share of them: the others were unlucky.
+const WAITED_SHARE: f64 = 0.8;
 /// What waited longer than this in the path waited in a queue, seconds.
 const QUEUED: f64 = 0.008;
 /// A queue that grew by this share of itself from one packet to the next, and by so many seconds, was there at once.
@@ -166,9 +172,22 @@ impl Path {
         self.variation
     }
 
+    /// How much of that is the path's own, seconds, up to 10 ms: a queue is seen so much less clearly.
+    pub fn wander(&self) -> f64 {
+        (self.variation - OWN_VARIATION).clamp(0.0, WANDER_MOST)
+    }
+
     /// The same as [`Path::queue`], over the last 40 ms.
     pub fn sudden_queue(&self) -> f64 {
         self.sudden
+    }
+
+    /// What all but the unluckiest of the last [`WAITED_OF`] seconds' packets waited at most, seconds.
+    pub fn waited(&self) -> f64 {
+        let last = self.arrivals.back().map_or(0.0, |newest| newest.at);
+        let mut queues: Vec<f64> = self.within(last, WAITED_OF).map(|a| a.queue).collect();
+        queues.sort_by(f64::total_cmp);
+        queues.get((queues.len() as f64 * WAITED_SHARE) as usize).copied().unwrap_or(0.0)
     }
 
     /// What arrives, bit/s; `None` while too little did since the queue began.

@@ -280,6 +280,12 @@ impl Call {
         at + 0.25 - from
     }
 
+    /// How many times the estimate pictures leave at in the end.
+    pub fn swiftness(&self) -> f64 {
+        let last = self.packets.last().map_or(self.origin, |(_, _, left, _)| *left);
+        self.controller.pace(last) / self.controller.estimate()
+    }
+
     /// The delay of sound that this share of packets stays below, between two seconds.
     pub fn sound_delay(&self, share: f64, from: f64, to: f64) -> f64 {
         let mut delays: Vec<f64> =

@@ -28,12 +28,21 @@ fn it_is_at_full_rate_soon_after_the_start() {
 
 #[test]
 fn a_link_is_used_and_its_queue_kept_short() {
-    for (rate, least, most) in [(4e6, 0.93, 0.050), (1e6, 0.91, 0.080), (500e3, 0.91, 0.080), (150e3, 0.80, 0.080)] {
+    for (rate, least, most) in [(4e6, 0.94, 0.032), (1e6, 0.94, 0.045), (500e3, 0.93, 0.050), (150e3, 0.80, 0.080)] {
         let call = alone(5e6, 40.0, |_| Weather { rate, ..Weather::default() });
         let share = call.all(10.0, 40.0) / rate;
         assert!(share > least, "{rate}: {share:.3} used");
         let late = call.sound_delay(0.95, 10.0, 40.0);
         assert!(late < most, "{rate}: one packet of sound in twenty took {late:.3} s, and 0.02 on an empty link");
+    }
+}
+
+#[test]
+fn pictures_leave_swiftly_only_where_nothing_waits_behind_them() {
+    for (rate, jitter, range) in [(50e6, 0.0, 3.0..4.1), (1e6, 0.0, 0.9..1.2), (50e6, 0.030, 0.9..1.2)] {
+        let call = alone(2.5e6, 20.0, |_| Weather { rate, jitter, ..Weather::default() });
+        let times = call.swiftness();
+        assert!(range.contains(&times), "{times:.2} times the estimate on {rate} ± {jitter}");
     }
 }
 

@@ -1,6 +1,12 @@
-//! The least of what was seen in the last seconds, kept by whole seconds.
+//! Spans of time: how long ago something was, and the least of what was seen in the last seconds, kept by whole seconds.
 
 use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Seconds from `then` to `now`; 0 where that is not before.
+pub(super) fn since(then: Instant, now: Instant) -> f64 {
+    now.saturating_duration_since(then).as_secs_f64()
+}
 
 /// A windowed minimum over `span` seconds.
 #[derive(Debug, Clone)]
