@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::window::Least;
+use super::window::{Least, since};
 
 /// Never below, bit/s on the wire.
 const LEAST: f64 = 100e3;
@@ -23,8 +23,10 @@ const LITTLE: f64 = 0.02;
 const PACKETS: u32 = 20;
 /// Growth a second, …
 const GROWTH: f64 = 0.08;
-/// … and where the receiver says that it can take more.
+/// … where the receiver says that it can take more, …
 const GROWTH_TOLD: f64 = 0.25;
+/// … and until nothing was ever too much, up to what most paths carry, bit/s.
+const GROWTH_FIRST: (f64, f64) = (0.5, 1e6);
 /// Growth is for no longer than this, however long nothing was said; seconds.
 const GROWTH_SPAN: f64 = 2.0;
 /// No more than so many times what is really sent, and this much beyond; bit/s.
@@ -195,7 +197,11 @@ impl Sparse {
             }
         } else if share < LITTLE && self.queue() < SHORT {
             let told = self.told.filter(|(_, at)| since(*at, now) < TOLD_KEPT).map(|(bps, _)| bps);
-            let growth = if told.is_some() { GROWTH_TOLD } else { GROWTH };
+            let growth = match told {
+                _ if self.cut == self.origin && self.rate < GROWTH_FIRST.1 => GROWTH_FIRST.0,
+                Some(_) => GROWTH_TOLD,
+                None => GROWTH,
+            };
             let top = most.min(told.unwrap_or(f64::MAX)).min(UNPROVEN.0 * sent + UNPROVEN.1);
             self.rate = (self.rate * (1.0 + growth * span)).min(top).max(self.rate);
         }
@@ -205,10 +211,6 @@ impl Sparse {
         self.rate = rate.max(LEAST);
         (self.cut, self.grown) = (now, now);
     }
-}
-
-fn since(then: Instant, now: Instant) -> f64 {
-    now.saturating_duration_since(then).as_secs_f64()
 }
 
 #[cfg(test)]
