@@ -195,9 +195,9 @@ impl Outbound {
         lock(&self.controller).estimate() as u64
     }
 
-    /// What pictures may take while no queue drains, bit/s of encoded media: it does not come and go with each queue.
+    /// What there is for sound to take its part of, bit/s of encoded media: it does not come and go with each queue.
     pub fn settled(&self) -> u64 {
-        left(lock(&self.controller).estimate(), self.beside())
+        left(lock(&self.controller).believed(), self.beside())
     }
 
     /// Share that the path loses by itself; see [`Controller::random_loss`].

@@ -1,9 +1,6 @@
 //! The rate: delay first, loss where somebody else keeps the queue full, probes to find out what is free.
 //!
-//! Three phases. *Steady*: the queue is short; the estimate grows slowly while it is really used, and by probes in
-//! leaps. *Draining*: a queue stood; the estimate falls to what is delivered, and less than that is sent until the queue
-//! is gone. *Competing*: the queue stays although we have nearly stopped, so somebody else fills it; the rate then
-//! follows loss, as theirs does, until the queue is empty again.
+//! What it does in which phase is said in `phase`.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +10,7 @@ use super::loss::Loss;
 use super::others::{Others, Seen};
 use super::pace::Swiftness;
 use super::path::{Delivery, Path};
+use super::phase::Phase;
 use super::probe::{Finding, Probe};
 use super::sparse::{Said, Sparse};
 use super::window::since;
@@ -60,6 +58,8 @@ const PROBE_GAIN: f64 = 1.25;
 const PROBE_TAKE: f64 = 0.90;
 /// Pauses between probes, seconds: the first after a failure, and the longest.
 const PROBE_PAUSE: (f64, f64) = (0.5, 0.8);
+/// What most paths carry, bit/s: sound reckons with that until a path is found to carry less.
+const MOST_PATHS: f64 = 1e6;
 /// What a probe found to be the most is believed for so long, seconds.
 const CEILING_KEPT: f64 = 4.0;
 /// Loss above this, with a queue, is congestion, …
@@ -72,17 +72,6 @@ const SILENCE: f64 = 0.5;
 const OTHERS: f64 = 0.8;
 /// … with less than this share of what was sent before.
 const YIELDED: f64 = 0.5;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Phase {
-    Steady,
-    Draining {
-        since: Instant,
-        /// Longest queue seen, seconds.
-        worst: f64,
-    },
-    Competing(Others),
-}
 
 /// The controller of one path. See the [module](self).
 #[derive(Debug)]
@@ -99,6 +88,8 @@ pub struct Controller {
     sparse: Sparse,
     /// What the application could use, bit/s.
     wanted: f64,
+    /// It was found to end somewhere.
+    limited: bool,
     /// The rate before the queue stood.
     before: f64,
     /// The most that ever arrived, bit/s.
@@ -130,6 +121,7 @@ impl Controller {
             loss: Loss::default(),
             sparse: Sparse::new(now, limits.start),
             wanted: limits.most,
+            limited: false,
             before: limits.start,
             proven: 0.0,
             ceiling: None,
@@ -152,6 +144,11 @@ impl Controller {
     /// What the path carries, as far as known, bit/s on the wire.
     pub fn estimate(&self) -> f64 {
         self.estimate
+    }
+
+    /// What the path carries as far as it is known to end, bit/s on the wire: for what is small beside it.
+    pub fn believed(&self) -> f64 {
+        if self.limited { self.estimate } else { self.estimate.max(MOST_PATHS) }
     }
 
     /// What the application should send now, bit/s on the wire: the estimate, less while a queue drains.
@@ -365,6 +362,7 @@ impl Controller {
 
     /// A queue stands, and empties at this rate.
     fn cut(&mut self, now: Instant, queue: f64, delivery: Delivery) {
+        self.limited = true;
         let all = delivery.rate > 0.95 * delivery.sent;
         let delivery = delivery.rate.max(self.limits.least);
         let estimate = self.estimate;
@@ -448,6 +446,7 @@ impl Controller {
             Finding::Nothing => 0.1,
             Finding::Rate { proven, delivered, sent } => {
                 let full = delivered < 0.8 * sent;
+                self.limited |= full;
                 self.ceiling = (full && delivered > 0.7 * self.estimate).then_some((delivered, now));
                 if proven > PROBE_GAIN * self.estimate {
                     let most = self.limits.most.min(self.wanted.max(self.estimate));

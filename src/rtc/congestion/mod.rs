@@ -17,6 +17,7 @@ mod others;
 mod pace;
 pub mod pacer;
 mod path;
+mod phase;
 mod probe;
 pub mod sparse;
 mod window;

@@ -148,9 +148,9 @@ async fn sound_goes_with_copies_to_those_who_take_them() {
     // It has heard of no loss, and so of one copy; then much is lost.
     let now = Instant::now();
     let mut protection = Protection::default();
-    assert_eq!(a.peer.protect(now, &mut protection, 1_000_000).copies, 1);
+    assert_eq!(a.peer.protect(now, &mut protection).copies, 1);
     protection.on_report(now, 0.1);
-    assert_eq!(a.peer.protect(now, &mut protection, 1_000_000).copies, 2);
+    assert_eq!(a.peer.protect(now, &mut protection).copies, 2);
     let heard = loop {
         let heard = hear(&a, &mut b, &mut sample).await;
         if heard.iter().any(|packet| packet.behind == 2) {
@@ -193,7 +193,7 @@ async fn copies_are_offered_and_not_answered_to_those_who_have_none() {
     }
     let mut protection = Protection::default();
     protection.on_report(Instant::now(), 0.1);
-    let plan = a.peer.protect(Instant::now(), &mut protection, 1_000_000);
+    let plan = a.peer.protect(Instant::now(), &mut protection);
     assert_eq!((plan.copies, plan.loss_percent), (0, 10));
     let mut sample = 0;
     for _ in 0..3 {
