@@ -5,9 +5,9 @@ use tracing_subscriber::EnvFilter;
 /// The environment variable that chooses.
 pub const VARIABLE: &str = "VISAVIS_LOG";
 
-/// Left out unless asked for: the client of the sound server tells of every one of its ends as an error; where that
-/// matters it comes back as an error value too.
-const QUIET: &str = "pulseaudio::client::reactor=off";
+/// Left out unless asked for, because what matters of it comes back as an error value or a state too: the client of the
+/// sound server tells of every one of its ends as an error, and the sockets of every check of a path that leads nowhere.
+const QUIET: &str = "pulseaudio::client::reactor=off,webrtc::peer_connection::driver=off";
 
 /// Starts logging. Without the variable: `default`.
 pub fn start(default: &str) {
