@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::history::{Departure, History, Report};
 pub use super::limits::Limits;
 use super::loss::Loss;
-use super::others::{Others, Seen};
+use super::others::{self, Others, Seen};
 use super::pace::Swiftness;
 use super::path::{Delivery, Path};
 use super::phase::Phase;
@@ -413,8 +413,9 @@ impl Controller {
                 self.cut = now;
             }
         } else if self.history.rate() > 0.7 * self.estimate {
-            let grown = self.estimate * (1.0 + 0.10 * span);
-            self.estimate = grown.min(0.7 * self.before).clamp(self.limits.least, self.limits.most);
+            let grown = self.estimate * (1.0 + 0.20 * span);
+            let most = others::most(self.before, self.limits.most.min(self.wanted));
+            self.estimate = grown.min(most).clamp(self.limits.least, self.limits.most);
         }
         match others.watch(now, self.path.queue()) {
             Seen::Busy => self.phase = Phase::Competing(others),

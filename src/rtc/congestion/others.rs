@@ -5,10 +5,21 @@ use std::time::Instant;
 /// A queue shorter than this is empty, seconds; …
 const EMPTY: f64 = 0.010;
 /// … empty for so long, they are gone; seconds.
-const GONE: f64 = 0.5;
+const GONE: f64 = 1.0;
 /// A queue that varies by less than this over [`SPAN`] is nobody's but a longer path: a sender's queue breathes.
 const STEADY: f64 = 0.020;
 const SPAN: f64 = 2.0;
+
+/// What we take beside them: half of the path. We had all of it, …
+const HALF: f64 = 0.55;
+/// … or, where that was about all we wanted, perhaps not all.
+const HALF_OR_MORE: f64 = 0.72;
+const WANTED: f64 = 0.9;
+
+/// The most to take beside them, of what we had before and what we wanted at most, bit/s.
+pub(super) fn most(before: f64, wanted: f64) -> f64 {
+    before * if before > WANTED * wanted { HALF_OR_MORE } else { HALF }
+}
 
 /// What was seen of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,9 @@ const STEP: Duration = Duration::from_micros(500);
 /// Headers of a packet on the wire, with IP, UDP, SRTP and extensions.
 const HEADERS: usize = 12 + 8 + 38;
 const SOUND: usize = 100 + HEADERS;
+/// What CUBIC keeps after a loss, and how it grows again (RFC 9438 §4.1, §4.6).
+const CUBIC_KEEP: f64 = 0.7;
+const CUBIC_GROWTH: f64 = 0.4;
 
 /// What the link does at a moment.
 #[derive(Debug, Clone, Copy)]
@@ -360,10 +363,13 @@ impl Flow for Call {
     }
 }
 
-/// A file transfer over TCP (Reno).
+/// A file transfer over TCP: Reno (RFC 5681), or CUBIC.
 pub struct Transfer {
     window: f64,
     threshold: f64,
+    /// The window before the last loss, where it grows by the time since then (RFC 9438).
+    before: f64,
+    cubic: bool,
     in_flight: VecDeque<u64>,
     next: u64,
     cut: f64,
@@ -379,6 +385,8 @@ impl Transfer {
         Self {
             window: 10.0,
             threshold: f64::MAX,
+            before: 0.0,
+            cubic: false,
             in_flight: VecDeque::new(),
             next: 0,
             cut: 0.0,
@@ -389,6 +397,11 @@ impl Transfer {
         }
     }
 
+    /// As most systems do it today.
+    pub fn cubic(began: f64) -> Self {
+        Self { cubic: true, ..Self::new(began) }
+    }
+
     pub fn rate(&self, from: f64, to: f64) -> f64 {
         let bytes: usize = self.delivered.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, size)| size).sum();
         bytes as f64 * 8.0 / (to - from)
@@ -396,7 +409,9 @@ impl Transfer {
 
     fn halve(&mut self, now: f64) {
         if now - self.cut > 0.2 {
-            (self.threshold, self.window, self.cut) = ((self.window / 2.0).max(2.0), (self.window / 2.0).max(2.0), now);
+            self.before = self.window;
+            self.window = (self.window * if self.cubic { CUBIC_KEEP } else { 0.5 }).max(2.0);
+            (self.threshold, self.cut) = (self.window, now);
         }
     }
 }
@@ -426,7 +441,13 @@ impl Flow for Transfer {
                 self.halve(now);
             }
             self.in_flight.pop_front();
+            let cubic = self.cubic && self.before > 0.0;
             self.window += if self.window < self.threshold { 1.0 } else { 1.0 / self.window };
+            if cubic && self.window >= self.threshold {
+                let plateau = (self.before * (1.0 - CUBIC_KEEP) / CUBIC_GROWTH).cbrt();
+                let grown = CUBIC_GROWTH * (now - self.cut - plateau).powi(3) + self.before;
+                self.window = self.window.max(grown);
+            }
         }
     }
 }

@@ -104,11 +104,14 @@ fn random_loss_costs_no_rate() {
 
 #[test]
 fn a_transfer_beside_it_gets_its_share_and_leaves_it_its_own() {
-    let mut calls = [Call::new(Instant::now(), 5e6, FEEDBACK)];
-    let mut transfers = [Transfer::new(5.0)];
-    run(|_| Weather::default(), &mut calls, &mut transfers, 65.0);
-    let (call, file) = (calls[0].all(20.0, 65.0) / 4e6, transfers[0].rate(20.0, 65.0) / 4e6);
-    assert!(call > 0.35 && file > 0.35, "call {call:.2}, transfer {file:.2}");
+    // A call that could use all of the path, and one that could not.
+    for (source, cubic) in [(5e6, false), (5e6, true), (2.5e6, false), (2.5e6, true)] {
+        let mut calls = [Call::new(Instant::now(), source, FEEDBACK)];
+        let mut transfers = [if cubic { Transfer::cubic(5.0) } else { Transfer::new(5.0) }];
+        run(|_| Weather::default(), &mut calls, &mut transfers, 65.0);
+        let (call, file) = (calls[0].all(20.0, 65.0) / 4e6, transfers[0].rate(20.0, 65.0) / 4e6);
+        assert!(call > 0.42 && file > 0.42, "call {call:.2}, transfer {file:.2}");
+    }
 }
 
 #[test]
