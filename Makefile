@@ -4,6 +4,8 @@
 scripts := .github/scripts
 ARGS ?=
 ROWS ?= $(VISAVIS_SCORE_ROWS)
+PAIRS ?= $(VISAVIS_SCORE_PAIRS)
+SECONDS ?= $(VISAVIS_SCORE_SECONDS)
 
 .PHONY: help run headless test check bench fuzz score score-audio test-camera test-cards test-net test-browser
 .DEFAULT_GOAL := help
@@ -35,9 +37,9 @@ fuzz: ## a million spoilt inputs for every parser of what comes from elsewhere (
 	@$(scripts)/packages build
 	VISAVIS_FUZZ=$${VISAVIS_FUZZ:-1000000} cargo test --locked --test fuzz -- --nocapture $(ARGS)
 
-score: ## latency, freezes, rate and cost of calls on bad networks, beside Chromium, as a table (an hour and a half; ROWS=M5,M7 some of it)
+score: ## latency, freezes, rate and cost of calls on bad networks, beside Chromium, as a table (two hours; ROWS=M5,M7 some of it; PAIRS=1, SECONDS=8 fewer and shorter calls)
 	@$(scripts)/packages build score
-	@VISAVIS_SCORE_ROWS="$(ROWS)" $(scripts)/score picture
+	@VISAVIS_SCORE_ROWS="$(ROWS)" VISAVIS_SCORE_PAIRS="$(PAIRS)" VISAVIS_SCORE_SECONDS="$(SECONDS)" $(scripts)/score picture
 
 score-audio: ## what speech suffers from loss, jitter and echo, beside Chromium, as a table (a quarter of an hour)
 	@$(scripts)/packages build score

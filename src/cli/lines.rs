@@ -67,10 +67,11 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
 
 Units in stats: *_ms milliseconds, *_bps bits a second of payload, *_dbfs decibels to full scale, *_mb 10^6 bytes,
 *_share 0 to 1, cpu_s processor seconds since the start. fps, *_bps, encode_ms, decode_ms, latency_ms, skew_ms,
-latencies_ms and longest_gap_ms (between two pictures) are of the last interval; packets, lost, nacks, plis, freezes,
-frozen_ms, frames and bytes (of encoded pictures) count since the call began. latency_ms is capture to shown, read
-from the timecode in the picture (pattern:scene) and so only right on one clock; latencies_ms are its single values;
-skew_ms is how far picture and sound are apart. A figure nobody knows is null.
+latencies_ms and longest_gap_ms (between two pictures) are of the last interval; packets, lost, nacks, plis,
+freezes, frozen_ms, frames, bytes (of encoded pictures), samples and concealed (of them made up) count since the
+call began. latency_ms is capture to shown, read from the timecode in the picture (pattern:scene) and so only right
+on one clock; latencies_ms are its single values; skew_ms is how far picture and sound are apart. A figure nobody
+knows is null.
 
 JSON Lines on standard input, one object a line, each with "command":
   {"command":"call","to":"ID or echo","video":true}
@@ -301,7 +302,8 @@ mod tests {
             ),
             (
                 "/received/audio",
-                "bitrate_bps packets lost concealed_share jitter_buffer_ms level_dbfs device_gaps device_xruns",
+                "bitrate_bps packets lost concealed_share samples concealed jitter_buffer_ms level_dbfs device_gaps \
+                 device_xruns",
             ),
             ("/sent/video", "fps width height bitrate_bps encode_ms target_bps"),
             ("/transport", "rtt_ms local remote relayed"),

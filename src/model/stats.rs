@@ -78,6 +78,10 @@ pub struct ReceivedAudio {
     pub lost: u64,
     /// Share of what was played that had to be made up.
     pub concealed_share: f64,
+    /// Samples played, 48,000 a second (webrtc-stats `totalSamplesReceived`).
+    pub samples: u64,
+    /// Those of them that had to be made up (webrtc-stats `concealedSamples`).
+    pub concealed: u64,
     /// Mean time a packet waits before it is played, ms.
     pub jitter_buffer_ms: f64,
     /// Level of what is played, dBFS; `None` for digital silence.

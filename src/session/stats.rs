@@ -59,6 +59,8 @@ pub(super) fn stats(before: Option<&Sample>, now: &Sample, latency_ms: &mut [f64
             packets: figures.audio_in.packets,
             lost: input.lost,
             concealed_share: input.concealed_share,
+            samples: input.samples,
+            concealed: input.concealed,
             jitter_buffer_ms: input.jitter_buffer_ms,
             level_dbfs: input.level_dbfs,
             device_gaps: now.counts.overfull,

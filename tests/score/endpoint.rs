@@ -152,6 +152,11 @@ async fn lead() {
                     "bytes": sound.map(|s| s.bytes_received),
                 }}));
             }
+            "stats" => {
+                while let Ok(Some(_)) = tokio::time::timeout(Duration::ZERO, events.recv()).await {}
+                // As `visavis headless` writes them.
+                say(&json!({"stats": session.stats(OTHER).await.expect("statistics")}));
+            }
             "picture" => {
                 while let Ok(Some(_)) = tokio::time::timeout(Duration::ZERO, events.recv()).await {}
                 let frame = session.player(OTHER).ok().and_then(|player| player.newest());
@@ -240,8 +245,8 @@ impl End {
     }
 }
 
-/// Offer and answer between two of them.
-pub fn connect([a, b]: &mut [End; 2]) {
+/// Offer of the first and answer of the second.
+pub fn connect(a: &mut End, b: &mut End) {
     let offer = a.ask(&json!({"do": "offer"}));
     let answer = b.ask(&json!({"do": "accept", "offer": offer["offer"]}));
     a.ask(&json!({"do": "conclude", "answer": answer["answer"]}));

@@ -6,8 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 use crate::calls::usage::unix_s;
 
-/// Names of the namespaces.
-const NAMES: [&str; 2] = ["vvscore-a", "vvscore-b"];
+/// The namespace of an end: of this process alone, so that two tables can be made at once.
+fn name(end: usize) -> String {
+    format!("vvscore-{}-{}", std::process::id(), ["a", "b"][end])
+}
 
 /// Addresses of the ends.
 pub const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
@@ -28,7 +30,7 @@ pub fn missing() -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("network namespaces are a thing of Linux".to_owned());
     }
-    let probe = Command::new(tool()).args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--", "true"]).output();
+    let probe = Command::new(tool()).args(["--ns-a", &name(0), "--ns-b", &name(1), "--", "true"]).output();
     match probe {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -45,7 +47,7 @@ impl Link {
     /// The same; its log, a row a second and direction, goes into the file.
     pub fn up_logged(settings: &str, log: Option<&Path>) -> Self {
         let mut command = Command::new(tool());
-        command.args(["--ns-a", NAMES[0], "--ns-b", NAMES[1], "--ab", settings, "--ba", settings, "--control"]);
+        command.args(["--ns-a", &name(0), "--ns-b", &name(1), "--ab", settings, "--ba", settings, "--control"]);
         if let Some(file) = log {
             command.arg("--log").arg(file);
         }
@@ -74,7 +76,7 @@ impl Link {
     /// A program in the namespace of one end.
     pub fn command(end: usize) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", NAMES[end]]);
+        command.args(["netns", "exec", &name(end)]);
         command
     }
 

@@ -40,7 +40,7 @@ fn speech() {
 
 /// Nor is this: prints the table of everything else.
 #[test]
-#[ignore = "a measurement of an hour and a half: make score"]
+#[ignore = "a measurement of two hours: make score"]
 fn picture() {
     calls::table();
 }

@@ -1,4 +1,4 @@
-//! A pair of Chromiums at the ends of the link. The driver carries what they say to set up a call, each message held for
+//! Chromium at an end of the link, and a pair of them. The driver carries what they say to set up a call, each message held for
 //! the link's delay, as by a server half-way.
 
 use std::fs::File;
@@ -20,31 +20,51 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ELEMENTS: &str = "<body style=\"margin:0;background:#222\">\
     <video id=remote autoplay playsinline style=\"width:1280px;height:720px\"></video>";
 
-struct End {
-    page: Page,
+/// One end.
+pub struct Browser {
+    pub page: Page,
     /// What the page sums up since the call began, at the last look.
     waited: (f64, f64),
     raw: File,
 }
 
+impl Browser {
+    /// Starts it; the camera runs. What it says goes into the folder.
+    pub fn start(end: usize, setting: &Setting, number: usize, raw: &Path) -> Self {
+        let raw = File::create(raw.join(format!("{}{}.jsonl", ["a", "b"][end], number)));
+        let page = Page::start(end, ELEMENTS, include_str!("page.js"), "firstShown");
+        let mut browser = Self { page, waited: (0.0, 0.0), raw: raw.expect("room for what it says") };
+        let (width, height) = setting.size;
+        browser.page.run(&format!("prepare({width}, {height})"));
+        browser
+    }
+
+    /// What it has to tell now.
+    pub fn reading(&mut self) -> Reading {
+        let said = self.page.run("look()");
+        let _ = writeln!(self.raw, "{said}");
+        Reading::of_chromium(&said, &mut self.waited)
+    }
+
+    /// What this code of the page gives: what it sees (`picture()`), or what it films (`filmed(NUMBER)`).
+    pub fn picture(&mut self, code: &str) -> Option<Picture> {
+        let said = self.page.run(code);
+        let size = |key: &str| usize::try_from(said[key].as_u64()?).ok();
+        let luma = BASE64.decode(said["luma"].as_str()?.as_bytes()).ok()?;
+        Some(Picture { width: size("width")?, height: size("height")?, luma })
+    }
+}
+
 /// The pair. As with ours the second calls.
 pub struct Chromium {
-    ends: Option<[End; 2]>,
+    ends: Option<[Browser; 2]>,
     carriers: Vec<JoinHandle<()>>,
 }
 
 impl Chromium {
     /// Starts both; the camera runs.
     pub fn start(setting: &Setting, number: usize, raw: &Path) -> Self {
-        let mut ends = [0, 1].map(|end| End {
-            page: Page::start(end, ELEMENTS, include_str!("page.js"), "firstShown"),
-            waited: (0.0, 0.0),
-            raw: File::create(raw.join(format!("{}{}.jsonl", ["a", "b"][end], number))).expect("room for what it says"),
-        });
-        let (width, height) = setting.size;
-        for end in &mut ends {
-            end.page.run(&format!("prepare({width}, {height})"));
-        }
+        let mut ends = [0, 1].map(|end| Browser::start(end, setting, number, raw));
         let delay = setting.delay;
         let carriers = [0, 1].map(|end| {
             let (words, mouth) = (ends[end].page.words(), ends[1 - end].page.mouth());
@@ -72,7 +92,7 @@ impl Chromium {
         Self { ends: Some(ends), carriers: carriers.into() }
     }
 
-    fn ends(&mut self) -> &mut [End; 2] {
+    fn ends(&mut self) -> &mut [Browser; 2] {
         self.ends.as_mut().expect("there until the end")
     }
 }
@@ -100,22 +120,16 @@ impl Pair for Chromium {
 
     fn poll(&mut self) -> [Vec<Reading>; 2] {
         let [a, b] = self.ends();
-        [a, b].map(|end| {
-            let said = end.page.run("look()");
-            let _ = writeln!(end.raw, "{said}");
-            vec![Reading::of_chromium(&said, &mut end.waited)]
-        })
+        [a, b].map(|end| vec![end.reading()])
     }
 
-    fn pictures(&mut self) -> Vec<Picture> {
+    fn pictures(&mut self) -> [Option<Picture>; 2] {
         let [a, b] = self.ends();
-        let seen = [a, b].map(|end| {
-            let said = end.page.run("picture()");
-            let size = |key: &str| usize::try_from(said[key].as_u64()?).ok();
-            let luma = BASE64.decode(said["luma"].as_str()?.as_bytes()).ok()?;
-            Some(Picture { width: size("width")?, height: size("height")?, luma })
-        });
-        seen.into_iter().flatten().collect()
+        [a, b].map(|end| end.picture("picture()"))
+    }
+
+    fn filmed(&mut self) -> Option<Picture> {
+        self.ends()[0].picture("filmed(7)")
     }
 
     fn roots(&self) -> [u32; 2] {

@@ -9,14 +9,17 @@
 //!   picture (of every fifth); ours tells when each is decoded, and the wait for the next refresh of a screen of 60 Hz is added.
 //! - **Frozen** is webrtc-stats' `totalFreezesDuration`, a gap `max(3 × mean, mean + 150 ms)` long or longer.
 //! - **Set-up** is from the click to the first picture on the screen of the one who is called, with the same wait added.
-//! - **Likeness** is the structural similarity ([`picture`]) of pictures taken every two seconds with the scene; ours are
-//!   of a pair inside this test's own program, for nobody can look at what `visavis headless` sees.
+//! - **Likeness** is the structural similarity ([`picture`]) of pictures taken every second with the scene, on average over
+//!   the pictures of an end; ours are of a pair inside this test's own program, for nobody can look at what `visavis
+//!   headless` sees. What share of the link each took for it stands beside.
 //! - **Used** are all IP bytes that left the bottleneck, by the link's own count, of all it could carry.
 //! - **Video rate** is payload: ours of whole encoded pictures, Chromium's `bytesReceived`, repetitions among it.
 //! - **Sound and picture apart** is, of ours, the 95th percentile of each second's, of Chromium's the distance of the two
 //!   `estimatedPlayoutTimestamp`s once a second; of either 95 of 100 seconds.
 //! - **Processor and memory** are of the process with its children, by the kernel's count.
 
+mod across;
+mod between;
 mod chromium;
 mod figures;
 mod ours;
@@ -36,7 +39,7 @@ use std::path::PathBuf;
 
 use rows::{FREE, Row};
 use run::{Program, Run};
-use scenarios::Scenario;
+use scenarios::{SCENARIOS, Scenario};
 use verdict::{Spread, Verdict, reached};
 
 use crate::link;
@@ -46,6 +49,9 @@ const PAIRS: usize = 3;
 
 /// What a run takes besides waiting and measuring, roughly, s.
 const AROUND_S: f64 = 8.0;
+
+/// How like a picture of the scene is to the same of another program, at least: rounding may differ.
+const SAME: f64 = 0.999;
 
 /// Where the raw files go.
 fn folder() -> PathBuf {
@@ -62,9 +68,9 @@ pub fn table() {
         return println!("score: skipped, for there can be no emulated link here: {why}");
     }
     let words = std::env::var("VISAVIS_SCORE_ROWS").unwrap_or_default();
-    let rows = rows::wanted(&words);
-    if rows.is_empty() {
-        let mut keys: Vec<&str> = rows::ROWS.iter().map(|row| row.key).collect();
+    let (rows, across) = (rows::wanted(&words), between::wanted(&words));
+    if rows.is_empty() && across.is_empty() {
+        let mut keys: Vec<&str> = rows::ROWS.iter().map(|row| row.key).chain([between::KEY]).collect();
         keys.dedup();
         return println!("score: no row is called “{words}”; there are {}", keys.join(", "));
     }
@@ -73,14 +79,23 @@ pub fn table() {
         println!("score: without Chromium, which is not installed or not wanted");
     }
     let pairs = std::env::var("VISAVIS_SCORE_PAIRS").ok().and_then(|n| n.parse().ok()).unwrap_or(PAIRS).max(1);
-    let scenarios = rows::needed(&rows);
-    let each = |scenario: &&Scenario| scenario.times().warm_s + scenario.times().measured_s + AROUND_S;
-    let minutes = scenarios.iter().map(each).sum::<f64>() * order(pairs, browsers).len() as f64 / 60.0;
+    let across = if browsers { across } else { Vec::new() };
+    let (alone, between) = (rows::needed(&rows), between::needed(&across));
+    let wanted = |scenario: &&Scenario| alone.iter().chain(&between).any(|other| other.name == scenario.name);
+    let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(wanted).collect();
+    let turns = |scenario: &Scenario| {
+        order(pairs, browsers, browsers && between.iter().any(|other| other.name == scenario.name))
+    };
+    let each = |scenario: &&Scenario| {
+        let times = scenario.times();
+        (times.warm_s + times.measured_s + AROUND_S) * turns(scenario).len() as f64
+    };
+    let minutes = scenarios.iter().map(each).sum::<f64>() / 60.0;
     println!("score: {} measured; raw files in {}", ours::program().display(), folder().display());
     println!("score: {} networks, {pairs} runs of each program, about {minutes:.0} minutes", scenarios.len());
     let mut runs = Runs::new();
     for scenario in scenarios {
-        for (n, program) in order(pairs, browsers).into_iter().enumerate() {
+        for (n, program) in turns(scenario).into_iter().enumerate() {
             let place = folder().join(scenario.name).join(format!("{}-{}", n + 1, program.name().to_lowercase()));
             let _ = std::fs::remove_dir_all(&place);
             // One that fails is told and left out: the others took hours.
@@ -94,35 +109,52 @@ pub fn table() {
                         run.late_ms,
                         run.others
                     );
+                    if let Some(scene) = run.scene.filter(|scene| *scene < SAME) {
+                        println!(
+                            "score: the scene of this run is another one (SSIM {scene:.4}); its likeness is too low"
+                        );
+                    }
                     runs.entry((scenario.name, program.name())).or_default().push(run);
                 }
                 Err(_) => println!("score: {} {}: no figures, the run failed", scenario.name, program.name()),
             }
         }
     }
-    println!("\n| row | | Visavis | Chromium | goal | |\n|---|---|---|---|---|---|");
+    if !rows.is_empty() {
+        println!("\n| row | | Visavis | Chromium | goal | |\n|---|---|---|---|---|---|");
+    }
     for row in rows {
         println!("{}", line(row, &runs));
     }
+    if !across.is_empty() {
+        println!("\n{}", between::HEAD);
+    }
+    for row in across {
+        println!("{}", between::line(row, &runs));
+    }
 }
 
-/// A B, B A, A B, …
-fn order(pairs: usize, browsers: bool) -> Vec<Program> {
-    let pair = |n: usize| match (browsers, n % 2) {
-        (false, _) => vec![Program::Visavis],
-        (true, 0) => vec![Program::Visavis, Program::Chromium],
-        (true, _) => vec![Program::Chromium, Program::Visavis],
-    };
-    (0..pairs).flat_map(pair).collect()
+/// A B, B A, A B, … and, where they call each other too, A B C, C B A, A B C, …
+fn order(pairs: usize, browsers: bool, both: bool) -> Vec<Program> {
+    let mut turn = vec![Program::Visavis];
+    turn.extend(browsers.then_some(Program::Chromium));
+    turn.extend(both.then_some(Program::Both));
+    let back: Vec<Program> = turn.iter().rev().copied().collect();
+    (0..pairs).flat_map(|n| if n % 2 == 0 { turn.clone() } else { back.clone() }).collect()
+}
+
+/// Those of one scenario and program.
+fn of<'a>(runs: &'a Runs, scenario: &'static str, program: Program) -> &'a [Run] {
+    runs.get(&(scenario, program.name())).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// One row as it is printed.
 fn line(row: &Row, runs: &Runs) -> String {
-    let of = |scenario, program: Program| runs.get(&(scenario, program.name())).map(Vec::as_slice).unwrap_or_default();
     let spread = |program| {
-        let free: Vec<f64> = of(FREE, program).iter().map(Run::video_bps).collect();
+        let free: Vec<f64> = of(runs, FREE, program).iter().map(Run::video_bps).collect();
         let free = Spread::of(&free).map_or(f64::NAN, |free| free.median);
-        let values: Vec<f64> = of(row.scenario, program).iter().flat_map(|run| (row.figures)(run, free)).collect();
+        let values: Vec<f64> =
+            of(runs, row.scenario, program).iter().flat_map(|run| (row.figures)(run, free)).collect();
         Spread::of(&values)
     };
     let (ours, theirs) = (spread(Program::Visavis), spread(Program::Chromium));
@@ -143,8 +175,9 @@ mod tests {
 
     #[test]
     fn programs_take_turns() {
-        let order: Vec<&str> = order(3, true).into_iter().map(Program::name).collect();
-        assert_eq!(order, ["Visavis", "Chromium", "Chromium", "Visavis", "Visavis", "Chromium"]);
-        assert_eq!(super::order(2, false), [Program::Visavis; 2]);
+        let names = |both| order(3, true, both).into_iter().map(Program::name).collect::<Vec<_>>();
+        assert_eq!(names(false), ["Visavis", "Chromium", "Chromium", "Visavis", "Visavis", "Chromium"]);
+        assert_eq!(names(true)[..6], ["Visavis", "Chromium", "Both", "Both", "Chromium", "Visavis"]);
+        assert_eq!(order(2, false, false), [Program::Visavis; 2]);
     }
 }

@@ -4,7 +4,7 @@ const wall = () => performance.timeOrigin + performance.now();   // ms, the mach
 const CODE = 32, ACROSS = 40;          // timecode: 32 cells in a row, each 1/40 of the width
 const EVERY = 5;                       // of the pictures shown every fifth is looked at: looking costs
 let pc = null, tracks = null, click = null, first = null, shownAt = null, gap = 0, shown = 0, round = 0;
-let ages = [];
+let ages = [], films = [], size = [0, 0];
 let waiting = [];
 
 // Camera stand-in: a textured moving scene with grain and a timecode row, at a steady rate.
@@ -47,7 +47,7 @@ function stamp(buf, width, ms) {
 }
 function camera(width, height, fps) {
   const generator = new MediaStreamTrackGenerator({kind: 'video'}), writer = generator.writable.getWriter();
-  const frames = scene(width, height), t0 = performance.now();
+  const frames = films = scene(width, height), t0 = performance.now();
   let n = 0;
   const tick = () => {
     const buf = frames[n % frames.length];
@@ -93,6 +93,7 @@ function watch(video) {
 
 async function prepare(width, height) {
   const media = await navigator.mediaDevices.getUserMedia({audio: true});
+  size = [width, height];
   tracks = [media.getAudioTracks()[0], camera(width, height, 30)];
   return true;
 }
@@ -116,6 +117,14 @@ async function call() {
   tell({sdp: pc.localDescription.toJSON()});
   return click;
 }
+// An offer with all candidates inside, and its answer.
+async function offer() {
+  open();
+  await pc.setLocalDescription(await pc.createOffer());
+  while (pc.iceGatheringState !== 'complete') await new Promise(done => pc.addEventListener('icegatheringstatechange', done, {once: true}));
+  return pc.localDescription.toJSON();
+}
+async function conclude(answer) { await pc.setRemoteDescription(answer); }
 async function receive(m) {
   if (m.sdp) {
     if (!pc) open();
@@ -143,16 +152,24 @@ async function look() {
   }
   return said;
 }
-// Luma of the picture shown now, base64, with its size.
+const based = luma => {
+  let text = '';
+  for (let n = 0; n < luma.length; n += 8192) text += String.fromCharCode(...luma.subarray(n, n + 8192));
+  return btoa(text);
+};
+// Luma of a picture of the scene, base64, with its size.
+function filmed(n) {
+  const [width, height] = size;
+  return {width, height, luma: based(films[n].subarray(0, width * height))};
+}
+// Luma of the picture shown now, base64, with its size; null where the browser does not keep it by itself.
 async function picture() {
   const frame = new VideoFrame(document.getElementById('remote'));
-  const {width, height} = frame.visibleRect, bytes = new Uint8Array(frame.allocationSize());
-  const planes = await frame.copyTo(bytes);
-  const format = frame.format;
+  const {width, height} = frame.visibleRect, format = frame.format;
+  if (!/^(I420|NV12)/.test(format)) { frame.close(); return null; }
+  const bytes = new Uint8Array(frame.allocationSize()), planes = await frame.copyTo(bytes);
   frame.close();
   const luma = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) luma.set(bytes.subarray(planes[0].offset + y * planes[0].stride, planes[0].offset + y * planes[0].stride + width), y * width);
-  let text = '';
-  for (let n = 0; n < luma.length; n += 8192) text += String.fromCharCode(...luma.subarray(n, n + 8192));
-  return {width, height, format, luma: btoa(text)};
+  return {width, height, format, luma: based(luma)};
 }

@@ -110,9 +110,10 @@ fn scene((width, height): (u32, u32)) -> Vec<Picture> {
     pictures.into_iter().flatten().collect()
 }
 
-/// How like each of these is to what was sent in this size.
-pub fn likeness(seen: &[Picture], sent: (u32, u32)) -> Vec<f64> {
-    likeness_to(&scene(sent), seen)
+/// How like each of these, of several ends, is to what was sent in this size.
+pub fn likeness(seen: &[Vec<Picture>], sent: (u32, u32)) -> Vec<Vec<f64>> {
+    let scene = scene(sent);
+    seen.iter().map(|seen| likeness_to(&scene, seen)).collect()
 }
 
 fn likeness_to(scene: &[Picture], seen: &[Picture]) -> Vec<f64> {

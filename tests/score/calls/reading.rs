@@ -31,15 +31,13 @@ impl Reading {
     pub fn of_ours(at_s: f64, line: &Value) -> Self {
         let (video, audio) = (&line["received"]["video"], &line["received"]["audio"]);
         let number = |value: &Value| value.as_f64().unwrap_or_default();
-        // The share is of all that was played, which is as long as the call.
-        let samples = number(&line["t_ms"]) * 48.0;
         Self {
             at_s,
             bytes: number(&video["bytes"]),
             frames: number(&video["frames"]),
             frozen_s: number(&video["frozen_ms"]) / 1e3,
-            samples,
-            concealed: number(&audio["concealed_share"]) * samples,
+            samples: number(&audio["samples"]),
+            concealed: number(&audio["concealed"]),
             waiting_ms: number(&audio["jitter_buffer_ms"]),
             latencies_ms: video["latencies_ms"].as_array().into_iter().flatten().map(number).collect(),
             gap_ms: number(&video["longest_gap_ms"]),
@@ -165,9 +163,9 @@ mod tests {
 
     #[test]
     fn lines_of_both_programs_are_read() {
-        let line = json!({"t_ms": 1000, "received": {
+        let line = json!({"received": {
             "video": {"bytes": 500, "frames": 30, "frozen_ms": 200, "longest_gap_ms": 40.5, "latencies_ms": [20.0, 21.0]},
-            "audio": {"concealed_share": 0.5, "jitter_buffer_ms": 22.0},
+            "audio": {"samples": 48_000, "concealed": 24_000, "jitter_buffer_ms": 22.0},
         }});
         let ours = Reading::of_ours(7.0, &line);
         assert_eq!((ours.at_s, ours.bytes, ours.frozen_s, ours.concealed), (7.0, 500.0, 0.2, 24_000.0));

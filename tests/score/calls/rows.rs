@@ -1,6 +1,6 @@
 //! The rows of the table: from which scenario, which figure, and what is wanted of it.
 
-use super::figures::{rate, seconds_back, seconds_until_flowing};
+use super::figures::{mean, percentile, rate, seconds_back, seconds_until_flowing};
 use super::run::Run;
 use super::scenarios::{SCENARIOS, Scenario};
 use super::verdict::{Better, off_zero};
@@ -59,6 +59,7 @@ pub const ROWS: &[Row] = &[
     row("M4", "used of 150 kbit/s", "%", "rate-150k", least(93.0), 1, |run, _| percent(run.used())),
     row("M4", "frozen of 30 s, 150 kbit/s", "s", "rate-150k", most(0.0), 1, |run, _| run.frozen()),
     row("M5", "back to 90 % after 4 → 0.5 → 4 Mbit/s", "s", "drop", most(1.5), 1, |run, _| back(run)),
+    row("M5", "1.6 Mbit/s of picture again, same for both", "s", "drop", most(1.5), 1, |run, _| again(run)),
     row("M6", "longest gap between pictures at that drop", "s", "drop", most(0.3), 2, |run, _| gap_at_drop(run)),
     row("M7", "frozen of 30 s, 10 % loss, D 50", "s", "loss-10", most(0.0), 1, |run, _| run.frozen()),
     row("M7", "pictures a second, 10 % loss, D 50", "", "loss-10", least(29.0), 1, |run, _| pictures(run)),
@@ -86,6 +87,7 @@ pub const ROWS: &[Row] = &[
     row("burst", "sound concealed there", "%", "burst", (Less, None), 2, |run, _| concealed(run)),
     row("outage", "pictures again after 5 s of nothing", "s", "outage", (Less, None), 1, |run, _| flowing(run)),
     row("outage", "back to 90 % after it", "s", "outage", (Less, None), 1, |run, _| back(run)),
+    row("outage", "1.6 Mbit/s of picture again, same for both", "s", "outage", (Less, None), 1, |run, _| again(run)),
     row("tcp", "the smaller share, one call and one TCP flow", "%", "tcp", least(40.0), 0, |run, _| {
         beside_tcp(run).map(|share| vec![share.min(100.0 - share)]).unwrap_or_default()
     }),
@@ -94,26 +96,34 @@ pub const ROWS: &[Row] = &[
     }),
     row("two-calls", "the smaller share of two calls", "%", "two-calls", least(40.0), 0, |run, _| two_calls(run)),
     row("two-calls", "used of 2 Mbit/s by both", "%", "two-calls", (More, None), 1, |run, _| percent(run.used())),
-    row("quality", "likeness to the original (SSIM), 1 Mbit/s", "", "quality", (More, None), 3, |run, _| {
-        run.likeness.clone()
+    row("quality", "likeness to the original (SSIM), 1 Mbit/s", "", "quality", (More, None), 3, |run, _| likeness(run)),
+    row("quality", "likeness of the worst 5 % there", "", "quality", (More, None), 3, |run, _| worst(run)),
+    row("quality", "used of 1 Mbit/s for it", "%", "quality", (More, None), 1, |run, _| percent(run.used())),
+    row("quality", "likeness to the original (SSIM), 500 kbit/s", "", "quality-500k", (More, None), 3, |run, _| {
+        likeness(run)
     }),
-    row("quality", "used of that link", "%", "quality", (More, None), 1, |run, _| percent(run.used())),
+    row("quality", "likeness of the worst 5 % there", "", "quality-500k", (More, None), 3, |run, _| worst(run)),
+    row("quality", "used of 500 kbit/s for it", "%", "quality-500k", (More, None), 1, |run, _| percent(run.used())),
     row("lte", "used of a rate that changes as in LTE", "%", "lte", (More, None), 1, |run, _| percent(run.used())),
     row("lte", "latency p95 there", "ms", "lte", (Less, None), 0, |run, _| run.latency(0.95)),
     row("lte", "frozen of 30 s there", "s", "lte", (Less, None), 1, |run, _| run.frozen()),
 ];
+
+/// What both programs send of the scene where they can, bits a second of picture, with a tenth to spare.
+const BOTH_BPS: f64 = 1.6e6;
 
 /// The scenario that the rate on a free link is taken from.
 pub const FREE: &str = "free";
 
 /// Rows that are asked for by these words, divided by commas; all where there is none.
 pub fn wanted(words: &str) -> Vec<&'static Row> {
-    let words: Vec<&str> = words.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
-    let asked = |row: &&Row| {
-        words.is_empty()
-            || words.iter().any(|word| row.key.eq_ignore_ascii_case(word) || row.scenario.eq_ignore_ascii_case(word))
-    };
-    ROWS.iter().filter(asked).collect()
+    ROWS.iter().filter(|row| wants(words, &[row.key, row.scenario])).collect()
+}
+
+/// Whether one of these names is among the words, or there are none.
+pub fn wants(words: &str, names: &[&str]) -> bool {
+    let mut words = words.split(',').map(str::trim).filter(|word| !word.is_empty()).peekable();
+    words.peek().is_none() || words.any(|word| names.iter().any(|name| name.eq_ignore_ascii_case(word)))
 }
 
 /// The scenarios that these rows need.
@@ -124,16 +134,26 @@ pub fn needed(rows: &[&Row]) -> Vec<&'static Scenario> {
     SCENARIOS.iter().filter(needs).collect()
 }
 
-fn percent(shares: Vec<f64>) -> Vec<f64> {
+pub fn percent(shares: Vec<f64>) -> Vec<f64> {
     shares.into_iter().map(|share| share * 100.0).collect()
 }
 
-fn pictures(run: &Run) -> Vec<f64> {
+pub fn pictures(run: &Run) -> Vec<f64> {
     run.each(|window| window.rate(|r| r.frames))
 }
 
 fn concealed(run: &Run) -> Vec<f64> {
     run.each(|window| window.concealed() * 100.0)
+}
+
+/// Of each end's pictures, on average.
+fn likeness(run: &Run) -> Vec<f64> {
+    run.likeness.iter().map(|pictures| mean(pictures)).collect()
+}
+
+/// 95 of 100 of each end's pictures are more like than this.
+fn worst(run: &Run) -> Vec<f64> {
+    run.likeness.iter().map(|pictures| percentile(pictures, 0.05)).collect()
 }
 
 fn waiting(run: &Run) -> Vec<f64> {
@@ -145,7 +165,7 @@ fn skew(run: &Run) -> Vec<f64> {
 }
 
 /// From the last step until the rate of before the first is there again.
-fn back(run: &Run) -> Vec<f64> {
+pub fn back(run: &Run) -> Vec<f64> {
     let [down, .., up] = run.steps[..] else { return Vec::new() };
     let each = |story: &super::reading::Story| {
         let bytes = story.points(|r| r.bytes);
@@ -154,8 +174,14 @@ fn back(run: &Run) -> Vec<f64> {
     run.stories.iter().map(each).collect()
 }
 
+/// From the last step until there is as much as both programs had before, whatever each had.
+fn again(run: &Run) -> Vec<f64> {
+    let [.., up] = run.steps[..] else { return Vec::new() };
+    run.stories.iter().map(|story| seconds_back(&story.points(|r| r.bytes), up, BOTH_BPS / 8.0)).collect()
+}
+
 /// Between the steps: while there is less.
-fn gap_at_drop(run: &Run) -> Vec<f64> {
+pub fn gap_at_drop(run: &Run) -> Vec<f64> {
     let [down, .., up] = run.steps[..] else { return Vec::new() };
     let longest = |story: &super::reading::Story| {
         story.window(down, up).all(|r| vec![r.gap_ms / 1e3]).into_iter().fold(0.0, f64::max)
@@ -201,7 +227,7 @@ mod tests {
     fn rows_are_asked_for_by_number_and_word() {
         let keys = |words: &str| wanted(words).iter().map(|row| row.key).collect::<Vec<_>>();
         let names = |words: &str| needed(&wanted(words)).iter().map(|scenario| scenario.name).collect::<Vec<_>>();
-        assert_eq!(keys("M5, m6"), ["M5", "M6"]);
+        assert_eq!(keys("M5, m6"), ["M5", "M5", "M6"]);
         assert_eq!(names("M5,M7"), ["drop", "loss-10"]);
         assert_eq!(names("M9"), ["free", "loss-10"], "a share of the free link's rate needs that");
         assert_eq!(names("outage"), ["outage"]);

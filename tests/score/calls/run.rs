@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::across::Across;
 use super::chromium::Chromium;
 use super::figures::{mean, on_screen, percentile};
 use super::ours::Ours;
@@ -15,7 +16,7 @@ use super::usage::{self, Usage, unix_s};
 use crate::link::Link;
 
 /// Between two pictures that are judged, s.
-const PICTURE_S: f64 = 2.0;
+const PICTURE_S: f64 = 1.0;
 
 /// How a pair is started.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub struct Setting {
     pub delay: Duration,
 }
 
-/// Two ends of one program.
+/// The two ends of a call.
 pub trait Pair {
     /// Calls; gives the time from the click to the first picture of the one who is called, ms.
     fn call(&mut self) -> f64;
@@ -42,9 +43,14 @@ pub trait Pair {
     /// Their processes.
     fn roots(&self) -> [u32; 2];
 
-    /// What the ends see now, where that can be had.
-    fn pictures(&mut self) -> Vec<Picture> {
-        Vec::new()
+    /// What each end sees now, where that can be had.
+    fn pictures(&mut self) -> [Option<Picture>; 2] {
+        [None, None]
+    }
+
+    /// One of the pictures an end films, where that is drawn elsewhere than in this program.
+    fn filmed(&mut self) -> Option<Picture> {
+        None
     }
 }
 
@@ -53,6 +59,8 @@ pub trait Pair {
 pub enum Program {
     Visavis,
     Chromium,
+    /// Visavis at the first end, Chromium at the second.
+    Both,
 }
 
 impl Program {
@@ -60,7 +68,13 @@ impl Program {
         match self {
             Self::Visavis => "Visavis",
             Self::Chromium => "Chromium",
+            Self::Both => "Both",
         }
+    }
+
+    /// Whether this end shows pictures in a browser.
+    fn browses(self, end: usize) -> bool {
+        self == Self::Chromium || self == Self::Both && end % 2 == 1
     }
 
     fn start(self, setting: &Setting, number: usize, extra: Extra, raw: &Path) -> Box<dyn Pair> {
@@ -68,6 +82,7 @@ impl Program {
             Self::Visavis if extra == Extra::Pictures => Box::new(Seen::start(setting, raw)),
             Self::Visavis => Box::new(Ours::start(setting, number, raw)),
             Self::Chromium => Box::new(Chromium::start(setting, number, raw)),
+            Self::Both => Box::new(Across::start(setting, raw)),
         }
     }
 }
@@ -98,8 +113,10 @@ pub struct Run {
     pub setup_ms: Vec<f64>,
     /// What a TCP flow beside the call got in the window, bits a second of IP packets.
     pub tcp_bps: Option<f64>,
-    /// Of each picture that was taken, how like it is to what was sent (SSIM).
-    pub likeness: Vec<f64>,
+    /// Of each end's pictures that were taken, how like each is to what was sent (SSIM).
+    pub likeness: Vec<Vec<f64>>,
+    /// The same of a picture that was filmed elsewhere: 1, or the two programs send different scenes.
+    pub scene: Option<f64>,
     /// How late the link was, mean, ms.
     pub late_ms: f64,
     /// Processor seconds a minute that the machine spent on others than the pair.
@@ -144,15 +161,18 @@ impl Run {
             link.change(change);
             steps.push(unix_s());
         }
-        let mut pictures = Vec::new();
+        let mut pictures = vec![Vec::new(); roots.len()];
         while scenario.extra == Extra::Pictures && unix_s() - from_s + PICTURE_S < times.measured_s {
             watch(unix_s() + PICTURE_S, &mut pairs);
-            pictures.extend(pairs.iter_mut().flat_map(|pair| pair.pictures()));
+            let taken = pairs.iter_mut().flat_map(|pair| pair.pictures());
+            pictures.iter_mut().zip(taken).for_each(|(all, taken)| all.extend(taken));
         }
         watch(from_s + times.measured_s, &mut pairs);
         let (to_s, after, machine) = (unix_s(), usages(), usage::machine_s() - machine);
         // The last readings of the window are still to come.
         watch(to_s + scenario.every_s, &mut pairs);
+        let filmed = pairs.iter_mut().filter(|_| scenario.extra == Extra::Pictures).find_map(|pair| pair.filmed());
+        pictures.push(filmed.into_iter().collect());
         let tcp_bps = flow.map(|flow| flow.end(from_s, to_s));
         for _ in 1..scenario.calls {
             for pair in &mut pairs {
@@ -166,9 +186,11 @@ impl Run {
         let link = passed(&std::fs::read_to_string(&log).unwrap_or_default(), ready_s);
         let usage: Vec<[Usage; 2]> = before.into_iter().zip(after).map(|(before, after)| [before, after]).collect();
         let own: f64 = usage.iter().map(|[before, after]| after.cpu_s - before.cpu_s).sum();
-        let likeness = if pictures.is_empty() { Vec::new() } else { picture::likeness(&pictures, scenario.size) };
+        let nothing = pictures.iter().all(Vec::is_empty);
+        let mut likeness = if nothing { Vec::new() } else { picture::likeness(&pictures, scenario.size) };
+        let scene = likeness.pop().and_then(|filmed| filmed.first().copied());
         let others = (machine - own) / (to_s - from_s) * 60.0;
-        Self { program, stories, from_s, to_s, steps, usage, setup_ms, tcp_bps, likeness, late_ms, others, link }
+        Self { program, stories, from_s, to_s, steps, usage, setup_ms, tcp_bps, likeness, scene, late_ms, others, link }
     }
 
     /// What each end received in the window.
@@ -183,14 +205,17 @@ impl Run {
 
     /// Capture to screen, ms, the value that this share of pictures is not above, at each end.
     pub fn latency(&self, share: f64) -> Vec<f64> {
-        self.each(|window| {
+        let ends = self.windows().into_iter().enumerate();
+        ends.map(|(end, window)| {
             let latencies = window.all(|r| r.latencies_ms.clone());
             // A browser tells the refresh at which it shows a picture; ours has no screen here.
-            match self.program {
-                Program::Visavis => percentile(&on_screen(&latencies), share),
-                Program::Chromium => percentile(&latencies, share),
+            if self.program.browses(end) {
+                percentile(&latencies, share)
+            } else {
+                percentile(&on_screen(&latencies), share)
             }
         })
+        .collect()
     }
 
     /// Seconds the picture stood still, of 30.
@@ -233,7 +258,7 @@ impl Run {
             "pss_mb": self.usage.iter().map(|[_, after]| after.pss_mb).collect::<Vec<_>>(),
             "latency_p50_ms": self.latency(0.5), "latency_p95_ms": self.latency(0.95), "frozen_s_of_30": self.frozen(),
             "link_late_ms": self.late_ms, "others_cpu_s_a_minute": self.others, "tcp_bps": self.tcp_bps,
-            "ssim": self.likeness, "used": self.used().into_iter().filter(|share| share.is_finite()).collect::<Vec<_>>(),
+            "ssim": self.likeness, "scene_ssim": self.scene, "used": self.used().into_iter().filter(|share| share.is_finite()).collect::<Vec<_>>(),
         })
     }
 }

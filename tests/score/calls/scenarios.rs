@@ -8,7 +8,7 @@ pub enum Extra {
     Tcp,
     /// Another call of the same program.
     SecondCall,
-    /// A look at the pictures that come, every two seconds.
+    /// A look at the pictures that come, every second.
     Pictures,
 }
 
@@ -131,6 +131,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "quality",
         link: "rate=1mbit delay=20ms queue=200ms",
+        delay_ms: 20,
+        extra: Extra::Pictures,
+        ..PLAIN
+    },
+    Scenario {
+        name: "quality-500k",
+        link: "rate=500kbit delay=20ms queue=200ms",
         delay_ms: 20,
         extra: Extra::Pictures,
         ..PLAIN

@@ -18,7 +18,8 @@ impl Ours {
         for (n, end) in ends.iter_mut().enumerate() {
             end.tell(&json!({"speech": speech, "heard": folder.join(format!("heard-{n}"))}));
         }
-        connect(&mut ends);
+        let [speaker, listener] = &mut ends;
+        connect(speaker, listener);
         Self(ends, folder.join("heard-1"))
     }
 }
