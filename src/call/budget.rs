@@ -124,6 +124,11 @@ impl Budget {
         Plan { bitrates, places: self.members.iter().map(|(id, member)| (*id, member.place)).collect() }
     }
 
+    /// What the paths that share a bottleneck with this one carry together, bit/s; `None`: it was not seen to share one.
+    pub fn shared(&self, id: u64) -> Option<u64> {
+        self.uplink.carries(id)
+    }
+
     fn at(&self, place: usize) -> impl Iterator<Item = &Member> {
         self.members.values().filter(move |member| member.place == place)
     }
@@ -346,6 +351,18 @@ mod tests {
         assert_eq!(places(plans.last().expect("a plan")), [0, 0]);
         // They were not alike after all.
         assert_eq!(places(world.run(20, &[1_400_000, 500_000]).last().expect("a plan")), [0, 1]);
+    }
+
+    #[test]
+    fn what_those_carry_together_that_share_a_bottleneck_is_known_once_they_fell_together() {
+        let mut world = World::new();
+        world.run(5, &[2_500_000, 2_300_000, 2_400_000]);
+        assert_eq!(world.budget.shared(0), None);
+        world.plan(20, &[600_000, 500_000, 2_400_000]);
+        world.run(3, &[600_000, 500_000, 2_400_000]);
+        let shared: Vec<_> = (0..3).map(|id| world.budget.shared(id)).collect();
+        assert!(shared[0].is_some_and(|bps| (900_000..1_400_000).contains(&bps)), "{shared:?}");
+        assert_eq!((shared[1], shared[2]), (shared[0], None));
     }
 
     #[test]

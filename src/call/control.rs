@@ -5,7 +5,7 @@
 //! ```json
 //! {"type":"hello","version":1,"name":"Noor Haddad"}
 //! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false,"replay":false}
-//! {"type":"upload","narrow_bps":150000,"paused":false,"busy":false}
+//! {"type":"upload","narrow_bps":150000,"shared":false,"paused":false,"busy":false}
 //! {"type":"bye"}
 //! ```
 //!
@@ -61,6 +61,9 @@ pub enum Control {
         /// Its way out carries less than a good picture needs: so much, bit/s.
         #[serde(default)]
         narrow_bps: Option<u64>,
+        /// It would be enough for one picture, but goes to others too.
+        #[serde(default)]
+        shared: bool,
         /// So little that its picture is paused.
         #[serde(default)]
         paused: bool,
@@ -109,8 +112,8 @@ impl From<RemoteMedia> for Control {
 }
 
 impl From<Word> for Control {
-    fn from(Word { narrow_bps, paused, busy }: Word) -> Self {
-        Self::Upload { narrow_bps, paused, busy }
+    fn from(Word { narrow_bps, shared, paused, busy }: Word) -> Self {
+        Self::Upload { narrow_bps, shared, paused, busy }
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
             Control::Hello { version: 1, name: "Noor".into() },
             Control::State { camera: true, muted: false, hand: true, sharing: false, replay: true },
             Control::State { camera: false, muted: false, hand: false, sharing: true, replay: false },
-            Control::Upload { narrow_bps: Some(150_000), paused: false, busy: true },
+            Control::Upload { narrow_bps: Some(150_000), shared: true, paused: false, busy: true },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));

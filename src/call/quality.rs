@@ -4,122 +4,26 @@
 //! the worst of each way. [`verdicts`] lays the findings of all peers side by side, which tells at whose end it is: what
 //! spoils the same way of every peer is ours. It also writes the [`History`].
 //!
-//! Loss without queueing is a radio link's own; loss while answers take longer is a line that is full. A fault is named
-//! once it lasted for some seconds, five at most, and forgotten some seconds after its end; a burst of loss now and then,
-//! a picture that hung once or a probe of the rate are no faults. Figures that are told change every five seconds at most.
+//! Loss without queueing is a radio link's own; loss while answers take longer is a line that is full, and where that is
+//! our uplink with the pictures for several peers in it, it is nobody's fault but said so. A fault is named once it lasted for
+//! some seconds, five at most, and forgotten some seconds after its end; a burst of loss now and then, a picture that hung
+//! once or a probe of the rate are no faults, nor is anything a network's that our own computer makes late. Figures that are
+//! told change every five seconds at most.
 
+mod gaps;
+mod gauge;
 mod seconds;
+mod seen;
 mod side;
 
 use std::time::{Duration, Instant};
 
 use crate::model::quality::{Cause, History, Mark, Point, Quality};
+pub use gaps::Gaps;
+use gauge::{Alarm, Calm, Gauge};
 use seconds::{OneWay, Second, Seconds};
+pub use seen::{Finding, Flow, Found, Receiving, Seen, Sending, Word};
 pub use side::verdicts;
-
-/// What is sent to one peer. Counts since the call began; all of it as the receiver reports, where it does.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Sending {
-    /// Packets that left, with those sent again.
-    pub packets: u64,
-    /// Bytes of sound and picture.
-    pub bytes: u64,
-    /// Packets the receiver said something of, …
-    pub told: u64,
-    /// … of those, the ones that did not arrive, …
-    pub lost: u64,
-    /// … and how often one or more in a row did not.
-    pub runs: u64,
-    /// Of the sound, ms (RFC 3550 §6.4.1); `None` while none is reported.
-    pub jitter_ms: Option<f64>,
-    /// What the path is believed to carry, bit/s.
-    pub carries_bps: u64,
-    /// What our pictures are worth at most, bit/s.
-    pub wanted_bps: u64,
-    /// The picture is paused to keep the sound.
-    pub paused: bool,
-    /// Height of the newest picture sent; 0: none yet.
-    pub height: u32,
-    /// Pictures encoded.
-    pub frames: u64,
-    /// Pictures captured and not encoded.
-    pub dropped: u64,
-    /// Mean time to encode one, ms.
-    pub encode_ms: f64,
-    /// Pictures are made smaller than the path would carry, for the computer cannot make more.
-    pub spared: bool,
-}
-
-/// What comes from one peer. Counts since the call began.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Receiving {
-    /// Packets of any kind that arrived, reports too.
-    pub arrived: u64,
-    /// Bytes of sound and picture.
-    pub bytes: u64,
-    /// Packets of media that were due by their numbers on the wire, …
-    pub due: u64,
-    /// … of those, the ones that did not arrive, …
-    pub lost: u64,
-    /// … and how often one or more in a row did not.
-    pub runs: u64,
-    /// Of the sound, ms; `None` while none comes.
-    pub jitter_ms: Option<f64>,
-    /// Pictures decoded.
-    pub frames: u64,
-    /// Times the picture stood still.
-    pub freezes: u64,
-    /// Samples of sound played, and made up.
-    pub samples: u64,
-    /// See `samples`.
-    pub concealed: u64,
-}
-
-/// What is known of one peer at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Seen {
-    /// To them.
-    pub up: Sending,
-    /// From them.
-    pub down: Receiving,
-    /// Round trip by the reports, ms.
-    pub rtt_ms: Option<f64>,
-    /// A picture that moves should come: their camera is on, and no screen is shared.
-    pub moves: bool,
-    /// What they say of their own upload.
-    pub word: Word,
-}
-
-/// What one side tells the other of its upload: who sends knows best what the path gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Word {
-    /// It carries less than a good picture needs: so much, bit/s.
-    pub narrow_bps: Option<u64>,
-    /// So little that the picture is paused.
-    pub paused: bool,
-    /// The computer cannot make its pictures in time.
-    pub busy: bool,
-}
-
-/// A fault and how bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// What.
-    pub cause: Cause,
-    /// How much is noticed of it.
-    pub quality: Quality,
-}
-
-/// What one peer's path suffers from: the worst of each way, and of both together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Finding {
-    /// To them.
-    pub up: Option<Found>,
-    /// From them.
-    pub down: Option<Found>,
-    /// There and back.
-    pub both: Option<Found>,
-}
 
 /// Shorter than this since the last look is no second yet; longer than that, the machine slept.
 const SECOND: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
@@ -143,98 +47,6 @@ const CONCEALED: f64 = 0.10;
 const FEW: (f64, f64) = (7.5, 9.5);
 /// The encoder works for so much of the time, and so many of what is captured it must leave out.
 const BUSY: (f64, f64) = (0.7, 0.2);
-
-/// Says so once it was bad for so many looks, and until it was good for so many.
-#[derive(Debug)]
-struct Alarm {
-    on: bool,
-    streak: u32,
-    limits: (u32, u32),
-}
-
-impl Alarm {
-    fn new(on_after: u32, off_after: u32) -> Self {
-        Self { on: false, streak: 0, limits: (on_after, off_after) }
-    }
-
-    fn see(&mut self, bad: bool, good: bool) -> bool {
-        let turns = if self.on { good } else { bad };
-        self.streak = if turns { self.streak + 1 } else { 0 };
-        let limit = if self.on { self.limits.1 } else { self.limits.0 };
-        if self.streak >= limit {
-            (self.on, self.streak) = (!self.on, 0);
-        }
-        self.on
-    }
-}
-
-/// A figure that is told: it changes every five seconds at most, or three where it changes much.
-#[derive(Debug, Default)]
-struct Told {
-    value: f64,
-    age: u32,
-}
-
-impl Told {
-    fn hold(&mut self, on: bool, value: f64) -> f64 {
-        self.age += 1;
-        let differs = (value - self.value).abs() / self.value.max(f64::MIN_POSITIVE);
-        if !on || (self.age >= 3 && differs > 0.5) || (self.age >= 5 && differs > 0.15) {
-            (self.value, self.age) = (value, 0);
-        }
-        self.value
-    }
-}
-
-/// Keeps the quality from going up and down: it is no better before it was so for some seconds.
-#[derive(Debug, Default)]
-struct Calm {
-    quality: Quality,
-    better: u32,
-}
-
-impl Calm {
-    fn hold(&mut self, found: Option<Found>) -> Option<Found> {
-        let Some(found) = found else {
-            *self = Self::default();
-            return None;
-        };
-        self.better = if found.quality < self.quality { self.better + 1 } else { 0 };
-        if self.better == 0 || self.better >= 4 || found.cause == Cause::Outage || self.quality == Quality::Lost {
-            (self.quality, self.better) = (found.quality, 0);
-        }
-        Some(Found { quality: self.quality, ..found })
-    }
-}
-
-/// An alarm with its figure.
-#[derive(Debug)]
-struct Gauge {
-    alarm: Alarm,
-    told: Told,
-}
-
-impl Gauge {
-    fn new(on_after: u32, off_after: u32) -> Self {
-        Self { alarm: Alarm::new(on_after, off_after), told: Told::default() }
-    }
-
-    /// The figure to be told, while it is to be told. What is good again says nothing of how bad it was.
-    fn see(&mut self, bad: bool, good: bool, value: f64) -> Option<f64> {
-        let was = self.alarm.on;
-        let on = self.alarm.see(bad, good);
-        let value = if was && good { self.told.value } else { self.told.hold(was && on, value) };
-        on.then_some(value)
-    }
-
-    /// For a figure that is bad from the first of `limits` and good below the last; while our own machine is `late`, nothing
-    /// new is told.
-    fn level(&mut self, value: Option<f64>, limits: (f64, f64, f64), late: bool) -> Option<(f64, Quality)> {
-        let (bad, good) = (!late && value.is_some_and(|v| v >= limits.0), value.is_none_or(|v| v < limits.2));
-        let told = self.see(bad, good, value.unwrap_or(limits.0))?;
-        Some((told, if told >= limits.1 { Quality::Poor } else { Quality::Fair }))
-    }
-}
 
 /// The faults of one way.
 #[derive(Debug)]
@@ -261,6 +73,8 @@ pub struct Watch {
     delay: Gauge,
     busy: Alarm,
     camera: Gauge,
+    /// What the uplink carries for all, while it is what holds the picture down.
+    shared_bps: Option<u64>,
     calm: [Calm; 2],
     finding: Finding,
     history: History,
@@ -276,6 +90,7 @@ impl Default for Watch {
             delay: Gauge::new(1, 4),
             busy: Alarm::new(4, 4),
             camera: Gauge::new(4, 3),
+            shared_bps: None,
             calm: Default::default(),
             finding: Finding::default(),
             history: History::default(),
@@ -324,7 +139,8 @@ impl Watch {
     /// What to tell the other side of our upload.
     pub fn word(&self) -> Word {
         match self.finding.up.map(|found| found.cause) {
-            Some(Cause::Narrow { bps, paused }) => Word { narrow_bps: Some(bps), paused, busy: false },
+            Some(Cause::Narrow { bps, paused }) => Word { narrow_bps: Some(bps), paused, ..Word::default() },
+            Some(Cause::Shared { bps }) => Word { narrow_bps: Some(bps), shared: true, ..Word::default() },
             Some(Cause::Busy { .. }) => Word { busy: true, ..Word::default() },
             _ => Word::default(),
         }
@@ -362,7 +178,7 @@ impl Watch {
             self.forget();
             return Finding { both: Some(outage), ..Finding::default() };
         }
-        let unheard = second.arrived > 0 && second.up.packets == 0 && seen.up.told > 0 && second.sent >= SENT;
+        let unheard = second.arrived > 0 && second.up.packets == 0 && seen.up.flow.packets > 0 && second.sent >= SENT;
         let unheard = self.up.outage.see(unheard, second.up.packets > 0);
         let crowded = self.seconds.is_crowded(2);
         let narrow = self.narrow_up(seen, second, crowded);
@@ -371,15 +187,19 @@ impl Watch {
         let narrow = self.narrow_down(seen, second, crowded);
         let down = rest(&mut self.down, &self.seconds, |s| &s.down, second.down.jitter_ms);
         let down = narrow.or(down).map(|found| Found { quality: found.quality.max(broken(second)), ..found });
-        let delay = self.delay.level(self.seconds.round_trip(), DELAY, self.seconds.is_late());
+        // What waits in a line that is full is told with that.
+        let filling = self.up.narrow.is_near() || self.down.narrow.is_near();
+        let delay = self.delay.level(self.seconds.round_trip(), DELAY, self.seconds.is_late() || filling);
         let full = |way: Option<Found>| way.is_some_and(|found| matches!(found.cause, Cause::Narrow { .. }));
         let delay = delay.filter(|_| !full(up) && !full(down));
-        let both = delay.map(|(ms, quality)| Found { cause: Cause::Delay { ms: round(ms) }, quality });
+        let relayed = seen.relayed;
+        let both = delay.map(|(ms, quality)| Found { cause: Cause::Delay { ms: round(ms), relayed }, quality });
         let busy = self.busy.see(second.encoder > BUSY.0 && second.left_out > BUSY.1, second.left_out < BUSY.1 / 2.0);
         let smaller = seen.up.spared;
         let busy = (busy || smaller).then_some(Found { cause: Cause::Busy { smaller }, quality: Quality::Fair });
-        let few = self.few(seen, second, down.is_none() && both.is_none());
-        Finding { up: up.or(busy), down: down.or(few), both }
+        let behind = seen.down.behind.then_some(Found { cause: Cause::Behind, quality: Quality::Fair });
+        let few = self.few(seen, second, down.is_none() && both.is_none() && behind.is_none());
+        Finding { up: up.or(busy), down: down.or(behind).or(few), both }
     }
 
     /// After an outage everything begins anew.
@@ -401,17 +221,27 @@ impl Watch {
         let bad = sends && (carries < enough || full);
         // A picture that is about to move again is still paused.
         let good = !sends || (carries > WIDE * enough && !full);
-        let bps = self.up.narrow.see(bad, good, carries)?;
-        let very = up.paused || bps < VERY_NARROW * enough;
+        // Once it is no limit any more, what it held down still has to grow.
+        let shared = up.shared_bps.or(self.shared_bps);
+        let told = self.up.narrow.see(bad, good, shared.map_or(carries, |bps| bps as f64));
+        self.shared_bps = told.and(shared);
+        let bps = told?;
+        let very = up.paused || carries.min(bps) < VERY_NARROW * enough;
         let quality = if very { Quality::Poor } else { Quality::Fair };
-        Some(Found { cause: Cause::Narrow { bps: round_bps(bps), paused: up.paused }, quality })
+        let cause = match shared {
+            Some(_) if bps >= enough => Cause::Shared { bps: round_bps(bps) },
+            _ => Cause::Narrow { bps: round_bps(bps), paused: up.paused },
+        };
+        Some(Found { cause, quality })
     }
 
     /// They know how much the way down carries; where loss comes with delay, it is full.
     fn narrow_down(&mut self, seen: &Seen, second: &Second, crowded: bool) -> Option<Found> {
         if let Word { narrow_bps: Some(bps), paused, .. } = seen.word {
             let quality = if paused || bps < 200_000 { Quality::Poor } else { Quality::Fair };
-            return Some(Found { cause: Cause::Narrow { bps: round_bps(bps as f64), paused }, quality });
+            let bps = round_bps(bps as f64);
+            let cause = if seen.word.shared { Cause::Shared { bps } } else { Cause::Narrow { bps, paused } };
+            return Some(Found { cause, quality });
         }
         let full = crowded && self.seconds.loss(|s| &s.down).is_some();
         let bps = self.down.narrow.see(full, !full, second.down.bps as f64)?;
@@ -432,9 +262,9 @@ impl Watch {
 /// Loss and jitter of a way that is wide enough.
 fn rest(faults: &mut Faults, seconds: &Seconds, way: fn(&Second) -> &OneWay, jitter: Option<f64>) -> Option<Found> {
     let (loss, whole) = (seconds.loss(way), seconds.is_whole(way));
-    let full = faults.narrow.alarm.on || faults.narrow.alarm.streak > 0 || seconds.is_crowded(1);
+    let full = faults.narrow.is_near() || seconds.is_crowded(1);
     let (bad, good) = (loss.is_some() && !whole && !full, whole);
-    let lost = faults.loss.see(bad, good, loss.unwrap_or(faults.loss.told.value)).map(|share| {
+    let lost = faults.loss.see(bad, good, loss.unwrap_or(faults.loss.told())).map(|share| {
         let percent = (share * 100.0).round().clamp(1.0, 100.0);
         let percent = if percent > 20.0 { (percent / 5.0).round() * 5.0 } else { percent };
         let quality = if share >= LOSS.1 { Quality::Poor } else { Quality::Fair };

@@ -221,7 +221,9 @@ impl Actor {
                     tracing::debug!("{e}");
                 }
             }
-            Ok(Control::Upload { narrow_bps, paused, busy }) => active.path.heard = Word { narrow_bps, paused, busy },
+            Ok(Control::Upload { narrow_bps, shared, paused, busy }) => {
+                active.path.heard = Word { narrow_bps, shared, paused, busy };
+            }
             Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
             Err(e) => tracing::debug!("{e}"),

@@ -44,6 +44,7 @@ impl Actor {
         let Ok(mut seen) = self.session.seen(link.peer()) else { return };
         let path = &mut active.path;
         (seen.word, seen.moves) = (path.heard, active.remote.camera_on && !active.remote.sharing);
+        seen.relayed = active.stats.transport.relayed;
         if !path.watch.see(now, &seen) {
             return;
         }

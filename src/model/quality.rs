@@ -61,6 +61,11 @@ pub enum Cause {
         /// So little that the picture was paused.
         paused: bool,
     },
+    /// There would be room for a good picture, but the sender has several to send, to others too.
+    Shared {
+        /// What gets through of all together, bit/s.
+        bps: u64,
+    },
     /// Packets get lost without queueing before: a radio link, most often.
     Loss {
         /// Of a hundred packets.
@@ -75,12 +80,16 @@ pub enum Cause {
     Delay {
         /// There and back, ms.
         ms: u32,
+        /// The path goes through a relay.
+        relayed: bool,
     },
     /// The computer that sends cannot make its pictures in time.
     Busy {
         /// So it makes them smaller, or fewer.
         smaller: bool,
     },
+    /// The computer that receives cannot decode the pictures as fast as they come.
+    Behind,
     /// Few pictures come, and neither network nor computer are said to be the cause.
     Camera {
         /// Pictures a second.

@@ -11,6 +11,7 @@
 //! track, not the program.
 
 pub mod audio;
+mod behind;
 mod freeze;
 pub mod publish;
 pub mod subscribe;

@@ -189,6 +189,8 @@ struct Wishes {
     preview: bool,
     outputs: Vec<Output>,
     encodings: Encodings,
+    /// The computer is late with other work than this.
+    strained: bool,
     /// Pictures captured.
     captured: u64,
     /// The newest picture while there is no output, for the one that comes.
@@ -295,6 +297,7 @@ impl VideoPublisher {
             preview: false,
             outputs: Vec::new(),
             encodings: all_at(config.bitrate_bps),
+            strained: false,
             captured: 0,
             unsent: None,
             sent: None,
@@ -426,6 +429,11 @@ impl VideoPublisher {
                 w.place(*id, *place);
             }
         });
+    }
+
+    /// Whether the computer is late with what it receives: then smaller pictures are made, as far as that spares it work.
+    pub fn set_strained(&self, strained: bool) {
+        self.shared.lock().strained = strained;
     }
 
     /// What became of the source.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::Receiver;
 
+use super::behind::Behind;
 use super::freeze::Freezes;
 use super::sync::Lips;
 use super::worker::Worker;
@@ -77,6 +78,8 @@ pub struct SubscribeStats {
     pub freezes: u64,
     /// Time it stood still, ms.
     pub frozen_ms: u64,
+    /// Pictures come faster than this computer decodes them, for some seconds now.
+    pub behind: bool,
     /// Media time of the newest picture.
     pub media_time: Duration,
     /// The picture that was shown last; `None` where it is not known when it was captured.
@@ -87,6 +90,7 @@ pub struct SubscribeStats {
 struct Figures {
     stats: SubscribeStats,
     freezes: Freezes,
+    behind: Behind,
     latency_ms: VecDeque<f64>,
     skew_ms: VecDeque<f64>,
 }
@@ -152,7 +156,8 @@ impl VideoSubscriber {
     pub fn stats(&self) -> SubscribeStats {
         let figures = self.shared.lock();
         let (freezes, frozen) = figures.freezes.totals();
-        SubscribeStats { freezes, frozen_ms: frozen.as_millis() as u64, ..figures.stats }
+        let behind = figures.behind.is_behind(Instant::now());
+        SubscribeStats { freezes, frozen_ms: frozen.as_millis() as u64, behind, ..figures.stats }
     }
 
     /// Capture to shown, ms, one for each picture with a timecode since the last call; the oldest are lost where
@@ -176,7 +181,11 @@ impl VideoSubscriber {
     /// The other side switched its camera off: the gap that follows is no freeze, and nothing is shown.
     pub fn pause(&self) {
         self.shared.paused.store(true, Ordering::Release);
-        self.shared.lock().freezes.pause();
+        {
+            let mut figures = self.shared.lock();
+            figures.freezes.pause();
+            figures.behind.clear();
+        }
         self.player.clear();
     }
 
@@ -308,7 +317,8 @@ impl Decode {
                 let (width, height) = (frame.width(), frame.height());
                 let decode_ms = self.mean_ms(done - begun);
                 {
-                    let stats = &mut self.shared.lock().stats;
+                    let Figures { stats, behind, .. } = &mut *self.shared.lock();
+                    behind.decoded(done, done - begun);
                     stats.frames += 1;
                     stats.bytes += unit.data.len() as u64;
                     (stats.width, stats.height, stats.decode_ms) = (width, height, decode_ms);

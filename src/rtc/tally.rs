@@ -5,6 +5,8 @@
 
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, SymbolTypeTcc, TransportLayerCc};
 
+use crate::call::quality::{Flow, Gaps};
+
 /// The header extension that carries the number.
 pub(crate) const NUMBERED: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
@@ -15,26 +17,50 @@ pub(crate) struct Tally {
     pub packets: u64,
     /// … those that did not, …
     pub lost: u64,
-    /// … and how often one or more in a row did not.
-    pub runs: u64,
+    /// … and those in a row.
+    pub gaps: Gaps,
 }
 
-impl Tally {
-    /// The receiver reports on packets of ours.
+impl From<Tally> for Flow {
+    fn from(Tally { packets, lost, gaps }: Tally) -> Self {
+        Self { packets, lost, runs: gaps.runs, bursts: gaps.bursts, ..Self::default() }
+    }
+}
+
+/// Counts what the receiver says of packets of ours.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    tally: Tally,
+    /// The next number to be told of.
+    next: Option<u16>,
+}
+
+impl Answers {
+    /// A report.
     pub fn report(&mut self, feedback: &TransportLayerCc) {
         let chunk = |chunk: &PacketStatusChunk| match chunk {
             PacketStatusChunk::RunLengthChunk(run) => vec![run.packet_status_symbol; usize::from(run.run_length)],
             PacketStatusChunk::StatusVectorChunk(vector) => vector.symbol_list.clone(),
         };
-        let count = usize::from(feedback.packet_status_count);
-        let mut row = false;
-        for symbol in feedback.packet_chunks.iter().flat_map(chunk).take(count) {
-            let gone = symbol == SymbolTypeTcc::PacketNotReceived;
-            self.packets += 1;
-            self.lost += u64::from(gone);
-            self.runs += u64::from(gone && !row);
-            row = gone;
+        let (base, count) = (feedback.base_sequence_number, feedback.packet_status_count);
+        let Tally { packets, lost, gaps } = &mut self.tally;
+        if self.next.replace(base.wrapping_add(count)) != Some(base) {
+            gaps.arrived(0);
         }
+        for symbol in feedback.packet_chunks.iter().flat_map(chunk).take(usize::from(count)) {
+            *packets += 1;
+            if symbol == SymbolTypeTcc::PacketNotReceived {
+                *lost += 1;
+                gaps.lost(1);
+            } else {
+                gaps.arrived(1);
+            }
+        }
+    }
+
+    /// What is known until now.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 }
 
@@ -44,7 +70,7 @@ pub(crate) struct Numbers {
     /// First and highest, unwrapped.
     range: Option<(u64, u64)>,
     arrived: u64,
-    runs: u64,
+    gaps: Gaps,
 }
 
 impl Numbers {
@@ -53,7 +79,10 @@ impl Numbers {
         let (first, highest) = self.range.unwrap_or((u64::from(number), u64::from(number)));
         let step = number.wrapping_sub(highest as u16) as i16;
         let highest = if step > 0 { highest + step as u64 } else { highest };
-        self.runs += u64::from(step > 1);
+        if step > 0 {
+            self.gaps.lost(step as u64 - 1);
+            self.gaps.arrived(1);
+        }
         self.arrived += 1;
         self.range = Some((first, highest));
     }
@@ -61,7 +90,7 @@ impl Numbers {
     /// What was due until the newest, and did not come (yet).
     pub fn tally(&self) -> Tally {
         let packets = self.range.map_or(0, |(first, highest)| highest - first + 1);
-        Tally { packets, lost: packets.saturating_sub(self.arrived), runs: self.runs }
+        Tally { packets, lost: packets.saturating_sub(self.arrived), gaps: self.gaps }
     }
 }
 
@@ -85,9 +114,27 @@ mod tests {
         let packet_chunks = vec![PacketStatusChunk::RunLengthChunk(run), PacketStatusChunk::StatusVectorChunk(vector)];
         // What is beyond the count only fills the chunk.
         let feedback = TransportLayerCc { packet_status_count: 25, packet_chunks, ..TransportLayerCc::default() };
-        let mut tally = Tally::default();
-        tally.report(&feedback);
-        assert_eq!(tally, Tally { packets: 25, lost: 3, runs: 2 });
+        let mut told = Answers::default();
+        told.report(&feedback);
+        let Tally { packets, lost, gaps } = told.tally();
+        assert_eq!((packets, lost, gaps.runs, gaps.bursts), (25, 3, 2, 1));
+        // The next one goes on where this one ended, and so does what did not arrive.
+        let gone = |base_sequence_number, count| TransportLayerCc {
+            base_sequence_number,
+            packet_status_count: count,
+            packet_chunks: vec![PacketStatusChunk::RunLengthChunk(RunLengthChunk {
+                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+                packet_status_symbol: Gone,
+                run_length: count,
+            })],
+            ..TransportLayerCc::default()
+        };
+        [gone(25, 4), gone(29, 3), gone(60, 2)].iter().for_each(|feedback| told.report(feedback));
+        assert_eq!(
+            (told.tally().lost, told.tally().gaps.runs),
+            (12, 4),
+            "of what is between 32 and 60 nothing is known"
+        );
     }
 
     #[test]
@@ -96,6 +143,7 @@ mod tests {
         for number in [65_534, 65_535, 1, 0, 5, 6] {
             numbers.take(number);
         }
-        assert_eq!(numbers.tally(), Tally { packets: 9, lost: 3, runs: 2 });
+        let Tally { packets, lost, gaps } = numbers.tally();
+        assert_eq!((packets, lost, gaps.runs, gaps.bursts), (9, 3, 2, 1));
     }
 }

@@ -19,8 +19,8 @@ use rtc::rtp;
 use rtc::shared::marshal::MarshalSize;
 
 use super::fec;
-use super::tally::{NUMBERED, Numbers, Tally};
-use crate::call::quality::{Receiving, Seen, Sending};
+use super::tally::{Answers, NUMBERED, Numbers};
+use crate::call::quality::{Flow, Receiving, Seen, Sending};
 use crate::model::clock::SenderClocks;
 
 /// Streams that are counted, each way.
@@ -188,7 +188,7 @@ struct Table {
     /// Packets of any kind that came.
     arrived: u64,
     /// What the receiver says of all that went out, and what of all that was due came in.
-    told: Tally,
+    told: Answers,
     numbers: Numbers,
     /// The header extension with the number; 0: none was agreed on.
     number_id: u8,
@@ -341,7 +341,7 @@ impl Wire {
         let (sent, received) = self.streams();
         let (arrived, told, due) = {
             let table = self.lock();
-            (table.arrived, table.told, table.numbers.tally())
+            (table.arrived, table.told.tally(), table.numbers.tally())
         };
         let ms = |seconds: f64| seconds * 1000.0;
         let sound = sent.iter().map(|(_, of)| of).find(|of| !of.video && of.own.heard.reports > 0);
@@ -350,21 +350,21 @@ impl Wire {
         let rtt = sent.iter().filter_map(|(_, of)| of.own.heard.rtt).min();
         Seen {
             up: Sending {
-                packets: sent.iter().map(|(_, of)| of.packets).sum(),
-                bytes: sent.iter().map(|(_, of)| of.bytes).sum(),
-                told: told.packets,
-                lost: told.lost,
-                runs: told.runs,
-                jitter_ms: sound.map(|of| ms(of.own.heard.jitter_s)),
+                left: sent.iter().map(|(_, of)| of.packets).sum(),
+                flow: Flow {
+                    bytes: sent.iter().map(|(_, of)| of.bytes).sum(),
+                    jitter_ms: sound.map(|of| ms(of.own.heard.jitter_s)),
+                    ..Flow::from(told)
+                },
                 ..Sending::default()
             },
             down: Receiving {
                 arrived,
-                bytes: received.iter().map(|(_, of)| of.bytes).sum(),
-                due: due.packets,
-                lost: due.lost,
-                runs: due.runs,
-                jitter_ms: voice.map(|of| ms(of.jitter_s())),
+                flow: Flow {
+                    bytes: received.iter().map(|(_, of)| of.bytes).sum(),
+                    jitter_ms: voice.map(|of| ms(of.jitter_s())),
+                    ..Flow::from(due)
+                },
                 ..Receiving::default()
             },
             rtt_ms: rtt.map(|rtt| ms(rtt.as_secs_f64())),

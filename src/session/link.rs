@@ -239,11 +239,13 @@ impl Link {
             |media: &Media| (media.video.stats_of(self.id), media.audio.input_stats(self.id).unwrap_or_default());
         let (published, input) = session.media(media).unwrap_or_default();
         let subscribed = self.subscribed().unwrap_or_default();
+        seen.up.shared_bps = session.shared_bps(self.id);
         seen.up.wanted_bps = self.top.load(Ordering::Relaxed);
         (seen.up.paused, seen.up.spared, seen.up.height) = (published.paused, published.spared, published.height);
         (seen.up.frames, seen.up.dropped, seen.up.encode_ms) =
             (published.frames, published.dropped, published.encode_ms);
-        (seen.down.frames, seen.down.freezes) = (subscribed.frames, subscribed.freezes);
+        (seen.down.frames, seen.down.freezes, seen.down.behind) =
+            (subscribed.frames, subscribed.freezes, subscribed.behind);
         (seen.down.samples, seen.down.concealed) = (input.samples, input.concealed);
         seen
     }

@@ -117,6 +117,11 @@ impl Inner {
         }
     }
 
+    /// What the uplink carries that this peer's path shares with others, where it was seen to, bit/s.
+    pub fn shared_bps(&self, id: u64) -> Option<u64> {
+        lock(&self.budget).shared(id)
+    }
+
     /// One encoder serves all whose paths are about alike; see [`Budget`]. Sound is protected for the worst, and left out
     /// while nobody speaks only where everybody wants that.
     pub fn update_rates(&self, now: Instant) {
@@ -139,7 +144,9 @@ impl Inner {
             }
             None => bps(4),
         };
+        let strained = links.iter().any(|link| link.subscribed().is_some_and(|of| of.behind));
         self.media(|media| {
+            media.video.set_strained(strained);
             media.video.share_out(&camera, &places);
             if let Some(bps) = plans.iter().map(|plan| plan.bps).min() {
                 media.audio.set_bitrate(bps);
@@ -288,7 +295,7 @@ impl Session {
     }
 
     /// What is known of the path to a peer, for [`quality::Watch`](crate::call::quality::Watch), which judges it. What only
-    /// the peer can say ([`Seen::word`], [`Seen::moves`]) is left as it is by default.
+    /// the peer can say ([`Seen::word`], [`Seen::moves`]), or [`Session::stats`] ([`Seen::relayed`]), is left as it is by default.
     ///
     /// # Errors
     /// [`SessionError::UnknownPeer`].

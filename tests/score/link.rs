@@ -41,13 +41,15 @@ pub fn missing() -> Option<String> {
 impl Link {
     /// Makes both namespaces and joins them, both ways alike (`delay=50ms loss=2%`; see the tool's help).
     pub fn up(settings: &str) -> Self {
-        Self::up_logged(settings, None)
+        Self::up_logged(settings, 1, None)
     }
 
-    /// The same; its log, a row a second and direction, goes into the file.
-    pub fn up_logged(settings: &str, log: Option<&Path>) -> Self {
+    /// The same with its own chance: of one seed packets are lost and late alike each time. Its log, a row a second and
+    /// direction, goes into the file.
+    pub fn up_logged(settings: &str, seed: usize, log: Option<&Path>) -> Self {
         let mut command = Command::new(tool());
         command.args(["--ns-a", &name(0), "--ns-b", &name(1), "--ab", settings, "--ba", settings, "--control"]);
+        command.args(["--seed", &seed.to_string()]);
         if let Some(file) = log {
             command.arg("--log").arg(file);
         }

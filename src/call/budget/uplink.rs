@@ -92,6 +92,14 @@ impl Uplink {
         self.0 = Some(Shared { members, since: newest, sum: 0.0, hold: HOLD, before: before.flatten(), seen: now });
     }
 
+    /// What those carry together that share it, if this is one of them, bit/s.
+    pub fn carries(&self, id: u64) -> Option<u64> {
+        let shared = self.0.as_ref().filter(|shared| shared.members.contains(&id))?;
+        // Until it is known anew, it is as it was.
+        let known = if shared.sum > 0.0 { Some(shared.sum) } else { shared.before.map(|(sum, _)| sum) };
+        known.map(|sum| sum as u64)
+    }
+
     /// The most that each of those who share it may be given, bit/s; of others nothing is said.
     pub fn limits(&self, now: Instant, paths: &BTreeMap<u64, f64>) -> BTreeMap<u64, f64> {
         let Some(shared) = &self.0 else { return BTreeMap::new() };

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::{LOSS, Seen};
+use super::{Flow, LOSS, Seen};
 
-/// Seconds remembered.
-const KEPT: usize = 10;
+/// Seconds remembered, the first of them only to know what is usual.
+const KEPT: usize = 130;
+/// Over so many of them loss is judged.
+const JUDGED: usize = 10;
 /// Loss is judged over at least so many seconds, and so many packets.
 const LEAST: (usize, u64) = (3, 150);
 /// What a good path loses, a share; a burst more than that, and what chance adds to it in so many deviations.
@@ -14,11 +16,16 @@ const BURSTS: f64 = 2.0;
 const DEVIATIONS: f64 = 4.0;
 /// Runs outside the worst second.
 const REST: u64 = 5;
-/// Or so many seconds of so many lost so much, at least so many packets: what gets lost in bursts has few runs.
+/// Or so many bursts, the second number where they come now and then on this path, in so many seconds: what gets lost in bursts
+/// has few runs.
+const MANY: (u64, u64, usize) = (2, 3, 5);
+/// Now and then: so many in the two minutes before.
+const SELDOM: std::ops::RangeInclusive<u64> = 1..=4;
+/// Or so many seconds of so many that lost so much, at least so many packets.
 const BAD: (usize, usize, f64, u64) = (4, 8, 0.016, 4);
-/// What is whole again is so over so many packets.
-const WHOLE: u64 = 400;
-/// Answers that take so much longer than the quickest of the last seconds wait in a queue, ms.
+/// What is whole again is so over so many packets, and had no burst for so many seconds.
+const WHOLE: (u64, usize) = (400, 7);
+/// Answers that take so much longer than the quickest of those wait in a queue, ms.
 const QUEUE: f64 = 60.0;
 
 /// Whoever looks once a second and comes after this was kept from it, seconds.
@@ -30,8 +37,23 @@ pub(super) struct OneWay {
     pub packets: u64,
     pub lost: u64,
     pub runs: u64,
+    pub bursts: u64,
     pub bps: u64,
     pub jitter_ms: Option<f64>,
+}
+
+impl OneWay {
+    fn between(before: &Flow, now: &Flow, seconds: f64) -> Self {
+        let since = |of: fn(&Flow) -> u64| of(now).saturating_sub(of(before));
+        Self {
+            packets: since(|flow| flow.packets),
+            lost: since(|flow| flow.lost),
+            runs: since(|flow| flow.runs),
+            bursts: since(|flow| flow.bursts),
+            bps: (since(|flow| flow.bytes) as f64 * 8.0 / seconds) as u64,
+            jitter_ms: now.jitter_ms,
+        }
+    }
 }
 
 /// Both, within a second.
@@ -59,27 +81,14 @@ pub(super) struct Second {
 impl Second {
     pub fn between(before: &Seen, now: &Seen, seconds: f64) -> Self {
         let since = |of: fn(&Seen) -> u64| of(now).saturating_sub(of(before));
-        let bps = |of: fn(&Seen) -> u64| (since(of) as f64 * 8.0 / seconds) as u64;
         let share = |part: u64, all: u64| if all > 0 { part as f64 / all as f64 } else { 0.0 };
         let (frames, dropped) = (since(|s| s.up.frames), since(|s| s.up.dropped));
         Self {
-            up: OneWay {
-                packets: since(|s| s.up.told),
-                lost: since(|s| s.up.lost),
-                runs: since(|s| s.up.runs),
-                bps: bps(|s| s.up.bytes),
-                jitter_ms: now.up.jitter_ms,
-            },
-            down: OneWay {
-                packets: since(|s| s.down.due),
-                lost: since(|s| s.down.lost),
-                runs: since(|s| s.down.runs),
-                bps: bps(|s| s.down.bytes),
-                jitter_ms: now.down.jitter_ms,
-            },
+            up: OneWay::between(&before.up.flow, &now.up.flow, seconds),
+            down: OneWay::between(&before.down.flow, &now.down.flow, seconds),
             rtt_ms: now.rtt_ms,
             late: seconds > LATE,
-            sent: since(|s| s.up.packets),
+            sent: since(|s| s.up.left),
             arrived: since(|s| s.down.arrived),
             fps: since(|s| s.down.frames) as f64 / seconds,
             pictures_out: frames > 0,
@@ -109,13 +118,17 @@ impl Seconds {
 
     /// The share lost, where it goes on being lost: over as many seconds as it has lasted.
     ///
-    /// What is lost by chance has many runs; a burst, however large, is one.
+    /// What is lost by chance has many runs; a burst, however large, is one, and goes on only with the next.
     pub fn loss(&self, way: impl Fn(&Second) -> &OneWay) -> Option<f64> {
+        let bursts = |second: &Second| way(second).bursts;
+        let before = self.0.iter().rev().skip(JUDGED).map(bursts).sum();
+        let many = if SELDOM.contains(&before) { MANY.1 } else { MANY.0 };
         let (mut all, mut most, mut bad, mut share) = (OneWay::default(), 0, 0, None);
-        for (n, second) in self.0.iter().rev().map(way).enumerate() {
+        for (n, second) in self.0.iter().rev().take(JUDGED).map(&way).enumerate() {
             all.packets += second.packets;
             all.lost += second.lost;
             all.runs += second.runs;
+            all.bursts += if n < MANY.2 { second.bursts } else { 0 };
             most = most.max(second.runs);
             let much = second.lost >= BAD.3 && second.lost as f64 >= BAD.2 * second.packets as f64;
             bad += usize::from(much && n < BAD.1);
@@ -125,24 +138,25 @@ impl Seconds {
             let noise = NOISE * all.packets as f64;
             let by_chance = all.runs as f64 >= BURSTS + noise + DEVIATIONS * noise.sqrt() && all.runs - most >= REST;
             let lost = all.lost as f64 / all.packets as f64;
-            if (by_chance || bad >= BAD.0) && lost >= LOSS.0 {
+            if (by_chance || all.bursts >= many || bad >= BAD.0) && lost >= LOSS.0 {
                 share = Some(lost);
             }
         }
         share
     }
 
-    /// Whether next to nothing was lost in the last seconds.
+    /// Whether next to nothing was lost in the last seconds, and nothing in bursts for some more.
     pub fn is_whole(&self, way: impl Fn(&Second) -> &OneWay) -> bool {
+        let lately = || self.0.iter().rev().map(&way);
         let (mut packets, mut lost) = (0, 0);
-        for (n, second) in self.0.iter().rev().map(way).enumerate() {
+        for (n, second) in lately().enumerate() {
             packets += second.packets;
             lost += second.lost;
-            if n + 1 >= LEAST.0 && packets >= WHOLE {
+            if n + 1 >= LEAST.0 && packets >= WHOLE.0 {
                 break;
             }
         }
-        lost as f64 <= LOSS.2 * packets as f64 + 1.0
+        lost as f64 <= LOSS.2 * packets as f64 + 1.0 && lately().take(WHOLE.1).all(|second| second.bursts == 0)
     }
 
     /// The quickest answer of the last three seconds, ms: what is slow for a moment only is not.
@@ -156,7 +170,7 @@ impl Seconds {
         self.0.iter().rev().take(LEAST.0).any(|second| second.late)
     }
 
-    /// Whether answers of the last so many seconds took longer than they did before: a queue stands somewhere.
+    /// Whether answers of the last so many seconds took longer than they did in the last two minutes: a queue stands somewhere.
     pub fn is_crowded(&self, seconds: usize) -> bool {
         let quickest = self.0.iter().filter_map(|s| s.rtt_ms).reduce(f64::min);
         let lately = self.0.iter().rev().take(seconds).filter_map(|s| s.rtt_ms).reduce(f64::min);

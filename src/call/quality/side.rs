@@ -50,11 +50,15 @@ fn together(of: &Finding) -> Option<(Way, Cause)> {
 }
 
 fn is_machine(cause: Cause) -> bool {
-    matches!(cause, Cause::Busy { .. } | Cause::Camera { .. })
+    matches!(cause, Cause::Busy { .. } | Cause::Behind | Cause::Camera { .. })
 }
 
 fn side(way: Way, cause: Cause, all: &[Finding]) -> Side {
-    if is_machine(cause) {
+    if cause == Cause::Behind {
+        return Side::Yours;
+    }
+    // Who sends knows.
+    if is_machine(cause) || matches!(cause, Cause::Shared { .. }) {
         return if way == Way::Up { Side::Yours } else { Side::Theirs };
     }
     let has = |found: Option<Found>| found.is_some_and(|found| discriminant(&found.cause) == discriminant(&cause));

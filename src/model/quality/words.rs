@@ -22,6 +22,13 @@ pub(super) fn sentence(trouble: &Trouble, name: &str) -> String {
         Cause::Narrow { bps, .. } => {
             format!("{what} carries only {}, probably a slow or busy line{whose}{tail}", bitrate(bps))
         }
+        Cause::Shared { bps } if way == Way::Down => {
+            let whose = format!("{} upload of {}", owner(name), bitrate(bps));
+            format!("{whose} is shared by all they call, so the picture is smaller; your side is fine")
+        }
+        Cause::Shared { bps } => {
+            format!("Your upload of {} is shared by all you call, so each gets a smaller picture", bitrate(bps))
+        }
         Cause::Loss { percent } => {
             let ways = if way == Way::Both { " both ways" } else { "" };
             format!("{what} loses {percent} % of packets{ways}, probably Wi-Fi{whose}{tail}")
@@ -29,16 +36,24 @@ pub(super) fn sentence(trouble: &Trouble, name: &str) -> String {
         Cause::Jitter { ms } => {
             format!("{what} is uneven: packets come {ms} ms early or late, probably a busy Wi-Fi or line{whose}{tail}")
         }
-        Cause::Delay { ms } => match side {
-            Side::Yours => format!("Answers take {}: your connection is far off or busy", time(ms)),
-            Side::Theirs => format!("Answers of {name} take {}: that connection is far off or busy", time(ms)),
-            Side::Either => format!("Answers take {}: the network between you is long or busy", time(ms)),
-        },
+        Cause::Delay { ms, relayed } => {
+            let whose = if side == Side::Theirs { format!(" of {name}") } else { String::new() };
+            let why = match side {
+                _ if relayed => "the relay between you is far off or busy",
+                Side::Yours => "your connection is far off or busy",
+                Side::Theirs => "that connection is far off or busy",
+                Side::Either => "the network between you is long or busy",
+            };
+            format!("Answers{whose} take {}: {why}", time(ms))
+        }
         Cause::Busy { .. } if way == Way::Down => {
             format!("{} is too busy for its picture; the network is fine", computer(name))
         }
         Cause::Busy { smaller: true } => "This computer is too busy: your picture is sent smaller".to_owned(),
         Cause::Busy { .. } => "Your computer is too busy for the picture; the network is fine".to_owned(),
+        Cause::Behind => {
+            format!("This computer is too busy to show the picture of {name} in time; the network is fine")
+        }
         Cause::Camera { fps: 0 } => {
             format!("No new picture comes from {name}: a slow camera or computer there; the network is fine")
         }
@@ -55,10 +70,15 @@ pub(super) fn sentence(trouble: &Trouble, name: &str) -> String {
 pub(super) fn advice(trouble: &Trouble) -> &'static str {
     match (trouble.cause, trouble.side) {
         (Cause::Outage, _) => "Another path is looked for; check cable and Wi-Fi.",
+        (Cause::Behind, _) => "Close other programs, or switch your own camera off.",
         (Cause::Busy { .. }, _) if trouble.way != Way::Down => "Close other programs, or choose a smaller picture.",
         (Cause::Busy { .. } | Cause::Camera { .. }, _) => "Nothing to do on this side.",
         (Cause::Delay { .. }, _) => "Wait a moment after each sentence; a relay far away costs time too.",
+        (Cause::Shared { .. }, _) if trouble.way != Way::Down => {
+            "Nothing to do; without your camera the others get the rest."
+        }
         (_, Side::Theirs) => "Nothing to do on this side.",
+        (Cause::Shared { .. }, _) => "Nothing to do on this side.",
         (Cause::Narrow { .. }, _) => "End other up- and downloads; the sound goes first meanwhile.",
         (Cause::Loss { .. } | Cause::Jitter { .. }, _) => "Come closer to the router, or plug in a cable.",
     }
@@ -177,7 +197,10 @@ mod tests {
             said(Cause::Busy { smaller: true }, Way::Up, Side::Yours, true),
             "This computer is too busy: your picture is sent smaller"
         );
-        assert!(said(Cause::Delay { ms: 1200 }, Way::Both, Side::Either, false).starts_with("Answers take 1.2 s"));
+        assert!(
+            said(Cause::Delay { ms: 1200, relayed: false }, Way::Both, Side::Either, false)
+                .starts_with("Answers take 1.2 s")
+        );
     }
 
     #[test]
@@ -187,7 +210,9 @@ mod tests {
             Cause::Narrow { bps: 1, paused: false },
             Cause::Loss { percent: 100 },
             Cause::Jitter { ms: 60 },
-            Cause::Delay { ms: 400 },
+            Cause::Delay { ms: 400, relayed: true },
+            Cause::Shared { bps: 1_000_000 },
+            Cause::Behind,
             Cause::Busy { smaller: false },
             Cause::Busy { smaller: true },
             Cause::Camera { fps: 0 },

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::guard::Guard;
+use super::guard::{Guard, Made};
 use super::ladder::{Ladder, Source, Step};
 use super::{Captured, Output, Shared, VideoKind, Wishes};
 use crate::codec::h264::{Encoder, EncoderConfig};
@@ -92,7 +92,7 @@ impl Encode {
     fn encode(&mut self, captured: &Captured, missed: u64) {
         let begun = Instant::now();
         self.missed += missed as f64;
-        let (bitrate_bps, step, mut keyframe) = {
+        let (bitrate_bps, step, strained, mut keyframe) = {
             // Of its own, for what follows changes the ladder too.
             let shared = Arc::clone(&self.shared);
             let mut wishes = shared.lock();
@@ -101,6 +101,7 @@ impl Encode {
                 self.missed = 0.0;
                 return;
             }
+            let strained = wishes.strained;
             let behind = wishes.outputs_of(self.number).all(Output::is_behind);
             let encoding = &mut wishes.encodings[self.number];
             if behind && !captured.last {
@@ -117,7 +118,7 @@ impl Encode {
             // A wish that comes too soon stays a wish.
             let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
             let keyframe = allowed && std::mem::take(&mut encoding.keyframe);
-            (encoding.bitrate_bps, step, keyframe)
+            (encoding.bitrate_bps, step, strained, keyframe)
         };
         let scaled = self.scaled(&captured.frame, &step);
         let frame: &VideoFrame = scaled.as_ref().unwrap_or(&captured.frame);
@@ -133,7 +134,8 @@ impl Encode {
         // Of what was overtaken, what would have been made.
         let missed = std::mem::take(&mut self.missed) * f64::from(step.fps / captured.fps.max(0.1));
         if !step.paused && !captured.last {
-            self.guard.made(begun + took, took, missed, self.ladder.place(&step), self.ladder.works());
+            let made = Made { at: begun + took, took, missed };
+            self.guard.made(made, self.ladder.place(&step), self.ladder.works(), strained);
         }
         let mut wishes = self.shared.lock();
         let encoding = &mut wishes.encodings[self.number];

@@ -3,7 +3,8 @@
 //! Sans-I/O; time is an argument. What counts is the time that scaling and encoding take by the wall clock, whoever else uses
 //! the processor meanwhile: a picture that is made too slowly is late for whatever reason. Down after some seconds, and at
 //! once as far as is needed; up a step at a time, where that step would leave room, and the more patiently, the
-//! shorter it lasted the time before.
+//! shorter it lasted the time before. Where the computer is late with something else, with what it receives, it goes down
+//! a step at a time, as long as making pictures is a part of its work that is worth sparing.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const MOST: f64 = 0.7;
 const AIM: f64 = 0.5;
 /// … and up it goes where this much would, …
 const BACK: f64 = 0.45;
+/// Where less than this share goes into pictures, smaller ones do not help others.
+const WORTH: f64 = 0.08;
 /// … for so long; twice as long where the last one did not last, up to a limit.
 const PATIENCE: Duration = Duration::from_secs(8);
 const MOST_PATIENCE: Duration = Duration::from_secs(128);
@@ -26,11 +29,13 @@ const LASTED: Duration = Duration::from_secs(30);
 
 /// One picture.
 #[derive(Debug, Clone, Copy)]
-struct Made {
-    at: Instant,
-    took: Duration,
+pub(super) struct Made {
+    /// When it was ready.
+    pub at: Instant,
+    /// How long it took.
+    pub took: Duration,
     /// Pictures that came meanwhile and were overtaken.
-    missed: f64,
+    pub missed: f64,
 }
 
 /// See the [module](self).
@@ -58,9 +63,9 @@ impl Guard {
         self.left_out
     }
 
-    /// A picture of the `step`th size was made: it took so long and was ready `now`, and so many were `missed` before it.
-    /// `works` are the steps' shares of work.
-    pub fn made(&mut self, now: Instant, took: Duration, missed: f64, step: usize, works: &[f64]) {
+    /// A picture of the `step`th size was made. `works` are the steps' shares of work; `strained`: other work is late.
+    pub fn made(&mut self, made: Made, step: usize, works: &[f64], strained: bool) {
+        let Made { at: now, took, .. } = made;
         if self.step != step {
             self.step = step;
             self.made.clear();
@@ -69,7 +74,7 @@ impl Guard {
         if self.made.back().is_some_and(|last| now.saturating_duration_since(last.at) > SPAN + took) {
             self.made.clear();
         }
-        self.made.push_back(Made { at: now, took, missed });
+        self.made.push_back(made);
         if self.stepped_up.is_some_and(|at| now.saturating_duration_since(at) > LASTED) {
             (self.stepped_up, self.patience) = (None, PATIENCE);
         }
@@ -78,9 +83,14 @@ impl Guard {
             (Some(other), Some(now)) if *now > 0.0 => share * other / now,
             _ => share,
         };
+        let last = works.len().saturating_sub(1);
         if share > MOST {
-            let last = works.len().saturating_sub(1);
             self.down((step + 1..last).find(|step| at(*step) <= AIM).unwrap_or(last));
+        } else if strained {
+            self.better_since = None;
+            if share > WORTH {
+                self.down(last.min(step + 1));
+            }
         } else if self.left_out > 0 && at(self.left_out - 1) < BACK {
             let since = *self.better_since.get_or_insert(now);
             if now.saturating_duration_since(since) >= self.patience {
@@ -141,6 +151,7 @@ mod tests {
 
     struct Run {
         guard: Guard,
+        strained: bool,
         now: Instant,
         /// The next picture is captured.
         due: Instant,
@@ -151,7 +162,7 @@ mod tests {
     impl Run {
         fn new() -> Self {
             let now = Instant::now();
-            Self { guard: Guard::default(), now, due: now, carried: 0 }
+            Self { guard: Guard::default(), strained: false, now, due: now, carried: 0 }
         }
 
         /// A camera of 30 pictures a second for so long, the largest of which takes `ms` to encode. Gives the steps taken.
@@ -165,7 +176,8 @@ mod tests {
                 let step = self.carried.max(self.guard.left_out());
                 let took = Duration::from_secs_f64(ms * WORKS[step] / 1e3);
                 self.now = begun + took;
-                self.guard.made(self.now, took, missed as f64, step, &WORKS);
+                let made = Made { at: self.now, took, missed: missed as f64 };
+                self.guard.made(made, step, &WORKS, self.strained);
                 if taken.last() != Some(&self.guard.left_out()) {
                     taken.push(self.guard.left_out());
                 }
@@ -238,9 +250,35 @@ mod tests {
         let mut alone = Guard::default();
         let start = Instant::now();
         for n in 0..400 {
-            alone.made(start + INTERVAL * n, INTERVAL, 0.0, 0, &[1.0]);
+            let made = Made { at: start + INTERVAL * n, took: INTERVAL, missed: 0.0 };
+            alone.made(made, 0, &[1.0], n > 200);
         }
         assert_eq!(alone.left_out(), 0, "there is nothing below");
+    }
+
+    #[test]
+    fn where_other_work_is_late_it_spares_what_it_can_and_comes_back() {
+        let mut run = Run::new();
+        run.run(10, 10.0);
+        run.strained = true;
+        assert_eq!(run.run(1, 10.0), [0, 1], "at once");
+        assert_eq!(run.run(60, 10.0), [1, 2], "no further: what is left is next to nothing");
+        run.strained = false;
+        assert_eq!(run.run(60, 10.0), [2, 1, 0]);
+        let mut idle = Run::new();
+        idle.strained = true;
+        assert_eq!(idle.run(60, 1.0), [0], "it would help nobody");
+    }
+
+    #[test]
+    fn where_that_is_late_again_with_every_larger_step_it_tries_less_often() {
+        let (mut run, mut tried) = (Run::new(), 0);
+        for _ in 0..150 {
+            // What is received can be decoded only while little is sent.
+            run.strained = run.guard.left_out() == 0;
+            tried += run.run(2, 12.0).windows(2).filter(|pair| pair[1] < pair[0]).count();
+        }
+        assert!((1..=9).contains(&tried), "{tried} tries in five minutes");
     }
 
     #[test]
@@ -248,7 +286,8 @@ mod tests {
         let (mut guard, start) = (Guard::default(), Instant::now());
         for n in 0..20 {
             // One slow picture every two seconds, as while the path carries sound alone.
-            guard.made(start + Duration::from_secs(2 * n), Duration::from_millis(300), 0.0, 0, &WORKS);
+            let at = start + Duration::from_secs(2 * n);
+            guard.made(Made { at, took: Duration::from_millis(300), missed: 0.0 }, 0, &WORKS, false);
         }
         assert_eq!(guard.left_out(), 0);
     }

@@ -125,11 +125,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Does it. What the ends and the link say goes into the folder.
-    pub fn of(scenario: &Scenario, program: Program, folder: &Path) -> Self {
+    /// Does it, by the chance of this seed. What the ends and the link say goes into the folder.
+    pub fn of(scenario: &Scenario, program: Program, seed: usize, folder: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("room for the raw files");
         let log = folder.join("link.csv");
-        let mut link = Link::up_logged(scenario.link, Some(&log));
+        let mut link = Link::up_logged(scenario.link, seed, Some(&log));
         let every = Duration::from_secs_f64(scenario.every_s);
         let setting = Setting { size: scenario.size, every, delay: Duration::from_millis(scenario.delay_ms) };
         let pairs = 1 + usize::from(scenario.extra == Extra::SecondCall);
