@@ -3,23 +3,20 @@
 //! The encoder's settings are those of a live call: no look-ahead, no B pictures, no picture skipped by the rate control
 //! (a person sees a missing picture before a coarser one), and no periodic keyframe: a keyframe is many times the size
 //! of another picture, so it is sent when a receiver needs it and never else. The bitrate changes while it runs.
+//! `native` says them to the library.
 //!
 //! The decoder is strict: after an error it takes nothing but a keyframe, with a fresh state, so that no picture built on
 //! a damaged one is ever shown. Its input is whatever the network brought.
 
+mod native;
+
 use std::time::Instant;
 
 use bytes::Bytes;
-use openh264::OpenH264API;
-use openh264::Timestamp;
 use openh264::decoder;
-use openh264::encoder::{
-    self, BitRate, Complexity, FrameRate, FrameType, Profile, RateControlMode, UsageType, VuiConfig,
-};
-use openh264::formats::{YUVSlices, YUVSource};
-use openh264_sys2::{
-    ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, SBitrateInfo, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
-};
+use openh264::formats::YUVSource;
+
+use native::{Native, Planes};
 
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::{FrameError, VideoFrame};
@@ -75,25 +72,14 @@ pub enum DecodeError {
 /// Encodes the pictures of one source.
 pub struct Encoder {
     config: EncoderConfig,
-    inner: encoder::Encoder,
-    size: Option<(u32, u32)>,
+    /// `None` until a picture can be encoded: the size is not known yet, or the library failed.
+    inner: Option<Native>,
     keyframe: bool,
 }
 
-fn new_inner(config: &EncoderConfig) -> Result<encoder::Encoder, EncodeError> {
-    let settings = encoder::EncoderConfig::new()
-        .bitrate(BitRate::from_bps(config.bitrate_bps))
-        .max_frame_rate(FrameRate::from_hz(config.fps))
-        .rate_control_mode(RateControlMode::Bitrate)
-        .usage_type(UsageType::CameraVideoRealTime)
-        .profile(Profile::Baseline)
-        .complexity(Complexity::Low)
-        .skip_frames(false)
-        .scene_change_detect(false)
-        .num_threads(1)
-        .vui(VuiConfig::bt601());
-    encoder::Encoder::with_api_config(OpenH264API::from_source(), settings)
-        .map_err(|e| EncodeError::Codec(e.native_code()))
+fn fits((width, height): (u32, u32)) -> bool {
+    let (long, short) = (width.max(height), width.min(height));
+    long <= 3840 && (16..=2160).contains(&short)
 }
 
 impl Encoder {
@@ -104,7 +90,16 @@ impl Encoder {
     pub fn new(config: EncoderConfig) -> Result<Self, EncodeError> {
         let bitrate_bps = config.bitrate_bps.clamp(*BITRATE_RANGE.start(), *BITRATE_RANGE.end());
         let config = EncoderConfig { bitrate_bps, fps: config.fps.clamp(1.0, 240.0), ..config };
-        Ok(Self { inner: new_inner(&config)?, config, size: None, keyframe: false })
+        let mut encoder = Self { config, inner: None, keyframe: false };
+        let size = (config.width & !1, config.height & !1);
+        if fits(size) {
+            encoder.inner = Some(encoder.open(size)?);
+        }
+        Ok(encoder)
+    }
+
+    fn open(&self, size: (u32, u32)) -> Result<Native, EncodeError> {
+        Native::open(size, self.config.fps, self.config.bitrate_bps).map_err(EncodeError::Codec)
     }
 
     /// What it aims at now.
@@ -120,31 +115,9 @@ impl Encoder {
     /// Aims at another bitrate, bits per second, from the next picture on.
     pub fn set_bitrate(&mut self, bps: u32) {
         let bps = bps.clamp(*BITRATE_RANGE.start(), *BITRATE_RANGE.end());
-        if bps == self.config.bitrate_bps {
-            return;
-        }
-        let raised = bps > self.config.bitrate_bps;
-        self.config.bitrate_bps = bps;
-        if self.size.is_none() {
-            // Nothing encoded yet: the library takes options only once it knows the size. A fresh one costs nothing.
-            if let Ok(inner) = new_inner(&self.config) {
-                self.inner = inner;
-            }
-            return;
-        }
-        // The target of all layers, and the limit of the only one. The limit must never be below the target: the library
-        // would take the target and then work against it.
-        let (target, limit) =
-            ((ENCODER_OPTION_BITRATE, SPATIAL_LAYER_ALL), (ENCODER_OPTION_MAX_BITRATE, SPATIAL_LAYER_0));
-        for (option, layer) in if raised { [limit, target] } else { [target, limit] } {
-            let mut rate = SBitrateInfo { iLayer: layer, iBitrate: bps as i32 };
-            // SAFETY: both options read one SBitrateInfo from the pointer and keep nothing of it; the encoder is
-            // initialised, because a picture was encoded. The safe interface has no way to change the bitrate. The
-            // result is not looked at: 1 is a warning about the level, and on any other the old bitrate stays.
-            #[allow(unsafe_code)]
-            unsafe {
-                self.inner.raw_api().set_option(option, (&raw mut rate).cast());
-            }
+        let before = std::mem::replace(&mut self.config.bitrate_bps, bps);
+        if let Some(inner) = self.inner.as_mut().filter(|_| bps != before) {
+            inner.set_bitrate(bps, bps > before);
         }
     }
 
@@ -156,39 +129,25 @@ impl Encoder {
     /// [`EncodeError`]; the next picture may succeed.
     pub fn encode(&mut self, frame: &VideoFrame, at: Instant) -> Result<Option<EncodedVideo>, EncodeError> {
         let size = (frame.width(), frame.height());
-        let (long, short) = (size.0.max(size.1), size.0.min(size.1));
-        if long > 3840 || !(16..=2160).contains(&short) {
+        if !fits(size) {
             return Err(EncodeError::Size(size.0, size.1));
         }
-        if self.size.is_some_and(|last| last != size) {
-            // Not by the library's own re-initialisation: it goes back to the bitrate it was made with.
-            self.size = None;
-            self.inner = new_inner(&self.config)?;
-        }
         (self.config.width, self.config.height) = size;
-        if std::mem::take(&mut self.keyframe) && self.size.is_some() {
-            self.inner.force_intra_frame();
-        }
-        let (w, h) = (size.0 as usize, size.1 as usize);
-        let planes = YUVSlices::new((frame.y(), frame.u(), frame.v()), (w, h), (w, w / 2, w / 2));
-        let time = Timestamp::from_millis(frame.media_time.as_millis().min(i64::MAX as u128) as u64);
-        let result = self.inner.encode_at(&planes, time).map(|stream| {
-            let mut data = Pooled::with_capacity(ROOM);
-            stream.write_vec(&mut data);
-            (stream.frame_type(), data)
-        });
-        let (kind, data) = match result {
-            Ok(done) => done,
-            Err(e) => {
-                self.size = None;
-                self.inner = new_inner(&self.config)?;
-                return Err(EncodeError::Codec(e.native_code()));
-            }
+        let mut inner = match self.inner.take().filter(|inner| inner.size() == size) {
+            Some(inner) => inner,
+            None => self.open(size)?,
         };
-        self.size = Some(size);
-        let skipped = data.is_empty() || matches!(kind, FrameType::Skip | FrameType::Invalid);
-        Ok((!skipped).then(|| EncodedVideo {
-            keyframe: kind == FrameType::IDR,
+        if std::mem::take(&mut self.keyframe) {
+            inner.force_keyframe();
+        }
+        let mut data = Pooled::with_capacity(ROOM);
+        let planes = Planes { y: frame.y(), u: frame.u(), v: frame.v() };
+        let time_ms = frame.media_time.as_millis().min(i64::MAX as u128) as i64;
+        // On an error the encoder is dropped: the next picture begins anew.
+        let kind = inner.encode(&planes, time_ms, &mut data).map_err(EncodeError::Codec)?;
+        self.inner = Some(inner);
+        Ok(kind.map(|keyframe| EncodedVideo {
+            keyframe,
             data: Bytes::from_owner(data),
             media_time: frame.media_time,
             at,
@@ -356,6 +315,36 @@ mod tests {
             assert!((got / f64::from(bps) - 1.0).abs() < 0.15, "{got} for {bps}");
             assert_eq!(encoder.config().bitrate_bps, bps);
         }
+    }
+
+    #[test]
+    fn a_keyframe_does_not_hold_up_what_follows_for_long() {
+        let bps = 300_000;
+        let mut encoder = encoder(bps);
+        // What a path that carries just this rate has not delivered yet, bytes, and the most of that.
+        let (mut behind, mut most) = (0.0f64, 0.0f64);
+        for n in 0..240 {
+            let mut frame = picture(n, 320, 180);
+            for (i, y) in frame.planes_mut().0.iter_mut().enumerate() {
+                // A fabric that hangs still; before it, what moves.
+                let (x, row) = (i as u32 % 320, i as u32 / 320);
+                if !(100..220).contains(&x) {
+                    let thread = (x / 3).wrapping_mul(2_654_435_761) ^ (row / 3).wrapping_mul(40_503);
+                    *y = 80 + (thread.wrapping_mul(69_069) >> 26) as u8;
+                }
+            }
+            if n > 0 && n % 60 == 0 {
+                encoder.force_keyframe();
+            }
+            let unit = encoder.encode(&frame, Instant::now()).unwrap();
+            let bytes = unit.map_or(0, |unit| unit.data.len());
+            behind = (behind + bytes as f64 - f64::from(bps) / 8.0 / 30.0).max(0.0);
+            if n >= 60 {
+                most = most.max(behind);
+            }
+        }
+        let ms = most * 8.0 / f64::from(bps) * 1000.0;
+        assert!(ms < 105.0, "{ms} ms");
     }
 
     #[test]
