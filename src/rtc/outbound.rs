@@ -197,7 +197,7 @@ impl Outbound {
 
     /// What there is for sound to take its part of, bit/s of encoded media: it does not come and go with each queue.
     pub fn settled(&self) -> u64 {
-        left(lock(&self.controller).believed(), self.beside())
+        left(lock(&self.controller).believed(Instant::now()), self.beside())
     }
 
     /// Share that the path loses by itself; see [`Controller::random_loss`].

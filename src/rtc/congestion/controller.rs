@@ -58,8 +58,8 @@ const PROBE_GAIN: f64 = 1.25;
 const PROBE_TAKE: f64 = 0.90;
 /// Pauses between probes, seconds: the first after a failure, and the longest.
 const PROBE_PAUSE: (f64, f64) = (0.5, 0.8);
-/// What most paths carry, bit/s: sound reckons with that until a path is found to carry less.
-const MOST_PATHS: f64 = 1e6;
+/// What most paths carry, bit/s: sound reckons with that where a path is not found to carry less within so many seconds.
+const MOST_PATHS: (f64, f64) = (1e6, 1.0);
 /// What a probe found to be the most is believed for so long, seconds.
 const CEILING_KEPT: f64 = 4.0;
 /// Loss above this, with a queue, is congestion, …
@@ -147,8 +147,9 @@ impl Controller {
     }
 
     /// What the path carries as far as it is known to end, bit/s on the wire: for what is small beside it.
-    pub fn believed(&self) -> f64 {
-        if self.limited { self.estimate } else { self.estimate.max(MOST_PATHS) }
+    pub fn believed(&self, now: Instant) -> f64 {
+        let known = self.limited || since(self.origin, now) < MOST_PATHS.1;
+        if known { self.estimate } else { self.estimate.max(MOST_PATHS.0) }
     }
 
     /// What the application should send now, bit/s on the wire: the estimate, less while a queue drains.

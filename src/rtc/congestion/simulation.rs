@@ -289,6 +289,11 @@ impl Call {
         self.controller.pace(last) / self.controller.estimate()
     }
 
+    /// What sound reckons with so many seconds after the start, bit/s.
+    pub fn believed(&self, seconds: f64) -> f64 {
+        self.controller.believed(self.origin + Duration::from_secs_f64(seconds))
+    }
+
     /// The delay of sound that this share of packets stays below, between two seconds.
     pub fn sound_delay(&self, share: f64, from: f64, to: f64) -> f64 {
         let mut delays: Vec<f64> =

@@ -47,6 +47,15 @@ fn pictures_leave_swiftly_only_where_nothing_waits_behind_them() {
 }
 
 #[test]
+fn sound_reckons_with_little_at_once_and_with_more_where_nothing_speaks_against_it() {
+    // Hardly any pictures: nothing finds out what the path carries.
+    let quiet = alone(100e3, 5.0, |_| Weather::default());
+    assert!(quiet.believed(0.5) < 400e3 && quiet.believed(5.0) >= 1e6);
+    let narrow = alone(2.5e6, 5.0, |_| Weather { rate: 150e3, ..Weather::default() });
+    assert!(narrow.believed(5.0) < 160e3, "{}", narrow.believed(5.0));
+}
+
+#[test]
 fn a_narrow_link_is_known_by_its_first_queue() {
     // 880 kbit/s into a link of 150, whose queue takes 200 ms and drops the rest.
     let (origin, mut clock) = (Instant::now(), 0.0);

@@ -150,8 +150,9 @@ async fn sound_goes_with_copies_to_those_who_take_them() {
     let mut protection = Protection::default();
     assert_eq!(a.peer.protect(now, &mut protection).copies, 1);
     protection.on_report(now, 0.1);
-    assert_eq!(a.peer.protect(now, &mut protection).copies, 2);
+    // As soon as there is room for two.
     let heard = loop {
+        a.peer.protect(Instant::now(), &mut protection);
         let heard = hear(&a, &mut b, &mut sample).await;
         if heard.iter().any(|packet| packet.behind == 2) {
             break heard;
