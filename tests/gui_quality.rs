@@ -6,6 +6,7 @@ mod gui_world;
 
 use std::sync::Arc;
 
+use eframe::egui::OutputCommand;
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use gui_world::window::*;
@@ -81,6 +82,22 @@ fn while_another_path_is_looked_for_nothing_else_is_said() {
         call.stage = Stage::Reconnecting;
     }
     assert!(!Window::new(snapshot).sees(LOSES));
+}
+
+#[test]
+fn the_figures_can_be_copied_as_text() {
+    let mut window = Window::new(gui_world::lossy());
+    window.click("Connection");
+    window.harness.get_by_role_and_label(Role::Button, "Copy report").click();
+    let copied = (0..3).find_map(|_| {
+        window.harness.step();
+        window.harness.output().platform_output.commands.iter().find_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        })
+    });
+    let text = copied.expect("something is copied");
+    assert!(text.starts_with(LOSES) && text.contains("Loss: sent 7.2 %, received 0.0 %"), "{text}");
 }
 
 #[test]

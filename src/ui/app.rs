@@ -222,7 +222,7 @@ impl eframe::App for App {
         self.log_opening(&ctx);
         self.hear(time);
         ctx.set_theme(theme::preference(snap.settings.theme));
-        self.videos.begin(&self.handle);
+        self.videos.begin(&self.handle, is_hidden(&ctx));
         let in_call = shows_call(&snap);
         let t = if in_call { DARK } else { theme::tokens(&ctx) };
         let mut scene =

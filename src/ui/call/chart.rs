@@ -28,12 +28,15 @@ struct Curve {
     digits: usize,
 }
 
+/// From so much on loss is too much, percent.
+pub(super) const MUCH_LOSS: f32 = 1.0;
+
 const CURVES: [Curve; 3] = [
     Curve {
         name: "Loss, %",
         of: [Some(|p| p.up_lost.map(|l| f32::from(l) / 10.0)), Some(|p| p.down_lost.map(|l| f32::from(l) / 10.0))],
         least: 9.0,
-        warn: 1.0,
+        warn: MUCH_LOSS,
         digits: 1,
     },
     Curve {

@@ -42,7 +42,11 @@ fn place(stage: Rect, corner: Corner, below: f32) -> Rect {
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     let t = DARK;
     let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
-    let home = place(stage, s.state.call.itself.corner, below);
+    let chosen = s.state.call.itself.corner;
+    let home = place(stage, chosen, below);
+    // The figures would cover it.
+    let covered = s.state.call.statistics && !chosen.left && home.intersects(super::stats::place(stage));
+    let home = if covered { place(stage, Corner { left: true, ..chosen }, below) } else { home };
     let response = ui.interact(
         home.translate(s.state.call.itself.dragged),
         Id::unique("self-view"),

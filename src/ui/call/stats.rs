@@ -1,6 +1,6 @@
 //! Figures of the connection: a verdict in words, the last two minutes, and a table.
 
-use eframe::egui::{Area, Color32, Id, Order, Rect, Stroke, StrokeKind, Ui, pos2};
+use eframe::egui::{Area, Color32, Id, Order, Rect, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::chart;
 use crate::model::quality::Quality;
@@ -15,16 +15,26 @@ use crate::ui::words;
 /// Rows of the table, and its height with what is around it.
 const ROWS: usize = 6;
 const TABLE: f32 = 46.0 + 23.0 * ROWS as f32;
+/// The button below with what is around it, where the panel is as high as it would be.
+const FOOT: f32 = 56.0;
+const HIGH: f32 = 610.0;
 /// Room for each curve.
 const PITCH: (f32, f32) = (26.0, 72.0);
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
+/// Where it is.
+pub(super) fn place(stage: Rect) -> Rect {
     let w = 412.0_f32.min(stage.width() - 32.0);
-    let k = rect(stage.right() - 16.0 - w, stage.top() + 64.0, w, 610.0_f32.min(stage.height() - 64.0 - 96.0));
+    rect(stage.right() - 16.0 - w, stage.top() + 64.0, w, HIGH.min(stage.height() - 64.0 - 96.0))
+}
+
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
+    let k = place(stage);
     Area::new(Id::unique("statistics")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
         ui.set_clip_rect(stage);
         ui.allocate_rect(k, eframe::egui::Sense::click().difference(eframe::egui::Sense::FOCUSABLE));
         panel(ui, s, k, view);
+        ui.set_clip_rect(stage);
+        pointer(ui, pos2(super::top::connection(stage).center().x, k.top()));
     });
 }
 
@@ -53,17 +63,38 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     let line = Stroke::new(1.0, t.line);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, y + 0.5, line);
     // In a low window the list and the curves give way, not the figures.
-    let room = k.bottom() - y - TABLE;
+    let foot = if k.height() >= HIGH { FOOT } else { 0.0 };
+    let room = k.bottom() - y - TABLE - foot;
     let listed = chart::listed(&quality.history);
     let list = chart::height(PITCH.0, listed) <= room;
     let fixed = chart::height(0.0, if list { listed } else { 0 });
     let pitch = ((room - fixed) / 3.0).clamp(PITCH.0, PITCH.1);
     let end = chart::show(ui, &quality.history, rect(x, y + 12.0, w, room), pitch, list);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, end.round() + 0.5, line);
-    table(ui, view, x, right, end + 22.0);
+    let lines = table(ui, view, x, right, end + 22.0);
+    if foot > 0.0 {
+        let copied = s.is_copied(ui.ctx(), "report");
+        let (glyph, words) = if copied { (icons::CHECK, "Copied") } else { (icons::COPY, "Copy report") };
+        let at = rect(x, k.bottom() - 20.0 - 40.0, w, 40.0);
+        let button = Button::new("statistics-copy", at, Kind::Second).icon(glyph).label(words).size(14.0);
+        if button.name("Copy report").tip("Copy these figures as text").show(ui, &t).clicked() {
+            s.copy(ui.ctx(), "report", format!("{title}\n{lines}"));
+        }
+    }
 }
 
-fn table(ui: &mut Ui, view: &CallView, x: f32, right: f32, mut y: f32) {
+/// Shows whose panel it is.
+fn pointer(ui: &Ui, tip: eframe::egui::Pos2) {
+    let t = DARK;
+    let [left, top, right] = [vec2(-9.0, 1.0), vec2(0.0, -8.0), vec2(9.0, 1.0)].map(|by| tip + by);
+    ui.painter().add(Shape::convex_polygon(vec![left, top, right], t.surface, Stroke::NONE));
+    let edge = Stroke::new(1.0, t.surface3);
+    ui.painter().line_segment([left - vec2(0.0, 1.0), top], edge);
+    ui.painter().line_segment([top, right - vec2(0.0, 1.0)], edge);
+}
+
+/// What goes out and what comes in; the same in lines of text.
+fn table(ui: &mut Ui, view: &CallView, x: f32, right: f32, mut y: f32) -> String {
     let t = DARK;
     let stats = &view.stats;
     let (sent, received) = (&stats.sent, &stats.received);
@@ -94,10 +125,18 @@ fn table(ui: &mut Ui, view: &CallView, x: f32, right: f32, mut y: f32) {
     label(ui, pos2(one, y), LEFT, "You send", semibold(12.5), t.text2, 130.0);
     label(ui, pos2(two, y), LEFT, "You receive", semibold(12.5), t.text2, 130.0);
     y += 24.0;
+    let mut lines = String::new();
     for (name, a, b) in rows {
+        let ink = |lost: Option<f32>| {
+            let much = name == "Loss" && lost.is_some_and(|percent| percent >= chart::MUCH_LOSS);
+            if much { t.amber } else { t.text }
+        };
         label(ui, pos2(x, y), LEFT, name, regular(12.5), t.text2, 90.0);
-        label(ui, pos2(one, y), LEFT, &a, regular(13.0), t.text, two - one - 8.0);
-        label(ui, pos2(two, y), LEFT, &b, regular(13.0), t.text, right - two);
+        label(ui, pos2(one, y), LEFT, &a, regular(13.0), ink(sent_lost), two - one - 8.0);
+        label(ui, pos2(two, y), LEFT, &b, regular(13.0), ink(received_lost), right - two);
         y += 23.0;
+        let sent = if a.is_empty() { String::new() } else { format!("sent {a}, ") };
+        lines.push_str(&format!("{name}: {sent}received {b}\n"));
     }
+    lines
 }

@@ -13,13 +13,23 @@ use crate::ui::theme::{DARK, icon_fill, medium};
 use crate::ui::widgets::{Button, Kind};
 use crate::ui::words;
 
+/// The `n`th icon from the right.
+fn place(stage: Rect, n: f32) -> Rect {
+    rect(stage.right() - 16.0 - 36.0 - 44.0 * n, stage.top() + 16.0, 36.0, 36.0)
+}
+
+/// The icon of the connection.
+pub(super) fn connection(stage: Rect) -> Rect {
+    place(stage, 1.0)
+}
+
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView, picture: Option<Rect>) {
     // The strip and the buttons are equally high up.
     let on_picture = picture.is_some_and(|picture| picture.contains(stage.min + vec2(16.0, 24.0)));
     strip(ui, stage, view, on_picture);
     let kind = if on_picture { Kind::Glass } else { Kind::Second };
     let connected = matches!(view.stage, Stage::Connected | Stage::Reconnecting);
-    let at = |n: f32| rect(stage.right() - 16.0 - 36.0 - 44.0 * n, stage.top() + 16.0, 36.0, 36.0);
+    let at = |n: f32| place(stage, n);
     let full = ui.ctx().input(|i| i.viewport().fullscreen.unwrap_or(false));
     let (glyph, name) =
         if full { (icons::ARROWS_IN_SIMPLE, "Leave full screen") } else { (icons::ARROWS_OUT_SIMPLE, "Full screen") };

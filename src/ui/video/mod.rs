@@ -1,7 +1,9 @@
 //! Pictures on the screen: three planes and a shader where there is OpenGL (`gl`), a texture otherwise (`soft`).
 //!
-//! A picture is uploaded only when its slot holds another than before; what was not shown in a frame is let go. Only
-//! one's own preview is ever mirrored.
+//! A picture is converted and uploaded only when its slot holds another than before and it is to be seen: not while the
+//! window is hidden, nor outside of the clip rectangle. Nor does such a picture ask for a frame. It was decoded all the same, so
+//! that the newest is there at once when it is to be seen again. What was not asked for in a frame is let go. Only one's own
+//! preview is ever mirrored.
 
 mod gl;
 mod soft;
@@ -27,11 +29,32 @@ pub struct Look {
     pub mirror: bool,
 }
 
+type Wake = Arc<dyn Fn() + Send + Sync>;
+
 struct Track {
     player: Player,
     sequence: u64,
     frame: Option<Arc<VideoFrame>>,
     used: bool,
+    /// It was to be seen in the last frame.
+    seen: bool,
+    /// It asks for a frame when it changes.
+    wakes: bool,
+}
+
+impl Track {
+    fn new(player: Player) -> Self {
+        let (sequence, frame) = (player.sequence(), player.newest());
+        Self { player, sequence, frame, used: false, seen: false, wakes: false }
+    }
+
+    /// Whether it is to ask for a frame when it changes.
+    fn wake(&mut self, wake: Option<&Wake>) {
+        if self.wakes != wake.is_some() {
+            self.wakes = wake.is_some();
+            self.player.on_change(wake.cloned());
+        }
+    }
 }
 
 /// Every picture the window shows.
@@ -39,22 +62,25 @@ pub struct Videos {
     tracks: HashMap<PlayerKey, Track>,
     gl: Option<gl::Screen>,
     soft: soft::Textures,
-    wake: Arc<dyn Fn() + Send + Sync>,
+    wake: Wake,
+    hidden: bool,
 }
 
 impl Videos {
     /// `wake` is called from any thread when a picture that is shown changes.
-    pub fn new(context: Option<Arc<eframe::glow::Context>>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn new(context: Option<Arc<eframe::glow::Context>>, wake: Wake) -> Self {
         let gl = context.filter(|context| gl::fits(context)).map(|_| gl::Screen::default());
-        Self { tracks: HashMap::new(), gl, soft: soft::Textures::default(), wake }
+        Self { tracks: HashMap::new(), gl, soft: soft::Textures::default(), wake, hidden: false }
     }
 
-    /// Sees what is new and lets go what nobody looked at since the last call. Once a frame, before anything is shown.
-    pub fn begin(&mut self, handle: &Handle) {
+    /// Sees what is new and lets go what nobody looked at since the last call. Once a frame, before anything is shown. `hidden`:
+    /// nobody can see the window.
+    pub fn begin(&mut self, handle: &Handle, hidden: bool) {
+        self.hidden = hidden;
         self.tracks.retain(|_, track| {
             let keep = std::mem::take(&mut track.used);
             if !keep {
-                track.player.on_change(None);
+                track.wake(None);
             }
             keep
         });
@@ -62,9 +88,8 @@ impl Videos {
             match handle.player(*key) {
                 Some(player) if player.same(&track.player) => {}
                 Some(player) => {
-                    track.player.on_change(None);
-                    player.on_change(Some(Arc::clone(&self.wake)));
-                    (track.player, track.sequence, track.frame) = (player, 0, None);
+                    track.wake(None);
+                    *track = Track::new(player);
                 }
                 None => track.frame = None,
             }
@@ -73,6 +98,9 @@ impl Videos {
                 track.frame = track.player.newest();
                 track.sequence = newest;
             }
+            // Of one that is not there yet everything is new.
+            let awaited = std::mem::take(&mut track.seen) || track.frame.is_none();
+            track.wake(awaited.then_some(&self.wake));
         }
         self.soft.retain(|key| self.tracks.contains_key(key));
     }
@@ -80,11 +108,9 @@ impl Videos {
     /// The size of the picture there is, in pixels; says that somebody looks.
     pub fn size(&mut self, handle: &Handle, key: PlayerKey) -> Option<(u32, u32)> {
         if !self.tracks.contains_key(&key) {
-            let player = handle.player(key)?;
-            player.on_change(Some(Arc::clone(&self.wake)));
-            let sequence = player.sequence();
-            let frame = player.newest();
-            self.tracks.insert(key, Track { player, sequence, frame, used: true });
+            let mut track = Track::new(handle.player(key)?);
+            track.wake(Some(&self.wake));
+            self.tracks.insert(key, track);
         }
         let track = self.tracks.get_mut(&key)?;
         track.used = true;
@@ -95,6 +121,11 @@ impl Videos {
     pub fn paint(&mut self, p: &Painter, key: PlayerKey, area: Rect, cover: Rect, look: Look) {
         let Some(track) = self.tracks.get_mut(&key) else { return };
         track.used = true;
+        if self.hidden || !p.clip_rect().intersects(area) {
+            return;
+        }
+        track.seen = true;
+        track.wake(Some(&self.wake));
         let Some(frame) = track.frame.clone() else { return };
         match &self.gl {
             Some(screen) => p.add(screen.shape(key, track.sequence, frame, area, cover, look)),
@@ -113,9 +144,7 @@ impl Videos {
 
     /// Nothing will be shown any more.
     pub fn close(&mut self, context: Option<&eframe::glow::Context>) {
-        for track in self.tracks.values() {
-            track.player.on_change(None);
-        }
+        self.tracks.values_mut().for_each(|track| track.wake(None));
         self.tracks.clear();
         if let (Some(screen), Some(context)) = (&self.gl, context) {
             screen.close(context);
