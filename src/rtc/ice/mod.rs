@@ -21,6 +21,7 @@ mod interfaces;
 mod line;
 mod mdns;
 mod network;
+mod repeats;
 pub mod server;
 mod socket;
 pub mod stun;

@@ -17,6 +17,7 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 use super::directory::{Directory, Place, Reach, ServerTrouble};
 use super::line::{Line, PATIENCE, Send};
 use super::network::Shared;
+use super::repeats::{self, Repeats};
 use super::tunnel;
 use super::url::Host;
 
@@ -82,6 +83,7 @@ pub(super) struct Socket {
     inbox: Arc<Inbox>,
     lines: Mutex<HashMap<usize, Held>>,
     has_lines: AtomicBool,
+    repeats: Mutex<Repeats>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -100,6 +102,7 @@ impl Socket {
             inbox: Arc::default(),
             lines: Mutex::default(),
             has_lines: AtomicBool::new(false),
+            repeats: Mutex::default(),
         })
     }
 
@@ -201,6 +204,9 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        if repeats::concerns(transmit.contents) {
+            lock(&self.repeats).sent(transmit.contents);
+        }
         let Some(index) = Directory::index(transmit.destination) else { return self.inner.poll_send(cx, transmit) };
         match self.line(index, transmit.destination).send(transmit.contents) {
             Send::Taken => Poll::Ready(Ok(transmit.contents.len())),
@@ -230,6 +236,14 @@ impl AsyncUdpSocket for Socket {
             return Poll::Ready(Ok(1));
         }
         let came = ready!(self.inner.poll_recv(cx, bufs, meta))?;
+        for (buf, meta) in bufs.iter_mut().zip(meta.iter()).take(came) {
+            let bytes = buf.get_mut(..meta.len).unwrap_or_default();
+            for datagram in bytes.chunks_mut(meta.stride.max(1)) {
+                if repeats::concerns(datagram) && lock(&self.repeats).came(datagram) {
+                    repeats::put_off(datagram);
+                }
+            }
+        }
         if self.has_lines.load(Ordering::Acquire) {
             for (buf, meta) in bufs.iter().zip(meta.iter_mut()).take(came) {
                 self.recognise(buf, meta);
