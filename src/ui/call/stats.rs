@@ -71,14 +71,15 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     let pitch = ((room - fixed) / 3.0).clamp(PITCH.0, PITCH.1);
     let end = chart::show(ui, &quality.history, rect(x, y + 12.0, w, room), pitch, list);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, end.round() + 0.5, line);
-    let lines = table(ui, view, x, right, end + 22.0);
+    let rows = rows(view);
+    table(ui, &rows, x, right, end + 22.0);
     if foot > 0.0 {
         let copied = s.is_copied(ui.ctx(), "report");
         let (glyph, words) = if copied { (icons::CHECK, "Copied") } else { (icons::COPY, "Copy report") };
         let at = rect(x, k.bottom() - 20.0 - 40.0, w, 40.0);
         let button = Button::new("statistics-copy", at, Kind::Second).icon(glyph).label(words).size(14.0);
         if button.name("Copy report").tip("Copy these figures as text").show(ui, &t).clicked() {
-            s.copy(ui.ctx(), "report", format!("{title}\n{lines}"));
+            s.copy(ui.ctx(), "report", report(title, &rows));
         }
     }
 }
@@ -93,50 +94,65 @@ fn pointer(ui: &Ui, tip: eframe::egui::Pos2) {
     ui.painter().line_segment([top, right - vec2(0.0, 1.0)], edge);
 }
 
-/// What goes out and what comes in; the same in lines of text.
-fn table(ui: &mut Ui, view: &CallView, x: f32, right: f32, mut y: f32) -> String {
-    let t = DARK;
+/// What is known of one thing, each way.
+struct Row {
+    name: &'static str,
+    sent: String,
+    received: String,
+    /// What of it is too much.
+    much: [bool; 2],
+}
+
+fn rows(view: &CallView) -> [Row; ROWS] {
     let stats = &view.stats;
     let (sent, received) = (&stats.sent, &stats.received);
+    let row = |name, sent, received| Row { name, sent, received, much: [false; 2] };
     let picture =
         |w: u32, h: u32, fps: f64| if w == 0 { "none".to_owned() } else { format!("{w} × {h}, {fps:.0} fps") };
     let ms =
         |p: Option<crate::model::stats::Percentiles>| p.map_or("unknown".to_owned(), |p| format!("{:.0} ms", p.p50));
     let share = |percent: Option<f32>| percent.map_or("unknown".to_owned(), |percent| format!("{percent:.1} %"));
-    let [sent_lost, received_lost] = chart::loss(&view.quality.history);
+    let lost = chart::loss(&view.quality.history);
+    let much = lost.map(|lost| lost.is_some_and(|percent| percent >= chart::MUCH_LOSS));
     let path = if stats.transport.relayed { "Relayed" } else { "Direct" }.to_owned();
-    let rows: [_; ROWS] = [
-        (
+    [
+        row(
             "Picture",
             picture(sent.video.width, sent.video.height, sent.video.fps),
             picture(received.video.width, received.video.height, received.video.fps),
         ),
-        ("Bitrate", words::bitrate(sent.video.bitrate_bps), words::bitrate(received.video.bitrate_bps)),
-        (
+        row("Bitrate", words::bitrate(sent.video.bitrate_bps), words::bitrate(received.video.bitrate_bps)),
+        row(
             "Sound",
             format!("Opus, {}", words::bitrate(sent.audio.bitrate_bps)),
             format!("Opus, {}", words::bitrate(received.audio.bitrate_bps)),
         ),
-        ("Loss", share(sent_lost), share(received_lost)),
-        ("Latency", "".to_owned(), ms(received.video.latency_ms)),
-        ("Path", path.clone(), path),
-    ];
+        Row { much, ..row("Loss", share(lost[0]), share(lost[1])) },
+        row("Latency", String::new(), ms(received.video.latency_ms)),
+        row("Path", path.clone(), path),
+    ]
+}
+
+fn table(ui: &mut Ui, rows: &[Row], x: f32, right: f32, mut y: f32) {
+    let t = DARK;
     let (one, two) = (x + 92.0, x + 92.0 + (right - x - 92.0) / 2.0 + 4.0);
     label(ui, pos2(one, y), LEFT, "You send", semibold(12.5), t.text2, 130.0);
     label(ui, pos2(two, y), LEFT, "You receive", semibold(12.5), t.text2, 130.0);
     y += 24.0;
-    let mut lines = String::new();
-    for (name, a, b) in rows {
-        let ink = |lost: Option<f32>| {
-            let much = name == "Loss" && lost.is_some_and(|percent| percent >= chart::MUCH_LOSS);
-            if much { t.amber } else { t.text }
-        };
-        label(ui, pos2(x, y), LEFT, name, regular(12.5), t.text2, 90.0);
-        label(ui, pos2(one, y), LEFT, &a, regular(13.0), ink(sent_lost), two - one - 8.0);
-        label(ui, pos2(two, y), LEFT, &b, regular(13.0), ink(received_lost), right - two);
+    for row in rows {
+        let ink = row.much.map(|much| if much { t.amber } else { t.text });
+        label(ui, pos2(x, y), LEFT, row.name, regular(12.5), t.text2, 90.0);
+        label(ui, pos2(one, y), LEFT, &row.sent, regular(13.0), ink[0], two - one - 8.0);
+        label(ui, pos2(two, y), LEFT, &row.received, regular(13.0), ink[1], right - two);
         y += 23.0;
-        let sent = if a.is_empty() { String::new() } else { format!("sent {a}, ") };
-        lines.push_str(&format!("{name}: {sent}received {b}\n"));
     }
-    lines
+}
+
+/// The same in words, for whoever is asked for help.
+fn report(title: &str, rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let sent = if row.sent.is_empty() { String::new() } else { format!("sent {}, ", row.sent) };
+        format!("{}: {sent}received {}\n", row.name, row.received)
+    };
+    format!("{title}\n{}", rows.iter().map(line).collect::<String>())
 }
