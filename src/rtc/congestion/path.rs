@@ -186,8 +186,8 @@ impl Path {
     pub fn waited(&self) -> f64 {
         let last = self.arrivals.back().map_or(0.0, |newest| newest.at);
         let mut queues: Vec<f64> = self.within(last, WAITED_OF).map(|a| a.queue).collect();
-        queues.sort_by(f64::total_cmp);
-        queues.get((queues.len() as f64 * WAITED_SHARE) as usize).copied().unwrap_or(0.0)
+        let nth = (queues.len() as f64 * WAITED_SHARE) as usize;
+        if queues.is_empty() { 0.0 } else { *queues.select_nth_unstable_by(nth, f64::total_cmp).1 }
     }
 
     /// What arrives, bit/s; `None` while too little did since the queue began.
