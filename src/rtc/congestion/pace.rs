@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use super::window::since;
 
-/// Least: a picture does not wait for the one before, …
+/// At the start, when nothing is known: the first picture is small, and who calls waits for it; …
+const FIRST: f64 = 8.0;
+/// … at least, for a picture does not wait for the one before, …
 const LEAST: f64 = 1.15;
-/// … and most.
+/// … and at most.
 const MOST: f64 = 4.0;
 /// Grows by this share of itself a second, …
 const GROWTH: f64 = 1.0;
@@ -35,7 +37,7 @@ pub(super) struct Swiftness {
 
 impl Swiftness {
     pub fn new(now: Instant) -> Self {
-        Self { times: LEAST, looked: now, fell: now }
+        Self { times: FIRST, looked: now, fell: now }
     }
 
     pub fn times(&self) -> f64 {
