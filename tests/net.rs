@@ -379,7 +379,7 @@ fn names_in_candidates_of_browsers_are_looked_up() {
 fn set_up_takes_so_many_round_trips() {
     const ONE_WAY: Duration = Duration::from_millis(50);
     world(|world| {
-        let apart = match Apart::new(world, ONE_WAY) {
+        let apart = match Apart::new(world, ONE_WAY, 0) {
             Ok(apart) => apart,
             Err(why) => return eprintln!("skipped: {why}"),
         };
@@ -413,6 +413,27 @@ fn set_up_takes_so_many_round_trips() {
             eprintln!("{kind:18} {:>16} {:>24}", shown(connected), shown(begun.elapsed()));
             let path = pair.look(0);
             assert_eq!(path["relayed"], kind.starts_with("relay"), "{path}");
+            pair.close();
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root and network namespaces: make test-net"]
+fn a_call_begins_where_a_quarter_of_all_packets_is_lost() {
+    world(|world| {
+        let apart = match Apart::new(world, Duration::from_millis(50), 14) {
+            Ok(apart) => apart,
+            Err(why) => return eprintln!("skipped: {why}"),
+        };
+        // Each time others are lost.
+        for _ in 0..4 {
+            let [here, there] = &apart.free;
+            let mut pair = Pair::start([here, there], [Setup::with(&[]), Setup::with(&[])]);
+            pair.negotiate();
+            for index in [0, 1] {
+                pair.until(index, "first_frame");
+            }
             pair.close();
         }
     });

@@ -197,9 +197,19 @@ impl Description {
         value.map(str::trim)
     }
 
+    /// Whether this program made it, at whatever version.
+    pub fn is_ours(&self) -> bool {
+        self.polite().is_some()
+    }
+
     /// User fragment of the ICE session (RFC 8839 §5.4) of its first section: the only one, where all are bundled.
     pub fn username_fragment(&self) -> Option<&str> {
         self.sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
+    }
+
+    /// The password of that session.
+    pub fn ice_password(&self) -> Option<&str> {
+        self.sdp.lines().find_map(|line| line.strip_prefix("a=ice-pwd:")).map(str::trim)
     }
 }
 

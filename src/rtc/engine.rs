@@ -172,7 +172,7 @@ impl Engine {
 
     /// The network for one peer; `tell` hears of servers that are of no use, and must return at once.
     pub(crate) fn network(&self, tell: Arc<dyn Fn(ServerFailure) + Send + Sync>) -> Network {
-        Network::new(self.trust.clone(), tell)
+        Network::new(self.trust.clone(), Arc::clone(&self.crypto), tell)
     }
 
     pub(crate) async fn build(

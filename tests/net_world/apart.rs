@@ -24,8 +24,9 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Two machines so far apart, one way. Says why where that cannot be made here.
-    pub fn new(world: &mut World, distance: Duration) -> Result<Self, String> {
+    /// Two machines so far apart, one way, each of whose links loses so many packets of a hundred. Says why where that
+    /// cannot be made here.
+    pub fn new(world: &mut World, distance: Duration, loss: u32) -> Result<Self, String> {
         let middle = world.namespace("mid");
         world.script(
             &middle,
@@ -42,7 +43,7 @@ impl Apart {
         for (n, name) in ["a", "b"].into_iter().enumerate() {
             let router = world.namespace(&format!("{name}r"));
             let inner = world.namespace(name);
-            apart.link(&router, n, distance / 2)?;
+            apart.link(&router, n, distance / 2, loss)?;
             // The address of the link's far end is the relay's machine: everything goes over it.
             world.script(
                 &router,
@@ -69,7 +70,7 @@ impl Apart {
         Ok(apart)
     }
 
-    fn link(&mut self, end: &str, n: usize, delay: Duration) -> Result<(), String> {
+    fn link(&mut self, end: &str, n: usize, delay: Duration, loss: u32) -> Result<(), String> {
         let mut command = Command::new(tool());
         command.args([
             "--ns-a",
@@ -82,6 +83,7 @@ impl Apart {
             &format!("emu{n}"),
         ]);
         command.args(["--net", &format!("10.77.{n}.0/24"), "--delay", &format!("{}ms", delay.as_millis()), "--keep"]);
+        command.args(["--loss", &format!("{loss}%")]);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

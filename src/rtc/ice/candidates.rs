@@ -1,6 +1,8 @@
 //! What of our candidates goes out, as text (RFC 8839 §5.1): no address that nobody can call, and, where
 //! only relays may be used, none of this machine's.
 
+use std::net::SocketAddr;
+
 /// Keeps what the other side may see of a candidate line (with or without `candidate:`); `None` for one that is of no
 /// use to anybody, or that would tell an address it should not.
 ///
@@ -29,6 +31,17 @@ pub fn shown(line: &str, relay_only: bool) -> Option<String> {
     Some(told.join(" "))
 }
 
+/// The addresses in a description that are its maker's own for datagrams, and no relay's.
+pub fn own_addresses(sdp: &str) -> Vec<SocketAddr> {
+    let address = |line: &str| {
+        let words: Vec<&str> = line.strip_prefix("a=candidate:")?.split_whitespace().collect();
+        let [_, _, protocol, _, ip, port, "typ", kind, ..] = words[..] else { return None };
+        let own = protocol.eq_ignore_ascii_case("udp") && kind != "relay";
+        Some(SocketAddr::new(ip.parse().ok().filter(|_| own)?, port.parse().ok()?))
+    };
+    sdp.lines().filter_map(address).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +58,17 @@ mod tests {
         assert_eq!(shown("1 1 udp 2130706431 0.0.0.0 5000 typ host", false), None);
         assert_eq!(shown("1 1 udp 2130706431 :: 5000 typ host", false), None);
         assert_eq!(shown("", false), None);
+    }
+
+    #[test]
+    fn addresses_of_its_maker_are_told_from_those_of_relays() {
+        let sdp = format!(
+            "v=0\r\na=candidate:{HOST}\r\na=candidate:{REFLEXIVE}\r\na=candidate:{RELAY}\r\n\
+            a=candidate:4 1 udp 1 2001:db8::7 5003 typ host\r\na=candidate:5 1 tcp 1 192.168.7.7 9 typ host\r\n\
+            a=candidate:6 1 udp 1 name.local 5004 typ host\r\na=candidate:7\r\n"
+        );
+        let told: Vec<String> = own_addresses(&sdp).iter().map(SocketAddr::to_string).collect();
+        assert_eq!(told, ["192.168.7.7:5000", "203.0.113.9:5001", "[2001:db8::7]:5003"]);
     }
 
     #[test]

@@ -9,12 +9,15 @@
 //! | `network`, `socket`, `tunnel`, `tls` | the edge: what the connection takes for sockets and the DNS |
 //! | `interfaces` | which addresses of this machine are tried |
 //! | `candidates`, `mdns` | what of our candidates goes out; names in those of browsers |
+//! | `checks`, `cookie`, `repeats` | round trips that the beginning of a call need not take, and repeats that would end it |
 //!
 //! The WebRTC crate speaks TURN over UDP only, looks names up on the task that does everything else, waits half a minute
 //! for a silent relay (and then never ends the gathering), reads no IPv6 relay and says of a refused password only to
 //! its log. All of that is gone round from outside: it gets invented names for the servers and sockets of ours.
 
 mod candidates;
+mod checks;
+mod cookie;
 mod directory;
 pub mod framing;
 mod interfaces;

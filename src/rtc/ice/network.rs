@@ -5,22 +5,28 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use socket2::SockRef;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use webrtc::peer_connection::RTCIceServer;
+use webrtc::peer_connection::crypto::RTCCryptoProvider;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
+use super::candidates::own_addresses;
+use super::checks::Answerer;
+use super::cookie::Cookie;
 use super::directory::{Directory, Tell};
 use super::mdns;
+use super::repeats::Repeats;
 use super::server::Server;
 use super::socket::Socket;
 use super::tls::Trust;
+use crate::rtc::description::Description;
 
 /// Longest wait at the end for streams to give their allocations back.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -36,13 +42,24 @@ const ROOM: usize = 2 << 20;
 /// The tasks of a peer's servers; none when it is closed.
 type Tasks = Mutex<Option<JoinSet<()>>>;
 
+/// What of the DTLS handshake is mended on its way.
+#[derive(Default)]
+pub(super) struct Handshake {
+    pub repeats: Repeats,
+    pub cookie: Cookie,
+}
+
 /// What the sockets of one peer share.
 pub(super) struct Shared {
     pub directory: Directory,
     pub trust: Trust,
+    crypto: Arc<dyn RTCCryptoProvider>,
     watches: Tasks,
     streams: Tasks,
     sockets: AtomicU64,
+    open: Mutex<Vec<Weak<Socket>>>,
+    answerer: Mutex<Option<Arc<Answerer>>>,
+    pub handshake: Mutex<Handshake>,
     look_ups: Semaphore,
 }
 
@@ -67,6 +84,11 @@ impl Shared {
     pub fn stream(&self, task: impl Future<Output = ()> + Send + 'static) {
         spawn(&self.streams, task);
     }
+
+    /// The other side, where it is of our kind and answered us.
+    pub fn answerer(&self) -> Option<Arc<Answerer>> {
+        self.answerer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The network of one peer.
@@ -81,13 +103,17 @@ impl std::fmt::Debug for Network {
 
 impl Network {
     /// One without servers; `tell` hears of those that are of no use.
-    pub fn new(trust: Trust, tell: Tell) -> Self {
+    pub fn new(trust: Trust, crypto: Arc<dyn RTCCryptoProvider>, tell: Tell) -> Self {
         Self(Arc::new(Shared {
             directory: Directory::new(tell),
             trust,
+            crypto,
             watches: Mutex::new(Some(JoinSet::new())),
             streams: Mutex::new(Some(JoinSet::new())),
             sockets: AtomicU64::new(0),
+            open: Mutex::default(),
+            answerer: Mutex::default(),
+            handshake: Mutex::default(),
             look_ups: Semaphore::new(LOOK_UPS),
         }))
     }
@@ -96,6 +122,22 @@ impl Network {
     pub fn assign(&self, servers: &[Server]) -> Vec<RTCIceServer> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.0.directory.assign(servers, now.as_secs())
+    }
+
+    /// An answer is about to be taken.
+    pub fn answered(&self, answer: &Description) {
+        let password = answer.ice_password().filter(|_| answer.is_ours());
+        let answerer = password.map(|password| {
+            let (password, addresses) = (password.to_owned(), own_addresses(&answer.sdp));
+            Arc::new(Answerer { password, addresses, crypto: Arc::clone(&self.0.crypto) })
+        });
+        *self.0.answerer.lock().unwrap_or_else(PoisonError::into_inner) = answerer;
+    }
+
+    /// The other side's description is here: what came of it before is heard now.
+    pub fn hear_again(&self) {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter_map(Weak::upgrade).for_each(|socket| socket.hear_again());
     }
 
     /// A server that is nowhere.
@@ -140,7 +182,11 @@ impl Runtime for Network {
         make_room(&socket);
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
         let id = self.0.sockets.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Socket::new(inner, id, Arc::clone(&self.0))?))
+        let socket = Arc::new(Socket::new(inner, id, Arc::clone(&self.0))?);
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|other| other.strong_count() > 0);
+        open.push(Arc::downgrade(&socket));
+        Ok(socket)
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

@@ -6,6 +6,9 @@
 //! is therefore kept from it, but for two repeats that it does answer at once: that of a hello without a cookie, and that of
 //! the last part by one whose handshake we, the server, have finished.
 //!
+//! Kept from it too is what follows before the first message has come: it would wait for that without ever asking for it again.
+//! For the other side that is as if it had been lost.
+//!
 //! Only plaintext records are looked at. Bounded: after [`MOST`] pieces all passes.
 
 use std::collections::HashSet;
@@ -25,11 +28,18 @@ const MESSAGE_HEADER: usize = 12;
 /// Pieces of a handshake that are remembered; one has about ten.
 const MOST: usize = 128;
 
-/// What has come and gone on one socket.
+/// Datagrams that are kept back before the first message: it may have come by a way that is not seen here, by a relay.
+const EARLY: usize = 8;
+
+/// What has come and gone of one handshake.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     /// Fingerprints of the messages' pieces, headers of their records apart: those are new in each repeat.
     seen: HashSet<u64>,
+    /// Its first message has come, …
+    begun: bool,
+    /// … and before that so many datagrams.
+    early: usize,
     /// The other side began with a hello: we are the server.
     server: bool,
     /// We have sent what ends our part.
@@ -69,6 +79,13 @@ impl Repeats {
 
     /// Looks at one of theirs; `true` where all of it was here before and is to be kept back.
     pub fn came(&mut self, datagram: &[u8]) -> bool {
+        self.begun |= records(datagram).any(|(kind, epoch, payload)| {
+            kind == HANDSHAKE && epoch == 0 && payload.get(4..6) == Some(&[0, 0]) && payload.len() >= MESSAGE_HEADER
+        });
+        if !self.begun && self.early < EARLY {
+            self.early += 1;
+            return true;
+        }
         let (mut repeated, mut length) = (true, 0);
         for (kind, epoch, payload) in records(datagram) {
             length += RECORD_HEADER + payload.len();
@@ -116,18 +133,37 @@ mod tests {
         record(HANDSHAKE, 0, sequence, &[kind, 0, 0, 2, 0, number, 0, 0, 0, 0, 0, 2, kind, number])
     }
 
+    /// One that has had the first message of the other side: what asks for a cookie, or a server's hello.
+    fn begun() -> Repeats {
+        let mut repeats = Repeats::default();
+        assert!(!repeats.came(&message(2, 0, 0)));
+        repeats
+    }
+
     fn changed() -> Vec<u8> {
         record(CHANGE_CIPHER_SPEC, 0, 9, &[1])
     }
 
     #[test]
     fn what_is_here_already_is_kept_back_under_whatever_record_number() {
-        let mut repeats = Repeats::default();
+        let mut repeats = begun();
         assert!(!repeats.came(&message(CLIENT_HELLO, 1, 1)));
         assert!(repeats.came(&message(CLIENT_HELLO, 1, 2)) && repeats.came(&message(CLIENT_HELLO, 1, 3)));
         let both = [message(CLIENT_HELLO, 1, 4), message(CERTIFICATE, 2, 5)].concat();
         assert!(!repeats.came(&both), "half of it is new");
         assert!(repeats.came(&both));
+    }
+
+    #[test]
+    fn what_comes_before_the_first_message_counts_as_lost() {
+        let mut repeats = Repeats::default();
+        assert!(repeats.came(&message(CERTIFICATE, 2, 1)) && repeats.came(&message(CERTIFICATE, 2, 1)));
+        let from_the_first = [message(2, 0, 1), message(CERTIFICATE, 1, 2)].concat();
+        assert!(!repeats.came(&from_the_first) && !repeats.came(&message(CERTIFICATE, 2, 1)));
+        assert!(repeats.came(&message(CERTIFICATE, 2, 1)));
+        let mut elsewhere = Repeats::default();
+        let kept = (2..100).filter(|n| elsewhere.came(&message(CERTIFICATE, *n, *n))).count();
+        assert_eq!(kept, EARLY, "it came by another way");
     }
 
     #[test]
@@ -138,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_server_that_has_finished_hears_repeats_and_a_client_does_not() {
-        let (mut server, mut client) = (Repeats::default(), Repeats::default());
+        let (mut server, mut client) = (begun(), begun());
         server.came(&message(CLIENT_HELLO, 1, 1));
         for end in [&mut server, &mut client] {
             assert!(!end.came(&message(CERTIFICATE, 2, 2)) && end.came(&message(CERTIFICATE, 2, 3)));
@@ -152,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_or_no_handshake_or_cut_passes() {
-        let mut repeats = Repeats::default();
+        let mut repeats = begun();
         let secret = record(HANDSHAKE, 1, 0, &[7; 24]);
         let cut = &message(CERTIFICATE, 2, 1)[..20];
         let behind = [message(CERTIFICATE, 2, 1), vec![22, 1, 2]].concat();
@@ -173,8 +209,8 @@ mod tests {
 
     #[test]
     fn it_remembers_so_much() {
-        let mut repeats = Repeats::default();
-        for n in 0..=255 {
+        let mut repeats = begun();
+        for n in 1..=255 {
             repeats.came(&message(CERTIFICATE, n, n));
         }
         assert_eq!(repeats.seen.len(), MOST);

@@ -14,10 +14,12 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use super::checks::{self, Check, Checks};
+use super::cookie::Leaves;
 use super::directory::{Directory, Place, Reach, ServerTrouble};
 use super::line::{Line, PATIENCE, Send};
 use super::network::Shared;
-use super::repeats::{self, Repeats};
+use super::repeats;
 use super::tunnel;
 use super::url::Host;
 
@@ -83,7 +85,7 @@ pub(super) struct Socket {
     inbox: Arc<Inbox>,
     lines: Mutex<HashMap<usize, Held>>,
     has_lines: AtomicBool,
-    repeats: Mutex<Repeats>,
+    checks: Mutex<Checks>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -102,7 +104,7 @@ impl Socket {
             inbox: Arc::default(),
             lines: Mutex::default(),
             has_lines: AtomicBool::new(false),
-            repeats: Mutex::default(),
+            checks: Mutex::default(),
         })
     }
 
@@ -164,6 +166,72 @@ impl Socket {
         }
     }
 
+    /// Gives the connection what came before it knew the other side.
+    pub fn hear_again(&self) {
+        for (from, check) in lock(&self.checks).early() {
+            self.inbox.push(from, check);
+        }
+    }
+
+    /// A check or an answer of ours on its way.
+    fn check_leaves(&self, check: &[u8], to: SocketAddr) -> Check {
+        let leaves = lock(&self.checks).leaves(check, to, self.shared.answerer().as_deref());
+        if let Check::Answered(answer) = &leaves {
+            self.inbox.push(to, answer.clone());
+            // The path is agreed on now, and not a moment before.
+            if let Some(hello) = lock(&self.shared.handshake).cookie.early() {
+                self.inbox.push(to, hello);
+            }
+        }
+        leaves
+    }
+
+    /// A part of the handshake leaves.
+    fn handshake_leaves(&self, cx: &mut Context<'_>, part: &[u8], to: SocketAddr) {
+        let mut handshake = lock(&self.shared.handshake);
+        handshake.repeats.sent(part);
+        if self.shared.answerer().is_none() {
+            return;
+        }
+        let Leaves { before, heard } = handshake.cookie.leaves(part);
+        if let Some(hello) = heard {
+            handshake.repeats.came(&hello);
+            self.inbox.push(to, hello);
+        }
+        if let Some(before) = before {
+            self.send_beside(cx, &before, to);
+        }
+    }
+
+    /// A part of the handshake came.
+    fn handshake_came(&self, cx: &mut Context<'_>, part: &mut [u8], from: SocketAddr) {
+        let mut handshake = lock(&self.shared.handshake);
+        let said = handshake.cookie.came(part);
+        let answered = !said.is_empty();
+        said.iter().for_each(|answer| self.send_beside(cx, answer, from));
+        if handshake.repeats.came(part) || answered {
+            repeats::put_off(part);
+        }
+    }
+
+    /// Sends what the connection knows nothing of. One that does not leave now counts as lost on the way.
+    fn send_beside(&self, cx: &mut Context<'_>, contents: &[u8], destination: SocketAddr) {
+        let (ecn, segment_size, src_ip) = (None, None, None);
+        let _ = self.inner.poll_send(cx, &Transmit { destination, contents, ecn, segment_size, src_ip });
+    }
+
+    /// Looks at what came by the socket.
+    fn look(&self, cx: &mut Context<'_>, datagram: &mut [u8], from: SocketAddr) {
+        if checks::concerns(datagram) {
+            let again = lock(&self.checks).came(datagram, from, self.shared.answerer().as_deref());
+            if let Some(check) = again {
+                self.inbox.push(from, check);
+            }
+        } else if repeats::concerns(datagram) {
+            self.handshake_came(cx, datagram, from);
+        }
+    }
+
     /// Gives datagrams of a server its invented address, and looks at them.
     fn recognise(&self, bytes: &[u8], meta: &mut RecvMeta) {
         let lines = lock(&self.lines);
@@ -205,9 +273,21 @@ impl AsyncUdpSocket for Socket {
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         if repeats::concerns(transmit.contents) {
-            lock(&self.repeats).sent(transmit.contents);
+            self.handshake_leaves(cx, transmit.contents, transmit.destination);
         }
-        let Some(index) = Directory::index(transmit.destination) else { return self.inner.poll_send(cx, transmit) };
+        let Some(index) = Directory::index(transmit.destination) else {
+            if !checks::concerns(transmit.contents) {
+                return self.inner.poll_send(cx, transmit);
+            }
+            return match self.check_leaves(transmit.contents, transmit.destination) {
+                Check::AsItIs => self.inner.poll_send(cx, transmit),
+                Check::Changed(contents) => {
+                    let sent = ready!(self.inner.poll_send(cx, &Transmit { contents: &contents, ..transmit.clone() }));
+                    Poll::Ready(sent.map(|_| transmit.contents.len()))
+                }
+                Check::Answered(_) => Poll::Ready(Ok(transmit.contents.len())),
+            };
+        };
         match self.line(index, transmit.destination).send(transmit.contents) {
             Send::Taken => Poll::Ready(Ok(transmit.contents.len())),
             Send::Gone => Poll::Ready(Err(io::Error::new(io::ErrorKind::HostUnreachable, "the server was given up"))),
@@ -239,9 +319,7 @@ impl AsyncUdpSocket for Socket {
         for (buf, meta) in bufs.iter_mut().zip(meta.iter()).take(came) {
             let bytes = buf.get_mut(..meta.len).unwrap_or_default();
             for datagram in bytes.chunks_mut(meta.stride.max(1)) {
-                if repeats::concerns(datagram) && lock(&self.repeats).came(datagram) {
-                    repeats::put_off(datagram);
-                }
+                self.look(cx, datagram, meta.addr);
             }
         }
         if self.has_lines.load(Ordering::Acquire) {

@@ -291,7 +291,9 @@ impl Peer {
         let offer = self.shared.local().bare.clone();
         offer.map_or(Ok(()), |offer| sdp::answers(&offer, answer)).map_err(wrong)?;
         self.shared.expect_tracks(&answer.sdp);
+        self.network.answered(answer);
         limited(self.connection.set_remote_description(parsed)).await?.map_err(|e| wrong(e.to_string()))?;
+        self.network.hear_again();
         let theirs = Setup::of(&answer.sdp);
         self.shared.local().setup.get_or_insert(theirs.map_or(Setup::Passive, Setup::opposite));
         self.candidates.store(0, Ordering::Relaxed);
