@@ -8,7 +8,8 @@
 //! other side's screen, and then nothing.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
-//! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask.
+//! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask; only where
+//! nobody got a picture yet, at once.
 
 mod capture;
 mod encode;
@@ -165,6 +166,8 @@ struct Output {
     sender: Sender<EncodedVideo>,
     /// Nothing goes out before the next keyframe: it is new, or was full.
     waiting: bool,
+    /// It never got a picture.
+    new: bool,
     /// The one it gets.
     encoding: usize,
     /// How much more it has seen than that one has made.
@@ -375,7 +378,7 @@ impl VideoPublisher {
     pub fn add_output(&self, id: u64, sender: Sender<EncodedVideo>) {
         self.shared.wish(|w| {
             w.outputs.retain(|output| output.id != id);
-            w.outputs.push(Output { id, sender, waiting: true, encoding: 0, more: Counts::default() });
+            w.outputs.push(Output { id, sender, waiting: true, new: true, encoding: 0, more: Counts::default() });
             w.encodings[0].keyframe = true;
             // Not once the camera is switched off, although its thread may not have closed it yet.
             if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {

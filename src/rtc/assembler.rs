@@ -1,8 +1,8 @@
 //! RTP packets of H.264 (RFC 6184) in any order → access units in Annex B, in order. Sans I/O.
 //!
 //! An access unit is given out at once when all its packets are there and every one before it was. At a gap the
-//! assembler waits for the NACKed packets up to a limit; then nothing is given out until the next keyframe, which it
-//! asks for. Whatever comes in, a damaged unit is never given out, and no more than [`MAX_PACKETS`] packets are kept.
+//! assembler waits for the NACKed packets up to a limit, or until a whole keyframe is there behind the gap; after the limit
+//! nothing is given out until the next keyframe, which it asks for. Whatever comes in, a damaged unit is never given out, and no more than [`MAX_PACKETS`] packets are kept.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -153,6 +153,14 @@ impl Assembler {
                     self.look_for_gap(now);
                 }
                 None => {
+                    if let Some(start) = self.whole_keyframe_behind(next) {
+                        // Newer than whatever may still come before it.
+                        self.floor = start;
+                        self.kept = self.kept.split_off(&start);
+                        self.next = Some(start);
+                        self.look_for_gap(now);
+                        continue;
+                    }
                     let late = self.gap.is_some_and(|(_, since)| now.saturating_duration_since(since) >= self.limit);
                     if !late {
                         return None;
@@ -211,6 +219,13 @@ impl Assembler {
     /// The first kept packet that begins a keyframe: parameter sets come before every one.
     fn keyframe_start(&self) -> Option<u64> {
         self.kept.iter().find(|(_, kept)| begins_keyframe(&kept.payload)).map(|(sequence, _)| *sequence)
+    }
+
+    /// The first packet of the newest keyframe behind `next` of which everything is there.
+    fn whole_keyframe_behind(&self, next: u64) -> Option<u64> {
+        let begin = |(sequence, kept): (&u64, &Kept)| begins_keyframe(&kept.payload).then_some(*sequence);
+        let mut starts = self.kept.range(next + 1..).rev().filter_map(begin);
+        starts.find(|start| self.complete(*start).is_some())
     }
 
     /// Last packet of the unit that begins at `first`, if all of it is there.

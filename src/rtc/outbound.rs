@@ -344,7 +344,7 @@ impl Outbound {
 
     /// Throws away what was made for a path that is no more, and what left before; the next picture is to be a keyframe.
     fn restart(&self, now: Instant, pacer: &mut Pacer<Waiting>, streams: &mut HashMap<u32, Stream>, wishes: &Wishes) {
-        if !pacer.collapsed(now, &lock(&self.controller)) {
+        if !pacer.collapsed(now, &mut lock(&self.controller)) {
             return;
         }
         for (ssrc, stream) in streams {

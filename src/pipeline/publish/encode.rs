@@ -103,6 +103,7 @@ impl Encode {
             }
             let strained = wishes.strained;
             let behind = wishes.outputs_of(self.number).all(Output::is_behind);
+            let first = wishes.outputs_of(self.number).all(|output| output.new);
             let encoding = &mut wishes.encodings[self.number];
             if behind && !captured.last {
                 // Made now, it would be old when it leaves. What leaves builds on what left: this one costs nothing.
@@ -115,8 +116,8 @@ impl Encode {
             if !captured.last && !encoding.keyframe && !self.is_due(captured, step.fps) {
                 return;
             }
-            // A wish that comes too soon stays a wish.
-            let allowed = self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
+            // A wish that comes too soon stays a wish; for those alone who have nothing yet it cannot.
+            let allowed = first || self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
             let keyframe = allowed && std::mem::take(&mut encoding.keyframe);
             (encoding.bitrate_bps, step, strained, keyframe)
         };
@@ -252,7 +253,7 @@ fn send(wishes: &mut Wishes, number: usize, unit: &EncodedVideo) {
         }
         // overflow: drop until the next keyframe, which is asked for once there is room again
         match output.sender.try_send(unit.clone()) {
-            Ok(()) => output.waiting = false,
+            Ok(()) => (output.waiting, output.new) = (false, false),
             Err(TrySendError::Full(_)) => output.waiting = true,
             Err(TrySendError::Closed(_)) => return false,
         }

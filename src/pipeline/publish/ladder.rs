@@ -36,8 +36,9 @@ const DOWN: f64 = 0.9;
 const UP: f64 = 1.15;
 const PATIENCE: Duration = Duration::from_millis(600);
 const MOST_PATIENCE: Duration = Duration::from_secs(16);
-/// … unless there is so many times the need.
+/// … unless there is so many times the need: then so long is enough.
 const PLENTY: f64 = 2.0;
+const PLENTY_FOR: Duration = Duration::from_millis(200);
 /// A step that lasted this long was right.
 const LASTED: Duration = Duration::from_secs(8);
 /// Below this, and back above that for so long: no bits for pictures that move.
@@ -166,7 +167,7 @@ impl Ladder {
         // Far above a border nothing swings around it.
         let patient = lasted(since) >= self.patience;
         let to = if patient { better } else { self.carried(bps, PLENTY) };
-        if lasted(since) >= PATIENCE && to < self.at {
+        if lasted(since) >= PLENTY_FOR && to < self.at {
             self.at = to;
             self.better_since = None;
             self.stepped_up = Some(now);
@@ -280,8 +281,12 @@ mod tests {
         run.settled(1.0, 2_500_000);
         assert_eq!(run.taken(0.1, 400_000).len(), 1, "no step between");
         assert_eq!(run.settled(0.1, 400_000).height, 360);
-        assert_eq!(run.settled(0.4, 2_500_000).height, 360);
-        assert_eq!(run.settled(0.4, 2_500_000).height, 720, "within a second, and over all steps");
+        assert_eq!(run.settled(0.15, 2_500_000).height, 360);
+        assert_eq!(run.settled(0.15, 2_500_000).height, 720, "over all steps, for there is plenty");
+        let mut run = Run::new(CAMERA);
+        run.settled(5.0, 500_000);
+        assert_eq!(run.settled(0.5, 1_000_000).height, 360);
+        assert_eq!(run.settled(0.3, 1_000_000).height, 540, "just enough must last");
     }
 
     #[test]

@@ -104,6 +104,26 @@ fn a_missing_packet_is_waited_for_then_given_up_and_a_keyframe_asked_for() {
 }
 
 #[test]
+fn a_whole_keyframe_behind_a_hole_is_given_out_at_once() {
+    let mut assembler = Assembler::new(LIMIT);
+    let start = Instant::now();
+    let packets = stream(12, &[500]);
+    // The second unit and a packet of the keyframe are missing; that packet comes, the unit never does.
+    let key = |p: &VideoPacket| p.timestamp == packets[0].timestamp.wrapping_add(30_000);
+    let (gone, last) = (packets[0].timestamp.wrapping_add(3_000), packets.iter().rposition(key).unwrap());
+    let mut units = Vec::new();
+    for (_, packet) in packets.iter().enumerate().filter(|(i, p)| p.timestamp != gone && *i != last) {
+        assembler.push(start, packet.clone());
+        units.extend(drain(&mut assembler, start).0);
+    }
+    assert_eq!(units.len(), 1, "the first");
+    assembler.push(start, packets[last].clone());
+    let (units, asked) = drain(&mut assembler, start);
+    assert_eq!((units.len(), asked), (2, 0), "the keyframe, and what builds on it");
+    assert!(units[0].keyframe && units[0].data == unit(10, 500));
+}
+
+#[test]
 fn a_keyframe_that_lost_all_but_its_start_is_given_up_too() {
     let mut assembler = Assembler::new(LIMIT);
     let start = Instant::now();

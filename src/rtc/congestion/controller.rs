@@ -47,7 +47,7 @@ const PROBE_AGAIN: f64 = 1.6;
 /// … as long as so many seconds of the estimate, …
 const PROBE_SPAN: f64 = 0.025;
 /// … but not fewer bytes than these, or this many seconds of the estimate where that is less, …
-const PROBE_LEAST: (usize, f64) = (2_500, 0.060);
+const PROBE_LEAST: (usize, f64) = (2_000, 0.060);
 /// … and no more; …
 const PROBE_MOST: usize = 12_000;
 /// Three small packets: fewer tell no rate.
@@ -57,9 +57,13 @@ const PROBE_GAIN: f64 = 1.25;
 /// … of which so much is taken.
 const PROBE_TAKE: f64 = 0.90;
 /// Pauses between probes, seconds: the first after a failure, and the longest.
-const PROBE_PAUSE: (f64, f64) = (0.5, 0.8);
+const PROBE_PAUSE: (f64, f64) = (0.35, 0.5);
 /// What most paths carry, bit/s: sound reckons with that where a path is not found to carry less within so many seconds.
 const MOST_PATHS: (f64, f64) = (1e6, 1.0);
+/// Where a probe finds the most there is, the estimate is at least so much of that, …
+const PROBE_FULL: f64 = 0.97;
+/// … and does not grow beyond so much of it.
+const BELOW: f64 = 1.0;
 /// What a probe found to be the most is believed for so long, seconds.
 const CEILING_KEPT: f64 = 4.0;
 /// Loss above this, with a queue, is congestion, …
@@ -102,6 +106,8 @@ pub struct Controller {
     next_probe: Instant,
     /// The estimate before nothing came back any more.
     silenced: Option<f64>,
+    /// Something came back again after that.
+    returned: bool,
     cut: Instant,
     grown: Instant,
     heard: Instant,
@@ -130,6 +136,7 @@ impl Controller {
             failures: 0,
             next_probe: now,
             silenced: None,
+            returned: false,
             cut: now,
             grown: now,
             heard: now,
@@ -225,6 +232,7 @@ impl Controller {
         let before = self.silenced.take().unwrap_or(0.0);
         let rate = (self.estimate * times).max(before).min(1.5 * self.limits.most);
         self.probes = self.probes.wrapping_add(1);
+        tracing::debug!(rate, bytes, estimate = self.estimate, "a probe begins");
         self.probe = Some(Probe::new(self.probes, rate, bytes, now));
     }
 
@@ -255,6 +263,7 @@ impl Controller {
         if reports.is_empty() {
             return;
         }
+        self.returned |= self.silenced.is_some() && since(self.heard, now) > SILENCE;
         self.heard = now;
         self.read(now, reports);
         if self.path.arrivals() == 0 {
@@ -274,6 +283,11 @@ impl Controller {
         } else {
             self.follow_delay(now);
         }
+    }
+
+    /// Whether something came back after a silence, since this was asked last: what left before it is lost.
+    pub fn take_returned(&mut self) -> bool {
+        std::mem::take(&mut self.returned)
     }
 
     /// The receiver says how it fares; means nothing where it reports on every packet.
@@ -344,6 +358,7 @@ impl Controller {
             }
             if draining > OTHERS && queue > LONG && self.history.rate() < YIELDED * self.before {
                 self.estimate = (0.4 * self.before).max(self.estimate).max(200e3).min(self.limits.most);
+                tracing::debug!(queue, worst, estimate = self.estimate, "others keep the queue up");
                 self.phase = Phase::Competing(Others::new(now));
                 (self.grown, self.cut) = (now, now);
                 return;
@@ -351,6 +366,7 @@ impl Controller {
             // The longer look still has the time before.
             let left = if draining > YOUNG { queue } else { sudden };
             if left < DRAINED {
+                tracing::debug!(draining, estimate = self.estimate, "the queue is gone");
                 self.phase = Phase::Steady;
                 self.grown = now;
                 self.probe_after(now, 0.6 * PROBE_PAUSE.0);
@@ -383,6 +399,7 @@ impl Controller {
             }
         }
         self.estimate = self.estimate.clamp(self.limits.least, self.limits.most);
+        tracing::debug!(queue, delivery, all, before = estimate, after = self.estimate, phase = ?self.phase, "a queue stands");
         self.cut = now;
         self.probe = None;
         if self.ceiling.is_some_and(|(ceiling, _)| ceiling > 1.2 * delivery) {
@@ -395,7 +412,7 @@ impl Controller {
         let span = since(self.grown, now).min(0.2);
         self.grown = now;
         let used = self.history.rate() > USED * self.estimate;
-        let top = self.ceiling(now).map_or(self.limits.most, |ceiling| 0.95 * ceiling).min(self.limits.most);
+        let top = self.ceiling(now).map_or(self.limits.most, |ceiling| BELOW * ceiling).min(self.limits.most);
         if queue < SHORT && used && self.estimate < top {
             self.estimate = (self.estimate * (1.0 + GROWTH * span)).min(top);
         } else if queue > DRAINED {
@@ -434,6 +451,7 @@ impl Controller {
 
     /// The path has become longer: what looked like a queue is none.
     fn renew_path(&mut self, now: Instant) {
+        tracing::debug!(queue = self.path.queue(), estimate = self.estimate, "the path became longer");
         self.path.renew();
         self.phase = Phase::Steady;
         self.grown = now;
@@ -444,6 +462,7 @@ impl Controller {
         let patience = self.path.round_trip().unwrap_or(0.1) + 0.12;
         let Some(finding) = self.probe.as_ref().and_then(|p| p.judge(now, patience)) else { return };
         self.probe = None;
+        tracing::debug!(?finding, estimate = self.estimate, queue = self.path.queue(), "a probe ended");
         let pause = match finding {
             Finding::Nothing => 0.1,
             Finding::Rate { proven, delivered, sent } => {
@@ -458,7 +477,7 @@ impl Controller {
                 } else {
                     self.failures += 1;
                     if full {
-                        self.estimate = self.estimate.max(0.92 * delivered).min(self.limits.most);
+                        self.estimate = self.estimate.max(PROBE_FULL * delivered).min(self.limits.most);
                     }
                     (PROBE_PAUSE.0 * (1.0 + 0.4 * f64::from(self.failures))).min(PROBE_PAUSE.1)
                 }

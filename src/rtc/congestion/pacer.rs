@@ -81,16 +81,17 @@ impl<P> Pacer<P> {
         self.held(controller) <= FULL && controller.pace(now) >= 1.0
     }
 
-    /// Looks whether what waits was made for a path that is no more, to be asked as time passes: then it is thrown away, and
-    /// the next picture must be a keyframe.
-    pub fn collapsed(&mut self, now: Instant, controller: &Controller) -> bool {
+    /// Looks whether what waits was made for a path that is no more, or nothing went through for a while, to be asked as time
+    /// passes: then it is thrown away, and the next picture must be a keyframe.
+    pub fn collapsed(&mut self, now: Instant, controller: &mut Controller) -> bool {
         let estimate = controller.estimate();
         if estimate > self.highest {
             self.highest = estimate;
         } else if now.saturating_duration_since(self.purged) > Duration::from_secs(1) {
             self.highest += (estimate - self.highest) * 0.1;
         }
-        let collapsed = estimate < COLLAPSED * self.highest && controller.pace(now) < 1.01 * estimate;
+        let fell = estimate < COLLAPSED * self.highest && controller.pace(now) < 1.01 * estimate;
+        let collapsed = fell || controller.take_returned();
         if collapsed {
             self.pictures.clear();
             self.again.clear();
@@ -113,8 +114,8 @@ impl<P> Pacer<P> {
     /// Gives what leaves now, if something does; to be called until it gives nothing. The caller tells the controller
     /// of each packet that left.
     pub fn poll(&mut self, now: Instant, controller: &mut Controller) -> Option<(Class, P)> {
-        // Begun with a picture: that is what it carries.
-        if let Some(bytes) = controller.wants_probe(now).filter(|_| !self.pictures.is_empty()) {
+        // Begun with a picture that is large enough: what is left of one tells too little.
+        if let Some(bytes) = controller.wants_probe(now).filter(|bytes| self.waiting >= *bytes) {
             controller.begin_probe(now, bytes);
             self.budget = 0.0;
         }

@@ -79,15 +79,42 @@ impl Probe {
         if count < 3 || count * 10 < self.packets * 6 {
             return Some(Finding::Nothing);
         }
-        let span = |of: fn(&(f64, f64, usize)) -> f64| {
+        // The packet that arrived first marks the beginning, and lies before it; the one that left last lies behind the end.
+        let bytes: usize = self.arrivals.iter().map(|a| a.2).sum();
+        let over = |of: fn(&(f64, f64, usize)) -> f64, but: Option<&(f64, f64, usize)>| {
             let times = self.arrivals.iter().map(of);
             let (first, last) = times.fold((f64::MAX, f64::MIN), |(lo, hi), t| (lo.min(t), hi.max(t)));
-            (last - first).max(0.0005)
+            (bytes - but.map_or(0, |a| a.2)) as f64 * 8.0 / (last - first).max(0.0005)
         };
-        // The first packet marks the beginning: its bytes lie before it.
-        let bytes: usize = self.arrivals.iter().map(|a| a.2).sum();
-        let bits = bytes as f64 * 8.0 * (count - 1) as f64 / count as f64;
-        let (delivered, sent) = (bits / span(|a| a.0), bits / span(|a| a.1));
+        let first = self.arrivals.iter().min_by(|a, b| a.0.total_cmp(&b.0));
+        let last = self.arrivals.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let (delivered, sent) = (over(|a| a.0, first), over(|a| a.1, last));
         Some(Finding::Rate { proven: delivered.min(sent).min(self.rate), delivered, sent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn packets_of_any_sizes_tell_the_rate_they_were_delivered_at() {
+        // Over a link of 1 Mbit/s, with one of sound among them: before them all, in the middle, at the end.
+        for sizes in [[1_158, 120, 1_158, 500], [120, 1_158, 1_158, 500], [1_158, 1_158, 500, 120]] {
+            let start = Instant::now();
+            let mut probe = Probe::new(1, 3e6, sizes.iter().sum(), start);
+            let (mut left, mut free) = (0.0, 0.0_f64);
+            for size in sizes {
+                probe.sent(size, start + Duration::from_secs_f64(left));
+                free = free.max(left) + size as f64 * 8.0 / 1e6;
+                probe.reported(Some((free + 0.020, left)), size);
+                left += size as f64 * 8.0 / 3e6;
+            }
+            let Some(Finding::Rate { proven, delivered, sent }) = probe.judge(start, 0.0) else { panic!("{sizes:?}") };
+            assert!((delivered / 1e6 - 1.0).abs() < 0.001 && proven == delivered, "{delivered} of {sizes:?}");
+            assert!((sent / 3e6 - 1.0).abs() < 0.001, "{sent} of {sizes:?}");
+        }
     }
 }

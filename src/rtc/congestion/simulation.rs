@@ -320,7 +320,7 @@ impl Flow for Call {
         if seconds > 3.0 {
             self.least = self.least.min(self.controller.target());
         }
-        self.restart |= self.pacer.collapsed(now, &self.controller);
+        self.restart |= self.pacer.collapsed(now, &mut self.controller);
         while let Some((class, (size, padding))) = self.pacer.poll(now, &mut self.controller) {
             // Padding counts as sent again: it is no picture.
             let class = if padding > 0 { Class::Again } else { class };
