@@ -59,10 +59,10 @@ const KEEPALIVE: Duration = Duration::from_secs(1);
 /// How often what arrived is reported (transport-wide feedback): often enough to see a queue begin.
 pub(crate) const FEEDBACK: Duration = Duration::from_millis(50);
 
-/// A missing packet is asked for so often, with this pause: as long as a picture waits for it. The crate looks at no round
-/// trip; the sender does, and answers once in each.
-const NACK_INTERVAL: Duration = Duration::from_millis(30);
-const NACKS: u16 = 20;
+/// How often the crate looks for missing packets, and how often it does so for each: as long as a picture waits for it.
+/// What is really asked for then, by the round trip, is up to `nack`.
+const NACK_INTERVAL: Duration = Duration::from_millis(10);
+const NACKS: u16 = 100;
 
 /// Bytes of messages that may wait to be read. The crate tells the other side when this is full, but not when there is room
 /// again: that side finds out by its timer, a second later. Four times what one channel sends ahead, so that a reader that

@@ -1,7 +1,7 @@
-//! Which missing packets of sound are asked for again (RFC 4585 §6.2.1).
+//! Which missing packets are asked for again, and when (RFC 4585 §6.2.1).
 //!
-//! The transport crate asks for everything, many times, and looks at no round trip: right for pictures, which can wait.
-//! Sound cannot: a packet is asked for only where it can still be there in time, once in a round trip, and, from
+//! The transport crate asks for everything every few milliseconds and looks at no round trip. Here each packet of a picture
+//! is asked for the moment it is missed, once more soon after, and again when it should have been there for a while. Sound cannot wait: a packet is asked for only where it can still be there in time, once in a round trip, and, from
 //! somebody who sends copies, only where two or more in a row are missing, for one comes with the next packet anyway.
 //! Pure: time is an argument.
 
@@ -14,8 +14,15 @@ const LONGEST: Duration = Duration::from_millis(80);
 const TIMES: u8 = 2;
 /// On top of a round trip before it is asked for again.
 const PATIENCE: Duration = Duration::from_millis(15);
+/// Of pictures a round trip is taken for at least this: what is on its way when it is missed comes sooner.
+const SHORTEST: Duration = Duration::from_millis(20);
+/// The question itself may be lost: it is said twice, so far apart that one burst of loss does not take both. Senders answer
+/// once in a round trip.
+const ECHO: Duration = Duration::from_millis(30);
+/// Repair packets come with the picture they repair; a lost one is asked for no sooner.
+const REPAIRED: Duration = Duration::from_millis(20);
 /// Packets and streams remembered.
-const PACKETS: usize = 128;
+const PACKETS: usize = 512;
 const STREAMS: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
@@ -31,22 +38,62 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    /// Of the `missing` packets of a stream, those to ask for now. `rtt` is zero while it is not known; `copies`: the
+    /// Of the `missing` packets of a stream of pictures, those to ask for now. `rtt` is zero while it is not known;
+    /// `repairs`: the sender's repair packets may bring them back by themselves, at the end of their picture.
+    pub fn wanted_of_pictures(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        missing: &[u16],
+        rtt: Duration,
+        repairs: bool,
+    ) -> Vec<u16> {
+        let first = if repairs { REPAIRED } else { Duration::ZERO };
+        let pause = |asked: Asked| match asked.times {
+            0 => first,
+            1 => ECHO.min(rtt.max(SHORTEST) + PATIENCE),
+            _ => rtt.max(SHORTEST) + PATIENCE,
+        };
+        let again = |asked: Asked| now.saturating_duration_since(asked.at) >= pause(asked);
+        self.ask(now, ssrc, missing.iter().copied(), again)
+    }
+
+    /// Of the `missing` packets of a stream of sound, those to ask for now. `rtt` is zero while it is not known; `copies`: the
     /// sender puts copies into its packets.
     pub fn wanted(&mut self, now: Instant, ssrc: u32, missing: &[u16], rtt: Duration, copies: bool) -> Vec<u16> {
-        if rtt.is_zero() || rtt > LONGEST || (self.streams.len() >= STREAMS && !self.streams.contains_key(&ssrc)) {
+        if rtt.is_zero() || rtt > LONGEST {
+            return Vec::new();
+        }
+        let in_a_row =
+            |number: u16| missing.contains(&number.wrapping_add(1)) || missing.contains(&number.wrapping_sub(1));
+        let numbers = missing.iter().copied().filter(|number| !copies || in_a_row(*number));
+        let waited = |asked: Asked| now.saturating_duration_since(asked.at) >= rtt + PATIENCE;
+        let again = |asked: Asked| asked.times == 0 || (asked.times < TIMES && waited(asked));
+        self.ask(now, ssrc, numbers, again)
+    }
+
+    /// Those that are to be asked for (`again`, or for the first time, their `times` being 0 since they were missed); remembers
+    /// them.
+    fn ask(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        numbers: impl Iterator<Item = u16>,
+        again: impl Fn(Asked) -> bool,
+    ) -> Vec<u16> {
+        if self.streams.len() >= STREAMS && !self.streams.contains_key(&ssrc) {
             return Vec::new();
         }
         let asked = self.streams.entry(ssrc).or_default();
         asked.retain(|_, asked| now.saturating_duration_since(asked.at) < Duration::from_secs(1));
-        let in_a_row =
-            |number: u16| missing.contains(&number.wrapping_add(1)) || missing.contains(&number.wrapping_sub(1));
         let mut wanted = Vec::new();
-        for number in missing.iter().copied().filter(|number| !copies || in_a_row(*number)) {
-            let before = asked.get(&number).copied();
-            let due = before.is_none_or(|b| b.times < TIMES && now.saturating_duration_since(b.at) >= rtt + PATIENCE);
-            if due && (before.is_some() || asked.len() < PACKETS) {
-                asked.insert(number, Asked { times: before.map_or(1, |b| b.times + 1), at: now });
+        for number in numbers {
+            if asked.len() >= PACKETS && !asked.contains_key(&number) {
+                continue;
+            }
+            let before = asked.entry(number).or_insert(Asked { times: 0, at: now });
+            if again(*before) {
+                *before = Asked { times: before.times.saturating_add(1), at: now };
                 wanted.push(number);
             }
         }
@@ -72,6 +119,22 @@ mod tests {
     }
 
     #[test]
+    fn of_pictures_each_is_asked_for_at_once_and_again_as_long_as_it_is_missing() {
+        let (mut again, start, far) = (Again::default(), Instant::now(), Duration::from_millis(100));
+        let mut asked = Vec::new();
+        for ms in (0..1_000).step_by(10) {
+            let missing: &[u16] = if ms < 50 { &[7] } else { &[7, 9] };
+            let wanted = again.wanted_of_pictures(start + Duration::from_millis(ms), 1, missing, far, false);
+            asked.extend(wanted.into_iter().map(|number| (ms, number)));
+        }
+        let of = |number| asked.iter().filter(|a| a.1 == number).map(|a| a.0).take(3).collect::<Vec<_>>();
+        assert_eq!((of(7), of(9)), (vec![0, 30, 150], vec![50, 80, 200]));
+        let mut at = |ms| again.wanted_of_pictures(start + Duration::from_millis(ms), 2, &[7], far, true);
+        assert!(at(0).is_empty() && at(10).is_empty(), "it may be repaired");
+        assert_eq!((at(20), at(40), at(50), at(150), at(170)), (vec![7], vec![], vec![7], vec![], vec![7]));
+    }
+
+    #[test]
     fn where_the_round_trip_is_long_or_unknown_nothing_is_asked_for() {
         let (mut again, now) = (Again::default(), Instant::now());
         for rtt in [Duration::ZERO, LONGEST + Duration::from_millis(1)] {
@@ -92,6 +155,7 @@ mod tests {
         let all: Vec<u16> = (0..1_000).collect();
         for ssrc in 0..100 {
             assert!(again.wanted(now, ssrc, &all, RTT, false).len() <= PACKETS);
+            assert!(again.wanted_of_pictures(now, ssrc, &all, RTT, false).len() <= PACKETS);
         }
         assert!(again.streams.len() <= STREAMS && again.streams.values().all(|of| of.len() <= PACKETS));
     }

@@ -2,10 +2,10 @@
 //!
 //! The interceptors hand every report of the receiver to the [`Controller`]; one task, [`Outbound::drive`], owns the
 //! [`Pacer`], numbers the packets of pictures as they leave and keeps them for a second, to send those again that are
-//! asked for, each at most once in a round trip. Sound does not pass through the task: it is written where it is made,
+//! asked for, each at most once in a round trip (and a copy after it, on long ways that lose packets). Sound does not pass through the task: it is written where it is made,
 //! and only counted here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,9 +36,13 @@ const TICK: Duration = Duration::from_millis(20);
 /// Packets kept to be sent again, and for how long: later than that nobody waits for them.
 const KEPT: u16 = 1_000;
 const KEPT_FOR: Duration = Duration::from_secs(1);
-/// Share lost, and round trip, from which on what is asked for again is sent twice.
-const MUCH_LOSS: f64 = 0.04;
+/// Share that the path loses by itself, and round trip, from which on what is asked for again is sent twice, …
+const MUCH_LOSS: f64 = 0.01;
 const LONG_WAY: Duration = Duration::from_millis(60);
+/// … so far apart that one burst of loss does not take both.
+const ECHO: Duration = Duration::from_millis(25);
+/// Most packets that wait for that; a second copy is worth no more memory.
+const ECHOES: usize = 256;
 /// What fills a probe up: a filler data NAL unit (ITU-T H.264 §7.3.2.7) after the picture.
 const FILLER: (u8, u8, u8) = (12, 0xff, 0x80);
 const FILLER_MOST: usize = 600;
@@ -272,6 +276,7 @@ impl Outbound {
     pub async fn drive(self: Arc<Self>, mut driver: Driver) {
         let mut pacer = Pacer::new(Instant::now());
         let mut streams = HashMap::new();
+        let mut echoes = VecDeque::new();
         loop {
             let deadline = pacer.deadline(Instant::now(), &lock(&self.controller));
             let order = tokio::select! {
@@ -285,10 +290,13 @@ impl Outbound {
             match order {
                 Some(Order::Picture(picture)) => self.take(now, picture, &mut pacer, &mut streams, &driver.wishes),
                 Some(Order::Again(ssrc, numbers)) => match streams.get_mut(&ssrc) {
-                    Some(stream) => self.again_later(now, stream, &numbers, &mut pacer),
+                    Some(stream) => self.again_later(now, stream, &numbers, &mut pacer, &mut echoes),
                     None => self.sound_again(now, ssrc, &numbers).await,
                 },
                 None => {}
+            }
+            while let Some((_, packet)) = echoes.pop_front_if(|(due, _)| *due <= now) {
+                push_again(packet, &mut pacer);
             }
             lock(&self.controller).tick(now);
             self.restart(now, &mut pacer, &mut streams, &driver.wishes);
@@ -353,16 +361,23 @@ impl Outbound {
         }
     }
 
-    /// Packets of pictures wait for their turn, and not twice.
-    fn again_later(&self, now: Instant, stream: &mut Stream, numbers: &[u16], pacer: &mut Pacer<Waiting>) {
-        let (pause, loss) = (self.pause_between(), lock(&self.controller).loss());
-        // Lost once more, it would cost another round trip, in which the picture stands.
-        let copies = if loss > MUCH_LOSS && pause > LONG_WAY && !self.repairs.active() { 2 } else { 1 };
+    /// Packets of pictures wait for their turn. Lost once more, one would cost another round trip, in which the picture
+    /// stands: on long ways that lose packets there is a second copy.
+    fn again_later(
+        &self,
+        now: Instant,
+        stream: &mut Stream,
+        numbers: &[u16],
+        pacer: &mut Pacer<Waiting>,
+        echoes: &mut VecDeque<(Instant, Packet)>,
+    ) {
+        let (pause, loss) = (self.pause_between(), self.random_loss().unwrap_or(0.0));
         for packet in numbers.iter().filter_map(|number| stream.kept.again(*number, now, pause)) {
-            let length = on_wire(packet.payload.len());
-            for _ in 0..copies {
-                pacer.push(Class::Again, Waiting::Again(packet.clone()), length);
+            // overflow: no second copy
+            if loss > MUCH_LOSS && pause > LONG_WAY && echoes.len() < ECHOES {
+                echoes.push_back((now + ECHO, packet.clone()));
             }
+            push_again(packet, pacer);
         }
     }
 
@@ -460,6 +475,11 @@ impl BandwidthEstimator for Estimator {
     fn target_bitrate(&self) -> f64 {
         lock(&self.0.controller).target()
     }
+}
+
+fn push_again(packet: Packet, pacer: &mut Pacer<Waiting>) {
+    let length = on_wire(packet.payload.len());
+    pacer.push(Class::Again, Waiting::Again(packet), length);
 }
 
 fn filler(length: usize) -> Bytes {

@@ -110,18 +110,19 @@ impl Tap {
         Slot::from(500)
     }
 
-    /// Of what is to be asked for again, leaves out the sound that would come too late.
+    /// Of what is to be asked for again, leaves out what was asked for just before, and the sound that would come too late.
     fn sift(&mut self, now: Instant, packets: &mut Vec<Box<dyn rtc::rtcp::Packet>>) {
         let (again, wire) = (&mut self.again, &self.heard.wire);
         let rtt = Duration::from_micros(self.rtt_us.load(Ordering::Relaxed));
-        let copies = self.types.has_red();
+        let (copies, repairs) = (self.types.has_red(), self.outbound.repairs.understood());
         packets.retain_mut(|packet| {
             let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return true };
-            if !wire.is_sound(nack.media_ssrc) {
-                return true;
-            }
             let missing: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
-            let wanted = again.wanted(now, nack.media_ssrc, &missing, rtt, copies);
+            let wanted = if wire.is_sound(nack.media_ssrc) {
+                again.wanted(now, nack.media_ssrc, &missing, rtt, copies)
+            } else {
+                again.wanted_of_pictures(now, nack.media_ssrc, &missing, rtt, repairs)
+            };
             if wanted.len() != missing.len() {
                 let nacks = nack_pairs_from_sequence_numbers(&wanted);
                 *packet = Box::new(TransportLayerNack { nacks, ..*nack });

@@ -72,6 +72,8 @@ const MUCH_LOSS: f64 = 0.15;
 const LOSS_PAUSE: f64 = 1.2;
 /// No feedback for so long: nothing arrives, or nothing comes back; seconds.
 const SILENCE: f64 = 0.5;
+/// After a silence, most paths are as they were: so much of the estimate of before is taken again at once.
+const RETURNED: f64 = 0.6;
 /// Others keep the queue up: after so many seconds of draining, …
 const OTHERS: f64 = 0.8;
 /// … with less than this share of what was sent before.
@@ -263,7 +265,10 @@ impl Controller {
         if reports.is_empty() {
             return;
         }
-        self.returned |= self.silenced.is_some() && since(self.heard, now) > SILENCE;
+        if let Some(before) = self.silenced.filter(|_| since(self.heard, now) > SILENCE) {
+            self.returned = true;
+            self.estimate = self.estimate.max(RETURNED * before);
+        }
         self.heard = now;
         self.read(now, reports);
         if self.path.arrivals() == 0 {
