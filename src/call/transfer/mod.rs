@@ -323,8 +323,8 @@ impl Transfers {
         }
         loop {
             let way: u64 = self.outgoing.iter().map(Outgoing::way).sum();
+            self.pace.silent(now, way);
             if way > 0 {
-                self.pace.silent(now);
                 self.wake = Some(now + LOOK);
             }
             let count = self.outgoing.len();

@@ -195,8 +195,11 @@ impl Pace {
         self.rate = self.rate.clamp(LEAST_RATE, most.max(LEAST_RATE));
     }
 
-    /// Nothing was acknowledged for long although something is on its way: the path is broken or full.
-    pub fn silent(&mut self, now: Instant) {
+    /// `way` bytes are on their way. Where nothing of them was acknowledged for long, the path is broken or full.
+    pub fn silent(&mut self, now: Instant, way: u64) {
+        if way == 0 {
+            self.heard = now;
+        }
         if span(self.heard, now) > 0.5 + 2.0 * self.smooth.unwrap_or(0.0) {
             self.heard = now;
             self.first = false;
@@ -321,8 +324,14 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         for second in 1..40 {
-            pace.silent(now + Duration::from_secs(second));
+            pace.silent(now + Duration::from_secs(second), 1000);
         }
         assert_eq!(pace.rate(now + Duration::from_secs(40)), LEAST_RATE);
+        let mut pace = Pace::new(now);
+        for second in [1, 100] {
+            pace.silent(now + Duration::from_secs(second), 0);
+        }
+        pace.silent(now + Duration::from_millis(100_100), 1000);
+        assert_eq!(pace.rate(now + Duration::from_secs(101)), START_RATE, "nothing was sent before");
     }
 }
