@@ -16,6 +16,7 @@ use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
 use visavis::model::snapshot::{PlayerKey, SayAgain, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
+use visavis::model::transfer::TransferState;
 use visavis::ui::app::App;
 
 /// Whether pictures can be painted here; says why not.
@@ -147,6 +148,27 @@ fn sharing() {
 #[test]
 fn chat() {
     look("chat", gui_world::call(Stage::Connected), USUAL, |harness| harness.key_press(Key::C));
+}
+
+#[test]
+fn chat_files() {
+    let failed = "there is not enough room for it on the other side’s disk".to_owned();
+    let states = [
+        (false, TransferState::Done),
+        (true, TransferState::Failed(failed)),
+        (true, TransferState::Running),
+        (false, TransferState::Offered),
+    ];
+    let files = (1..).zip(states).map(|(n, (mine, state))| {
+        let mut file = gui_world::file(n, mine, state);
+        file.time += i64::from(n) * 3600;
+        file
+    });
+    look("chat-files", gui_world::with_files(files.collect()), USUAL, |harness| {
+        harness.key_press(Key::C);
+        harness.run_steps(3);
+        harness.get_by_role_and_label(Role::Button, "Send a file").click();
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The real program without its window: two copies, JSON Lines in and out, exit codes, bad input.
 
 mod common;
+#[path = "headless/files.rs"]
+mod files;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

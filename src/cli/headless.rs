@@ -1,6 +1,7 @@
 //! `visavis headless`: the application without a window. What it says and takes is in [`super::lines`].
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,12 @@ pub struct Headless {
     /// What to do with calls that come in
     #[arg(long, value_enum, default_value = "never")]
     answer: Answer,
+    /// Take every file that is offered
+    #[arg(long)]
+    accept_files: bool,
+    /// Where received files go, in this run (default: as in the settings; else this user's own folder for downloads)
+    #[arg(long, value_name = "DIR")]
+    downloads: Option<PathBuf>,
     /// Write a stats line so often during a call
     #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
     stats: Option<Duration>,
@@ -43,6 +50,8 @@ pub fn run(common: &Common, headless: &Headless) -> anyhow::Result<u8> {
     let mut config = common.config()?;
     config.answer = headless.answer.into();
     config.stats_every = headless.stats;
+    config.accept_files = headless.accept_files;
+    config.downloads.clone_from(&headless.downloads);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (handle, mut running) = client::start(config).map_err(exit::Exit::from)?;
     let mut driver = Driver {

@@ -16,6 +16,10 @@
 //! | `chat` | `from`, `text` |
 //! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
 //! | `chat_sent` | `number`, `text`: a message of ours was taken |
+//! | `file_offered` | `id`, `peer`, `mine` (we offer it), `name`, `size` (bytes) |
+//! | `file_progress` | `id`, `peer`, `done`, `size` (bytes), `rate` (bytes a second); at most once a second |
+//! | `file_done` | `id`, `peer`, `mine`, `path`, `sha256`: all of it arrived and is what was sent |
+//! | `file_failed` | `id`, `peer`, `reason` (`refused`, `cancelled`, `failed`), `message` |
 //! | `report` | `good`, `verdict` and the figures of a test call (to `echo`) |
 //! | `sharing` | `name` of the screen or window of ours that is shared now; null: none any more |
 //! | `devices` | `cameras`, `microphones`, `speakers`, `displays`, each `{id, name, kind, default}` |
@@ -29,14 +33,17 @@
 //!
 //! In, each with `command`: see [`Line`]. A line that makes no sense is answered by an `error` and skipped.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::command::Command;
-use crate::model::id::Callee;
+use crate::model::id::{Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::snapshot::Snapshot;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
+use crate::model::transfer::{TransferId, TransferNews};
 
 /// Longest line that is read, bytes: a chat text of 16 KiB with every character escaped fits.
 pub const MAX_LINE: usize = 128 * 1024;
@@ -57,6 +64,10 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   chat         from, text                they wrote
   chat_sent    number, text              a message of ours was taken
   delivered    number                    it arrived there
+  file_offered   id, peer, mine, name, size    a file is offered to us, or (mine) by us; size in bytes
+  file_progress  id, peer, done, size, rate    bytes there so far, bytes a second; at most once a second
+  file_done      id, peer, mine, path, sha256  all of it arrived and is what was sent
+  file_failed    id, peer, reason, message     reason: refused cancelled failed
   report       good, verdict, ...        what a call to "echo" found
   sharing      name                      a screen or window of ours is shared now; null: no more
   devices      cameras, microphones, speakers, displays (screens and windows)
@@ -77,6 +88,8 @@ JSON Lines on standard input, one object a line, each with "command":
   {"command":"call","to":"ID or echo","video":true}
   {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
   {"command":"chat","text":"hello"}
+  {"command":"file","path":"/a/file/or/folder"}   {"command":"accept_file","id":"ID of file_offered"}
+  {"command":"refuse_file","id":ID}   {"command":"cancel_file","id":ID}   received files go to --downloads
   {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
   {"command":"share","id":"ID of a screen or window, or none"}
   {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
@@ -110,6 +123,26 @@ pub enum Line {
     Chat {
         /// At most 16 KiB.
         text: String,
+    },
+    /// Offer a file, or the files of a folder, to the other side.
+    File {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// Take a file that is offered.
+    AcceptFile {
+        /// As in `file_offered`.
+        id: TransferId,
+    },
+    /// Do not take it.
+    RefuseFile {
+        /// As in `file_offered`.
+        id: TransferId,
+    },
+    /// Stop a file, whoever sends it.
+    CancelFile {
+        /// As in `file_offered`.
+        id: TransferId,
     },
     /// Microphone off or on.
     Mute {
@@ -186,6 +219,10 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Decline => Command::Decline { call: incoming()? },
         Line::Hangup => Command::HangUp,
         Line::Chat { text } => Command::Chat(text),
+        Line::File { path } => Command::SendFiles(vec![path]),
+        Line::AcceptFile { id } => Command::AcceptFile(id),
+        Line::RefuseFile { id } => Command::RefuseFile(id),
+        Line::CancelFile { id } => Command::CancelFile(id),
         Line::Mute { on } => Command::Mute(on),
         Line::Camera { on } => Command::Camera(on),
         Line::Share { id } => Command::Share((id != "none").then_some(id)),
@@ -233,6 +270,7 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
         }
         Notice::Chat { from, text } => json!({"event": "chat", "from": from.to_string(), "text": text}),
         Notice::ChatDelivered { number } => json!({"event": "delivered", "number": number}),
+        Notice::File { peer, id, news } => file(peer, id, news),
         Notice::Ended { call, peer, direction, outcome } => {
             let reason = match outcome {
                 crate::model::outcome::Outcome::Failed(reason) => Some(reason),
@@ -248,6 +286,22 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
         Notice::Told(message) => json!({"event": "told", "message": message}),
         Notice::Problem(message) => error(message),
     }
+}
+
+fn file(peer: &PeerId, id: &TransferId, news: &TransferNews) -> Value {
+    let (event, body) = match news {
+        TransferNews::Offered { mine, name, size } => {
+            ("file_offered", json!({"mine": mine, "name": name, "size": size}))
+        }
+        TransferNews::Progress { done, size, rate } => {
+            ("file_progress", json!({"done": done, "size": size, "rate": rate}))
+        }
+        TransferNews::Done { mine, path, sha256 } => {
+            ("file_done", json!({"mine": mine, "path": path.to_string_lossy(), "sha256": sha256}))
+        }
+        TransferNews::Failed { reason, message } => ("file_failed", json!({"reason": reason, "message": message})),
+    };
+    with(json!({"event": event, "id": id, "peer": peer}), &body)
 }
 
 /// An `error` line.

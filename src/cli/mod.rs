@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn headless_takes_what_its_help_says() {
         let line = "visavis headless --profile p --server ws://h:1 --name N --camera pattern:scene --microphone tone:440 \
-                    --speaker wav:o.wav --video-size 640x360 --fps 15 --call echo --answer audio --stats 0.5 --for 10";
+                    --speaker wav:o.wav --video-size 640x360 --fps 15 --call echo --answer audio --stats 0.5 --for 10 --accept-files --downloads d";
         let Arguments { common, command: Some(What::Headless(headless)) } = parse(line).unwrap() else { panic!() };
         let config = common.config().unwrap();
         assert_eq!(config.overrides.video, Some(VideoRequest { width: 640, height: 360, fps: 15 }));

@@ -14,6 +14,7 @@ use super::config::{ClientConfig, ServerChoice, video_request};
 use super::echo::Echo;
 use super::echo_report::Findings;
 use super::embedded::Embedded;
+use super::files::{self, Files};
 use super::handle::Desk;
 use super::history::History;
 use super::link::{Done, Link};
@@ -63,6 +64,8 @@ pub(super) enum Beside {
     Echoed(CallId, Box<Stats>, Option<Percentiles>),
     /// What was to be shared cannot be.
     NotShared(DeviceError),
+    /// What happens to files.
+    Files(Box<files::News>),
     /// What came of a step of the link with the peer called so.
     Step(String, Done),
 }
@@ -164,6 +167,7 @@ pub(super) struct Actor {
     pub(super) meter_at: Option<Instant>,
     pub(super) quitting: bool,
     pub(super) session: Session,
+    pub(super) files: Files,
     pub(super) beside: mpsc::Sender<Beside>,
     /// Work whose end is awaited before the program ends.
     pub(super) closing: JoinSet<()>,
@@ -194,6 +198,7 @@ impl Actor {
         session.set_sound_volume(settings.sound_volume);
         desk.set_player(PlayerKey::Preview, Some(session.preview()));
         let (beside, results) = mpsc::channel(64);
+        let files = Files::start(&session, beside.clone(), &config, &settings);
         let recents = history.recents().unwrap_or_else(|e| {
             tracing::warn!("{e}");
             Vec::new()
@@ -230,6 +235,7 @@ impl Actor {
             meter_at: None,
             quitting: false,
             session,
+            files,
             beside,
             closing: JoinSet::new(),
             settings: settings.into(),
@@ -338,6 +344,7 @@ impl Actor {
             self.settle();
             self.publish();
             drop(inbox); // nobody reads any more: whoever writes must not wait
+            self.files.stop().await;
             if let Some(signaling) = self.signaling.take() {
                 signaling.stop().await;
             }

@@ -125,6 +125,7 @@ impl Actor {
         });
         let volume = self.history.volume(id).inspect_err(|e| tracing::warn!("{e}")).ok().flatten().unwrap_or(VOLUME);
         self.dismiss();
+        self.files.begin();
         self.active = Some(Active {
             call,
             peer,
@@ -185,6 +186,10 @@ impl Actor {
     fn close_media(&mut self, call: CallId) {
         let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
         self.desk.set_player(PlayerKey::Remote(call), None);
+        if let Some(peer) = active.link.as_ref().map(|link| link.peer().to_owned()) {
+            self.files_closed(&peer);
+        }
+        let Some(active) = &mut self.active else { return };
         let link = active.link.take();
         let echo = active.test.as_mut().and_then(|test| test.echo.take());
         self.closing.spawn(async move {

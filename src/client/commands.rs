@@ -7,6 +7,7 @@ use super::actor::{Actor, Beside, METER};
 use super::calls::VOLUME;
 use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
+use super::files::Wish;
 use super::{echo, preferences, start};
 use crate::call::lifecycle::{Input, Refusal};
 use crate::call::ranking;
@@ -73,7 +74,14 @@ impl Actor {
                 if let Some(active) = &mut self.active {
                     active.talk.show(open);
                 }
+                self.files.show(open);
             }
+            Command::SendFiles(paths) => self.send_files(paths),
+            Command::SendImage(png) => self.send_image(png),
+            Command::AcceptFile(id) => self.answer_file(id, Wish::Accept(id)),
+            Command::RefuseFile(id) => self.answer_file(id, Wish::Refuse(id)),
+            Command::CancelFile(id) => self.answer_file(id, Wish::Cancel(id)),
+            Command::OpenFolder(id) => self.open_folder(id),
             Command::Preview(on) => {
                 self.preview = on;
                 self.apply_media();
@@ -254,6 +262,9 @@ impl Actor {
             self.apply_media();
         }
         self.change_comforts(&before);
+        if now.downloads != before.downloads {
+            self.use_folder();
+        }
         if now.server != before.server && self.config.server != ServerChoice::None {
             self.config.server = ServerChoice::Settings;
             self.server_change = true;

@@ -112,6 +112,10 @@ pub struct ClientConfig {
     pub answer: AnswerPolicy,
     /// How often a call's figures become a [`Notice::Stats`](crate::model::notice::Notice::Stats); `None`: never.
     pub stats_every: Option<Duration>,
+    /// Where received files go in this run; `None`: as the settings say.
+    pub downloads: Option<PathBuf>,
+    /// Take every file that is offered, without asking.
+    pub accept_files: bool,
 }
 
 impl ClientConfig {
@@ -124,6 +128,8 @@ impl ClientConfig {
             overrides: Overrides::default(),
             answer: AnswerPolicy::default(),
             stats_every: None,
+            downloads: None,
+            accept_files: false,
         }
     }
 }

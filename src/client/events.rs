@@ -11,7 +11,7 @@ use super::echo_report::{self, AFTER_SECONDS, WARM_UP_SECONDS};
 use super::embedded::Claim;
 use super::link::{Done, Step};
 use super::signaling::SignalEvent;
-use super::wire::{self, CHAT};
+use super::wire::{self, CHAT, FILES};
 use crate::call::chat;
 use crate::call::control::{self, Control};
 use crate::call::lifecycle::Input;
@@ -124,16 +124,19 @@ impl Actor {
                     self.keep_heard();
                 }
                 CHAT => self.talk(chat::Input::Open),
+                FILES => self.files_open(&peer),
                 _ => {}
             },
             SessionEvent::ChannelClosed { peer, channel } if channel == CHAT && self.call_of(&peer).is_some() => {
                 self.talk(chat::Input::Closed);
             }
+            SessionEvent::ChannelClosed { peer, channel } if channel == FILES => self.files_closed(&peer),
             SessionEvent::Message { peer, channel, message } => {
                 let Some(call) = self.call_of(&peer) else { return };
                 match channel.as_str() {
                     CONTROL => self.control(call, message.as_bytes(), now),
                     CHAT => self.talk(chat::Input::Frame(message.as_bytes())),
+                    FILES => self.files_came(&peer, message),
                     _ => {}
                 }
             }
@@ -275,6 +278,7 @@ impl Actor {
     pub(super) fn beside(&mut self, result: Beside) {
         let now = Instant::now();
         match result {
+            Beside::Files(news) => self.files_news(*news),
             Beside::NotShared(error) => self.told.push(Notice::Problem(error.to_string())),
             Beside::Echo(call, body) => self.tests.handle(now, Input::Received { from: echo::id(), call, body }),
             Beside::Step(peer, done) => {

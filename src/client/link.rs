@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::actor::Beside;
-use super::wire::CHAT;
+use super::wire::{CHAT, FILES};
 use crate::call::control::Control;
 use crate::model::body::Body;
 use crate::session::{
@@ -204,7 +204,7 @@ impl Worker {
         let (session, peer) = (&self.session, self.peer.as_str());
         match step {
             Step::Prepare { polite, relay_only } => {
-                let channels = vec![ChannelConfig::reliable(CHAT)];
+                let channels = vec![ChannelConfig::reliable(CHAT), ChannelConfig::reliable(FILES)];
                 let policy = if relay_only { TransportPolicy::Relay } else { TransportPolicy::All };
                 let config = PeerConfig { channels, polite, policy, ..PeerConfig::default() };
                 session.add_peer(peer, config).await.map_err(fatal)?;

@@ -6,6 +6,7 @@
 //!  Handle                 │   actor   │ ◀─▶ call::lifecycle            (calls: what the machine asks for)
 //!  (window, JSON Lines)   │           │ ◀─▶ link ─▶ session ─▶ peer    (link: one call's work on the session, in order)
 //!  Snapshot, Notice    ◀─ └───────────┘ ◀─▶ echo                       (a second session in the program)
+//!                        │        ◀─▶ files ─▶ disk                 (files: a task and a thread of their own)
 //!                               └─▶ profile: identity, settings, history
 //! ```
 //!
@@ -25,6 +26,7 @@ mod echo;
 mod echo_report;
 mod embedded;
 mod events;
+mod files;
 pub mod handle;
 pub mod history;
 pub mod identity;

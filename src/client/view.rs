@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::actor::{Active, Actor, Incoming};
+use crate::model::id::PeerId;
 use crate::model::snapshot::{CallView, IncomingView, LocalMedia, RING_SECONDS, Snapshot, Stage};
 use crate::model::stats::Transport;
 
@@ -18,7 +19,7 @@ impl Actor {
             server: self.server.clone(),
             devices: Arc::clone(&self.devices),
             media: LocalMedia { muted: self.is_silent(), held: self.held.is_some(), ..self.media.clone() },
-            call: self.active.as_ref().map(|active| call_view(active, now)),
+            call: self.active.as_ref().map(|active| self.with_files(call_view(active, now), active.id)),
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
             problems: self.problems.values().cloned().collect(),
@@ -27,6 +28,13 @@ impl Actor {
         for notice in self.told.drain(..) {
             self.desk.notify(notice);
         }
+    }
+
+    /// The call with the files of those in it.
+    fn with_files(&self, mut view: CallView, person: PeerId) -> CallView {
+        view.files = self.files.of(person);
+        view.unread = view.unread.saturating_add(self.files.unread());
+        view
     }
 
     /// Reads the levels that meters show.
@@ -67,6 +75,7 @@ fn call_view(active: &Active, now: Instant) -> CallView {
         quality: Arc::clone(&active.path.quality),
         chat: active.talk.lines(),
         unread: active.talk.unread(),
+        files: Arc::default(),
         report: active.test.as_ref().and_then(|test| test.report.clone()),
     }
 }

@@ -8,6 +8,9 @@ use crate::session;
 /// Name of the data channel for chat: reliable, in order, in the first offer.
 pub(super) const CHAT: &str = "chat";
 
+/// Name of the data channel for files: reliable, in order, in the first offer.
+pub(super) const FILES: &str = "files";
+
 /// A candidate as the session takes it.
 pub(super) fn candidate_in(candidate: body::Candidate) -> session::Candidate {
     session::Candidate {

@@ -1,9 +1,12 @@
 //! All a person can ask for: the only voice of the window and of the headless command line.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::id::{CallId, Callee};
 use super::settings::Settings;
+use super::transfer::TransferId;
 
 /// A key that is held is told again within this time; one that is not is taken as let go, whatever became of the
 /// keyboard or of the window.
@@ -59,6 +62,18 @@ pub enum Command {
     Chat(String),
     /// The panel is open: what came is read.
     ChatOpen(bool),
+    /// Offer these files, and those in these folders, to the other side of the call.
+    SendFiles(Vec<PathBuf>),
+    /// Offer a picture that was pasted: a whole PNG file.
+    SendImage(Arc<[u8]>),
+    /// Take a file that is offered.
+    AcceptFile(TransferId),
+    /// Do not take it.
+    RefuseFile(TransferId),
+    /// Stop a file, whoever sends it.
+    CancelFile(TransferId),
+    /// Show the folder that a file lies in.
+    OpenFolder(TransferId),
     /// Open camera and microphone for a look (green room, first run, settings), or close them again.
     Preview(bool),
     /// Play a short sound on the chosen speaker.

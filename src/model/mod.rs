@@ -31,3 +31,4 @@ pub mod snapshot;
 pub mod sound;
 pub mod source;
 pub mod stats;
+pub mod transfer;

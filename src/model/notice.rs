@@ -6,6 +6,7 @@ use super::preference::DeviceSwitch;
 use super::quality::Verdict;
 use super::snapshot::Stage;
 use super::stats::Stats;
+use super::transfer::{TransferId, TransferNews};
 
 /// One fact.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +95,15 @@ pub enum Notice {
     ChatDelivered {
         /// [`ChatLine::number`](super::chat::ChatLine::number).
         number: u64,
+    },
+    /// Something happened to a file.
+    File {
+        /// The other side.
+        peer: PeerId,
+        /// Which.
+        id: TransferId,
+        /// What.
+        news: TransferNews,
     },
     /// A screen or window of ours is shared now: its name; or `None` any more.
     Sharing(Option<String>),

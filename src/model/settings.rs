@@ -62,6 +62,8 @@ pub struct Settings {
     pub processing: Processing,
     /// Whether loud and quiet voices of the others are brought to one loudness.
     pub levelling: bool,
+    /// Folder that received files go to; empty: this user's own for downloads.
+    pub downloads: String,
     /// STUN and TURN servers that help calls through routers and firewalls.
     pub ice_servers: Vec<IceServer>,
     /// Calls go through the TURN servers of that list only, so that the other side does not learn our addresses.
@@ -98,6 +100,7 @@ impl Default for Settings {
             video_fps: 30,
             processing: Processing::default(),
             levelling: true,
+            downloads: String::new(),
             ice_servers: Vec::new(),
             relay_only: false,
             preferences: Preferences::default(),

@@ -10,6 +10,7 @@ use super::quality::CallQuality;
 use super::settings::Settings;
 use super::sound::MicrophoneTrouble;
 use super::stats::Stats;
+use super::transfer::TransferView;
 
 /// Everything a window shows, apart from the pictures themselves (see [`PlayerKey`]).
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -195,8 +196,10 @@ pub struct CallView {
     pub quality: Arc<CallQuality>,
     /// The conversation, oldest first, with what is kept of earlier calls.
     pub chat: Arc<Vec<ChatLine>>,
-    /// Messages that came while the panel was closed.
+    /// Messages and offers of files that came while the panel was closed.
     pub unread: u32,
+    /// Files that go to the others and come from them, in the order they were offered.
+    pub files: Arc<Vec<TransferView>>,
     /// The verdict of a test call, once it is there.
     pub report: Option<Arc<EchoReport>>,
 }

@@ -50,6 +50,12 @@ pub const CLOUD_SLASH: &str = "\u{E1B6}";
 pub const COPY: &str = "\u{E1CA}";
 /// `dots-three`.
 pub const DOTS_THREE: &str = "\u{E1FE}";
+/// `download-simple`.
+pub const DOWNLOAD_SIMPLE: &str = "\u{E20C}";
+/// `file`.
+pub const FILE: &str = "\u{E230}";
+/// `folder-open`.
+pub const FOLDER_OPEN: &str = "\u{E256}";
 /// `frame-corners`.
 pub const FRAME_CORNERS: &str = "\u{E626}";
 /// `gear-six`.
@@ -78,6 +84,8 @@ pub const MONITOR_ARROW_UP: &str = "\u{E58A}";
 pub const MOON: &str = "\u{E330}";
 /// `paint-brush`.
 pub const PAINT_BRUSH: &str = "\u{E6F0}";
+/// `paperclip`.
+pub const PAPERCLIP: &str = "\u{E39A}";
 /// `paper-plane-right`.
 pub const PAPER_PLANE_RIGHT: &str = "\u{E396}";
 /// `pencil-simple`.

@@ -10,6 +10,7 @@
 mod common;
 mod disk;
 mod feedback;
+mod files;
 mod ice;
 mod media;
 mod mutate;
@@ -83,6 +84,7 @@ targets! {
     candidate_lines: text::candidate_lines, text::candidate_line;
     control_frames: text::controls, text::control;
     chat_frames: text::chats, text::chat;
+    file_frames: files::frames, files::frame;
     bodies: text::bodies, text::body;
     signaling_messages: text::messages, text::message;
     envelopes: text::envelopes, text::envelope;

@@ -19,6 +19,7 @@ use visavis::model::snapshot::{
     CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, SayAgain, ServerState, Snapshot, Stage,
 };
 use visavis::model::stats::{Percentiles, Stats};
+use visavis::model::transfer::{TransferId, TransferState, TransferView};
 
 /// Noon of some day, UTC; what the fixtures call a while ago.
 pub const NOON: i64 = 1_762_171_200;
@@ -158,6 +159,7 @@ pub fn call(stage: Stage) -> Snapshot {
         quality: Arc::new(quality(None)),
         chat: Arc::new(chat()),
         unread: 1,
+        files: Arc::default(),
         report: None,
     });
     snapshot
@@ -219,6 +221,31 @@ pub fn chat() -> Vec<ChatLine> {
         line(4, false, "Agreed. Shall I share my screen and walk through the copy?", Delivery::Received),
         line(5, true, "Yes please! 🎉", Delivery::Sent),
     ]
+}
+
+/// A file in a call.
+pub fn file(n: u8, mine: bool, state: TransferState) -> TransferView {
+    TransferView {
+        id: TransferId([n; 16]),
+        peer: peer(2),
+        mine,
+        name: format!("Onboarding-v{n}.pdf"),
+        size: 2_411_724,
+        done: 1_205_862,
+        rate: 602_931,
+        state,
+        path: None,
+        time: chat()[2].time + 1,
+    }
+}
+
+/// A call with these files.
+pub fn with_files(files: Vec<TransferView>) -> Snapshot {
+    let mut snapshot = call(Stage::Connected);
+    if let Some(call) = &mut snapshot.call {
+        call.files = Arc::new(files);
+    }
+    snapshot
 }
 
 pub fn incoming() -> IncomingView {

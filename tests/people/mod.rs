@@ -48,6 +48,7 @@ impl Person {
             speaker: Some(SinkSpec::File(home.path().join("heard.wav"))),
             video: Some(VideoRequest { width: 320, height: 180, fps: 30 }),
         };
+        config.downloads = Some(home.path().join("downloads"));
         change(&mut config);
         let (handle, mut running) = start(config).expect("the application starts");
         let id = handle.snapshot().id.expect("an ID from the start");
@@ -56,6 +57,11 @@ impl Person {
 
     pub fn heard(&self) -> PathBuf {
         self.home.path().join("heard.wav")
+    }
+
+    /// Where received files go.
+    pub fn downloads(&self) -> PathBuf {
+        self.home.path().join("downloads")
     }
 
     pub fn ask(&self, command: Command) {
@@ -102,6 +108,19 @@ impl Person {
             }
         };
         timeout(STEP, waiting).await.expect("an end")
+    }
+
+    /// Waits for a notice; what comes before it is passed over.
+    pub async fn notice(&mut self, is: impl Fn(&Notice) -> bool) -> Notice {
+        let waiting = async {
+            loop {
+                let notice = self.notices.recv().await.expect("notices in time");
+                if is(&notice) {
+                    return notice;
+                }
+            }
+        };
+        timeout(STEP, waiting).await.expect("a notice")
     }
 
     pub async fn accept(&self, video: bool) {

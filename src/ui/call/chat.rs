@@ -52,9 +52,13 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
         State::toggle_chat(s);
     }
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, k.top() + 56.5, Stroke::new(1.0, t.line));
-    let field = composer(ui, s, k);
+    let mut field = composer(ui, s, k);
+    if s.state.call.path.is_some() {
+        super::files::strip(ui, s, field);
+        field.min.y -= super::files::STRIP;
+    }
     let list = Rect::from_min_max(pos2(k.left() + 12.0, k.top() + 60.0), pos2(k.right() - 8.0, field.top() - 8.0));
-    if view.chat.is_empty() {
+    if view.chat.is_empty() && view.files.is_empty() {
         let c = list.center();
         ui.painter().text(pos2(c.x, c.y - 30.0), CENTER, icons::CHAT_CIRCLE_TEXT, icon(36.0), t.text3);
         let words = "Nothing written yet. What you write here stays on both computers.";
@@ -64,14 +68,19 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     let mut child = ui.new_child(UiBuilder::new().max_rect(list).id_salt("chat-lines"));
     ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show(&mut child, |ui| {
         ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
-        lines(ui, view, list.width() - 6.0);
+        lines(ui, s, view, list.width() - 6.0);
     });
 }
 
-fn lines(ui: &mut Ui, view: &CallView, width: f32) {
+fn lines(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView, width: f32) {
     let today = Local::now().date_naive();
     let mut last: Option<(NaiveDate, bool, i64)> = None;
+    let mut files = view.files.iter().peekable();
     for line in view.chat.iter() {
+        while let Some(file) = files.next_if(|file| file.time < line.time) {
+            super::files::card(ui, s, view, file, width);
+            last = last.map(|(day, mine, _)| (day, mine, i64::MIN));
+        }
         let date = words::date(line.time);
         if last.is_none_or(|(day, ..)| day != date) {
             let (r, _) = ui.allocate_exact_size(vec2(width, 40.0), Sense::hover());
@@ -79,11 +88,12 @@ fn lines(ui: &mut Ui, view: &CallView, width: f32) {
             last = None;
         }
         // Lines of one side within five minutes belong together: the time is said once.
-        let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time - time > 300);
+        let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time.saturating_sub(time) > 300);
         let who = if line.mine { "You" } else { view.name.as_str() };
         bubble(ui, line, who, first, width);
         last = Some((date, line.mine, line.time));
     }
+    files.for_each(|file| super::files::card(ui, s, view, file, width));
     ui.allocate_space(vec2(width, 8.0));
 }
 
@@ -198,7 +208,7 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     let id = Id::unique(("field", "chat"));
     let mut text = std::mem::take(&mut s.state.call.chat.text);
     let too_long = text.len() > MAX_TEXT;
-    let lines = ui.painter().layout(text.clone(), regular(14.0), t.text, k.width() - 100.0).rows.len().clamp(1, 6);
+    let lines = ui.painter().layout(text.clone(), regular(14.0), t.text, k.width() - 128.0).rows.len().clamp(1, 6);
     let height = 26.0 + 20.0 * lines as f32;
     let f = Rect::from_min_max(
         pos2(k.left() + 12.0, k.bottom() - 12.0 - height),
@@ -208,7 +218,8 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     let line = if focused { Stroke::new(1.5, t.accent) } else { Stroke::new(1.0, t.line) };
     ui.painter().rect(f, corner(22.0), t.surface2, line, StrokeKind::Inside);
     let enter = focused && ui.input_mut(|i| !i.modifiers.shift && i.consume_key(Modifiers::NONE, Key::Enter));
-    let area = Rect::from_min_max(pos2(f.left() + 16.0, f.top() + 13.0), pos2(f.right() - 52.0, f.bottom() - 13.0));
+    super::files::attach(ui, s, rect(f.left() + 6.0, f.bottom() - 40.0, 34.0, 34.0));
+    let area = Rect::from_min_max(pos2(f.left() + 44.0, f.top() + 13.0), pos2(f.right() - 52.0, f.bottom() - 13.0));
     if text.is_empty() {
         ui.painter().text(area.left_center(), LEFT, "Write a message", regular(14.0), t.text3);
     }

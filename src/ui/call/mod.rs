@@ -4,6 +4,7 @@ mod bar;
 mod chart;
 mod chat;
 mod ended;
+mod files;
 mod itself;
 mod remote;
 mod share;
@@ -33,6 +34,8 @@ pub struct State {
     call: Option<CallId>,
     pub(super) chat_open: bool,
     chat: chat::Draft,
+    /// The path of a file that is being written, while there is a field for it.
+    path: Option<String>,
     itself: itself::Itself,
     pub(super) statistics: bool,
     moved: f64,
@@ -67,6 +70,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let open = s.state.call.chat_open;
     let pushes = open && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
+    files::drops(ui, s, all, view);
     let picture = remote::show(ui, s, stage, view);
     let shown = visibility(ui, s, view, picture.is_some());
     remote::scrims(ui, stage, shown, picture.is_some());

@@ -55,6 +55,7 @@ pub struct State {
     page: Option<Page>,
     name: Option<String>,
     server: Option<String>,
+    downloads: Option<String>,
     relay: Option<pages::Draft>,
 }
 
@@ -62,7 +63,7 @@ impl State {
     /// Opens this page.
     pub fn open(&mut self, page: Page) {
         if self.page.is_none() {
-            (self.name, self.server, self.relay) = (None, None, None);
+            (self.name, self.server, self.downloads, self.relay) = (None, None, None, None);
         }
         self.page = Some(page);
     }

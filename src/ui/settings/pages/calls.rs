@@ -7,8 +7,9 @@ use crate::ui::app::Scene;
 use crate::ui::icons;
 use crate::ui::paint::{CENTER, LEFT, RIGHT, label, rect};
 use crate::ui::theme::{corner, icon, medium, regular};
+use crate::ui::widgets::field;
 
-pub(super) const HEIGHT: f32 = 14.0 + 2.0 * ROW + 38.0 + 2.0 * ROW + 40.0;
+pub(super) const HEIGHT: f32 = 14.0 + 2.0 * ROW + 38.0 + 2.0 * ROW + 38.0 + 48.0 + 60.0;
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
     let (x, w) = (a.left(), a.width());
@@ -34,6 +35,24 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, a: Rect) {
         Some((_, on)) => s.change(|settings| settings.green_room = on),
         None => {}
     }
+    received(ui, s, x, y + 2.0 * ROW + 38.0, w);
+}
+
+/// Where received files go.
+fn received(ui: &mut Ui, s: &mut Scene<'_>, x: f32, y: f32, w: f32) {
+    let t = s.t;
+    title(ui, s, x, y - 14.0, "Received files");
+    let f = rect(x, y, w, 48.0);
+    let mut folder = s.state.settings.downloads.take().unwrap_or_else(|| s.snap.settings.downloads.clone());
+    let (name, hint) = ("Folder for received files", "Your folder for downloads");
+    let response = field(ui, &t, "settings-downloads", f, icons::FOLDER_OPEN, name, hint, &mut folder, 2048, 8.0);
+    if response.lost_focus() {
+        let kept = folder.trim().to_owned();
+        s.change(|settings| settings.downloads = kept);
+    }
+    s.state.settings.downloads = Some(folder);
+    let words = "A file that is there already is never overwritten: the new one gets a number";
+    label(ui, pos2(x, f.bottom() + 18.0), LEFT, words, regular(13.0), t.text2, w);
 }
 
 fn loudness(ui: &mut Ui, s: &mut Scene<'_>, at: Rect) {
