@@ -134,8 +134,11 @@ pub enum Line {
         #[serde(default = "yes")]
         on: bool,
     },
-    /// How loud they are played.
+    /// How loud somebody is played.
     Volume {
+        /// Who of the call: ID or `echo`; default the first.
+        #[serde(default, deserialize_with = "callee")]
+        of: Option<Callee>,
         /// 0…200.
         percent: u8,
     },
@@ -164,6 +167,10 @@ fn yes() -> bool {
     true
 }
 
+fn callee<'de, D: serde::Deserializer<'de>>(of: D) -> Result<Option<Callee>, D::Error> {
+    String::deserialize(of)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// Reads a line of input.
 ///
 /// # Errors
@@ -190,7 +197,10 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Camera { on } => Command::Camera(on),
         Line::Share { id } => Command::Share((id != "none").then_some(id)),
         Line::Hand { on } => Command::RaiseHand(on),
-        Line::Volume { percent } => Command::Volume(percent),
+        Line::Volume { of, percent } => {
+            let first = || Some(now.call.as_ref()?.first()?.peer);
+            Command::Volume { of: of.or_else(first).ok_or("there is no call")?, percent }
+        }
         Line::Settings { name, camera, microphone, speaker } => {
             let mut settings = (*now.settings).clone();
             settings.name = name.unwrap_or(settings.name);

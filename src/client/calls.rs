@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::actor::{Active, Actor, Beside, Incoming, Test};
+use super::active::{Active, Leg, Test};
+use super::actor::{Actor, Beside, Incoming};
 use super::chat::Conversation;
 use super::config::{AnswerPolicy, video_request};
 use super::echo::{self, Echo};
 use super::link::{Link, Step};
 use super::preferences::has_relay;
-use super::quality::Path;
 use super::wire;
 use crate::call::chat;
 use crate::call::lifecycle::{Calls, Input, Output};
@@ -17,7 +17,7 @@ use crate::model::body::Body;
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::outcome::{Direction, Outcome};
-use crate::model::snapshot::{Level, PlayerKey, Recent, RemoteMedia, Stage};
+use crate::model::snapshot::{PlayerKey, Recent, RemoteMedia, Stage};
 use crate::session::{DescriptionKind, Sound};
 
 /// Volume of somebody whose volume was never changed, percent.
@@ -65,8 +65,12 @@ impl Actor {
             Output::CloseMedia(call) => self.close_media(call),
             Output::Incoming { call, from, name, video } => self.rings(call, from, name, video),
             Output::Replaced { old, new } => {
-                if let Some(active) = self.active.as_mut().filter(|active| active.call == old) {
+                let Some(active) = &mut self.active else { return };
+                if active.call == old {
                     active.call = new;
+                }
+                if let Some(leg) = active.leg_mut(old) {
+                    leg.call = new;
                 }
             }
             Output::Stage { call, stage } => self.stage(call, stage),
@@ -125,34 +129,21 @@ impl Actor {
         });
         let volume = self.history.volume(id).inspect_err(|e| tracing::warn!("{e}")).ok().flatten().unwrap_or(VOLUME);
         self.dismiss();
+        let mut leg = Leg::new(call, peer, id, name, stage.clone(), now);
+        leg.volume = volume;
+        leg.remote = RemoteMedia { camera_on: video, ..RemoteMedia::default() }; // until they say otherwise
         self.active = Some(Active {
             call,
-            peer,
-            id,
-            name,
             direction,
             stage,
             since: now,
-            clicked: now,
             began: wire::unix_now(),
             connected: None,
             ended: None,
-            setup_ms: 0,
-            first_frame_ms: None,
             video,
-            // until they say otherwise
-            remote: RemoteMedia { camera_on: video, ..RemoteMedia::default() },
-            level: Level::default(),
-            speaking: false,
-            volume,
-            stats: Arc::default(),
+            legs: vec![leg],
             talk: Conversation::new((peer != Callee::Echo).then_some(id), &self.history),
-            link: None,
-            stats_at: None,
-            path: Path::default(),
             test,
-            told: false,
-            gone: false,
         });
         self.camera_before = Some(self.media.camera_on);
         self.media.camera_on = self.media.camera_on && video;
@@ -161,11 +152,11 @@ impl Actor {
         self.apply_media();
     }
 
-    /// Sets up media for the call that is shown.
+    /// Sets up media for a leg of the call that is shown.
     fn link(&mut self, call: CallId, polite: bool, first: Step) {
-        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
+        let Some(leg) = self.active.as_mut().and_then(|active| active.leg_mut(call)) else { return };
         // The echo is this program itself: there is nothing to hide from it.
-        let relay_only = self.settings.relay_only && active.peer != Callee::Echo;
+        let relay_only = self.settings.relay_only && leg.peer != Callee::Echo;
         if relay_only && !has_relay(&self.settings.ice_servers) {
             self.machine(call).handle(Instant::now(), Input::MediaFailed(call, NO_RELAY.into()));
             return;
@@ -173,19 +164,19 @@ impl Actor {
         let link = Link::start(&self.session, call.to_string(), self.beside.clone());
         link.step(Step::Prepare { polite, relay_only });
         link.step(first);
-        active.link = Some(link);
+        leg.link = Some(link);
     }
 
     pub(super) fn step(&mut self, call: CallId, step: Step) {
-        if let Some(link) = self.active.as_ref().filter(|a| a.call == call).and_then(|a| a.link.as_ref()) {
+        if let Some(link) = self.active.as_ref().and_then(|active| active.leg(call)?.link.as_ref()) {
             link.step(step);
         }
     }
 
     fn close_media(&mut self, call: CallId) {
-        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
+        let Some(active) = self.active.as_mut().filter(|active| active.leg(call).is_some()) else { return };
         self.desk.set_player(PlayerKey::Remote(call), None);
-        let link = active.link.take();
+        let link = active.leg_mut(call).and_then(|leg| leg.link.take());
         let echo = active.test.as_mut().and_then(|test| test.echo.take());
         self.closing.spawn(async move {
             if let Some(link) = link {
@@ -234,25 +225,28 @@ impl Actor {
             Some(current) => (current.name, Some(current.video)),
             None => Default::default(),
         };
-        let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
-        if !name.is_empty() && active.peer != Callee::Echo {
-            active.name = name;
+        let Some(active) = &mut self.active else { return };
+        let Some(leg) = active.legs.iter_mut().find(|leg| leg.call == call) else { return };
+        if !name.is_empty() && leg.peer != Callee::Echo {
+            leg.name = name;
         }
         active.video = video.unwrap_or(active.video);
         let now = Instant::now();
-        active.stage = stage.clone();
-        active.since = now;
-        let first = stage == Stage::Connected && active.connected.is_none();
-        let person = active.peer != Callee::Echo;
+        leg.stage = stage.clone();
+        leg.since = now;
+        let first = stage == Stage::Connected && leg.connected.is_none();
+        let person = leg.peer != Callee::Echo;
         if stage == Stage::Connected {
-            active.since = *active.connected.get_or_insert(now);
-            active.stats_at.get_or_insert(now);
-            active.path.connected(now, !first);
+            leg.since = *leg.connected.get_or_insert(now);
+            leg.stats_at.get_or_insert(now);
+            leg.path.connected(now, !first);
+            active.connected = active.connected.or(leg.connected);
         }
-        let (peer, setup_ms) = (active.peer, wire::millis(now - active.clicked));
+        let (peer, setup_ms) = (leg.peer, wire::millis(now - leg.clicked));
         if first {
-            active.setup_ms = setup_ms;
+            leg.setup_ms = setup_ms;
         }
+        (active.stage, active.since) = (stage.clone(), leg.since);
         self.stage_sounds(&stage, first && person);
         if stage == Stage::Ringing {
             self.told.push(Notice::Ringing { call });
@@ -291,8 +285,11 @@ impl Actor {
             if let Some(active) = &mut self.active {
                 active.stage = Stage::Ended(outcome.clone());
                 active.ended = Some(now);
-                active.stats_at = None;
-                recent.name.clone_from(&active.name);
+                if let Some(leg) = active.leg_mut(call) {
+                    leg.stage = Stage::Ended(outcome.clone());
+                    leg.stats_at = None;
+                    recent.name.clone_from(&leg.name);
+                }
                 recent.time = active.began;
                 recent.seconds = active.connected.map_or(0, |at| (now - at).as_secs().try_into().unwrap_or(u32::MAX));
             }

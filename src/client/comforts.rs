@@ -39,9 +39,12 @@ impl Actor {
         }
     }
 
-    /// Keeps what is heard from now on, if that is wanted and the other side knows.
+    /// Keeps what is heard from now on, if that is wanted and the others know, all of them.
     pub(super) fn keep_heard(&mut self) {
-        let told = self.active.as_ref().is_some_and(|active| active.told && active.ended.is_none());
+        let told = self.active.as_ref().is_some_and(|active| {
+            let mut legs = active.legs.iter().filter(|leg| leg.link.is_some()).peekable();
+            active.is_running() && legs.peek().is_some() && legs.all(|leg| leg.told)
+        });
         let keep = told && self.settings.say_again;
         self.session.keep_heard(keep);
         self.media.say_again = if keep { SayAgain::Ready } else { SayAgain::Off };

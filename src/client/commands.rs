@@ -87,21 +87,7 @@ impl Actor {
             Command::ListDevices => self.list_devices(),
             Command::UndoDevices => self.plug(ranking::Input::Undo),
             Command::Settings(settings) => self.change(*settings),
-            Command::Volume(percent) => {
-                let percent = percent.min(MAX_VOLUME);
-                if let Some(active) = &mut self.active {
-                    active.volume = percent;
-                    let kept = Some(percent).filter(|percent| *percent != VOLUME);
-                    if let Err(e) = self.history.keep_volume(active.id, kept) {
-                        tracing::warn!("{e}");
-                    }
-                    if let Some(link) = &active.link
-                        && let Err(e) = self.session.set_volume(link.peer(), percent)
-                    {
-                        tracing::debug!("{e}");
-                    }
-                }
-            }
+            Command::Volume { of, percent } => self.set_volume(of, percent.min(MAX_VOLUME)),
             Command::Reconnect => {
                 let asked = self.signaling.as_ref().is_some_and(|signaling| signaling.reconnect().is_ok());
                 if !asked {
@@ -110,6 +96,24 @@ impl Actor {
             }
             Command::ForgetRecent(id) => self.forget(id),
             Command::Quit => self.quitting = true,
+        }
+    }
+
+    /// How loud somebody is played, now and in the next calls with them.
+    fn set_volume(&mut self, of: Callee, percent: u8) {
+        let leg = self.active.as_mut().and_then(|active| active.legs.iter_mut().find(|leg| leg.peer == of));
+        let Some(leg) = leg else {
+            return self.told.push(Notice::Problem(format!("{of} is not in this call")));
+        };
+        leg.volume = percent;
+        let kept = Some(percent).filter(|percent| *percent != VOLUME);
+        if let Err(e) = self.history.keep_volume(leg.id, kept) {
+            tracing::warn!("{e}");
+        }
+        if let Some(link) = &leg.link
+            && let Err(e) = self.session.set_volume(link.peer(), percent)
+        {
+            tracing::debug!("{e}");
         }
     }
 

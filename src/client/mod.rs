@@ -13,6 +13,7 @@
 //! by a notice; an idle application wakes up for nothing but its server's keepalive; the end takes three seconds at
 //! most.
 
+mod active;
 mod actor;
 mod calls;
 mod chat;

@@ -74,8 +74,13 @@ pub enum Command {
     UndoDevices,
     /// Take these settings in force and keep them. Device changes act at once, also in a call.
     Settings(Box<Settings>),
-    /// How loud the other side is played, percent, 0…200.
-    Volume(u8),
+    /// How loud somebody is played.
+    Volume {
+        /// Who of the call.
+        of: Callee,
+        /// Percent, 0…200.
+        percent: u8,
+    },
     /// Try the server now instead of waiting for the next attempt.
     Reconnect,
     /// Take one entry out of the recent calls.

@@ -80,7 +80,7 @@ fn lines(ui: &mut Ui, view: &CallView, width: f32) {
         }
         // Lines of one side within five minutes belong together: the time is said once.
         let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time - time > 300);
-        let who = if line.mine { "You" } else { view.name.as_str() };
+        let who = if line.mine { "You" } else { view.name() };
         bubble(ui, line, who, first, width);
         last = Some((date, line.mine, line.time));
     }
