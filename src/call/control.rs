@@ -106,7 +106,7 @@ impl Control {
 
 impl From<RemoteMedia> for Control {
     fn from(media: RemoteMedia) -> Self {
-        let RemoteMedia { camera_on: camera, muted, hand, sharing, replay } = media;
+        let RemoteMedia { camera_on: camera, muted, hand, sharing, replay, reaction: _ } = media;
         Self::State { camera, muted, hand, sharing, replay }
     }
 }

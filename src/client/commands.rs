@@ -68,6 +68,9 @@ impl Actor {
                 self.media.hand = up;
                 self.tell_state();
             }
+            Command::Invite(_) => self.told.push(Notice::Problem("this call is for two; end it and call anew".into())),
+            // The other side of a call of two knows no reactions, and is seen whenever anything is.
+            Command::React(_) | Command::Watch(_) => {}
             Command::Chat(text) => self.write(&text),
             Command::ChatOpen(open) => {
                 if let Some(active) = &mut self.active {

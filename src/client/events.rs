@@ -230,7 +230,8 @@ impl Actor {
                 }
             }
             Ok(Control::State { camera, muted, hand, sharing, replay }) => {
-                leg.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay };
+                let reaction = leg.remote.reaction;
+                leg.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay, reaction };
                 if !camera
                     && !sharing
                     && let Some(link) = &leg.link
@@ -255,7 +256,7 @@ impl Actor {
     fn our_state(&self) -> Control {
         let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
         let (sharing, replay) = (self.media.sharing.is_some(), self.settings.say_again);
-        Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay })
+        Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay, reaction: None })
     }
 
     /// Tells all others what we are called.

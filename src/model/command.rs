@@ -3,11 +3,34 @@
 use std::time::Duration;
 
 use super::id::{CallId, Callee};
+use super::reaction::Reaction;
 use super::settings::Settings;
 
 /// A key that is held is told again within this time; one that is not is taken as let go, whatever became of the
 /// keyboard or of the window.
 pub const HOLD_LIMIT: Duration = Duration::from_secs(3);
+
+/// How large somebody is on the screen, in physical pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TileSize {
+    /// At most 200 high: one of many beside a stage.
+    Small,
+    /// At most 400 high: a tile of a grid.
+    Medium,
+    /// Higher.
+    Large,
+}
+
+impl TileSize {
+    /// The class of a tile so many physical pixels high.
+    pub fn of(high: f32) -> Self {
+        match high {
+            high if high > 400.0 => Self::Large,
+            high if high > 200.0 => Self::Medium,
+            _ => Self::Small,
+        }
+    }
+}
 
 /// One wish. A wish that cannot be granted is answered by a [`Notice`](super::notice::Notice), never by silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +78,13 @@ pub enum Command {
     Share(Option<String>),
     /// Raise or lower the hand.
     RaiseHand(bool),
+    /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs.
+    Invite(String),
+    /// Show the others what one thinks, for a few seconds.
+    React(Reaction),
+    /// These legs are on the screen now, so large; the others of the call are not to be seen. Until it is said for the first
+    /// time, all are seen large.
+    Watch(Vec<(CallId, TileSize)>),
     /// Write to the other side of the call.
     Chat(String),
     /// The panel is open: what came is read.

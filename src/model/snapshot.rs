@@ -7,6 +7,7 @@ use super::device::{DeviceState, Devices};
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
 use super::quality::CallQuality;
+use super::reaction::Reaction;
 use super::settings::Settings;
 use super::sound::MicrophoneTrouble;
 use super::stats::Stats;
@@ -263,6 +264,8 @@ pub struct RemoteMedia {
     pub sharing: bool,
     /// They keep the last 20 s of what they hear and can play it again.
     pub replay: bool,
+    /// What they show of their mind, while it is fresh.
+    pub reaction: Option<Reaction>,
 }
 
 /// A call that rings here.
