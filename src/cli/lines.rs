@@ -13,6 +13,9 @@
 //! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
 //! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
 //! | `quality` | `call`, `peer`, `up`, `down` (what we send, receive: `good`, `fair`, `poor`, `lost`), `sentence`; if bad `cause`, `way`, `side`, figures: see [`crate::model::quality`] |
+//! | `room` | `call`: the call is a room from now on; people come and go |
+//! | `joined` | `call` (of the leg), `peer` (ID), `name`: somebody is in the room now |
+//! | `left` | `call` (of the leg), `peer` (ID), `name`, `outcome`: somebody is in it no more |
 //! | `chat` | `from`, `text` |
 //! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
 //! | `chat_sent` | `number`, `text`: a message of ours was taken |
@@ -35,6 +38,7 @@ use serde_json::{Value, json};
 use crate::model::command::Command;
 use crate::model::id::Callee;
 use crate::model::notice::Notice;
+use crate::model::reaction::Reaction;
 use crate::model::snapshot::Snapshot;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
 
@@ -54,6 +58,9 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   quality      call, peer, up, down, sentence, cause, way, side    the path is better or worse than before
                  up (what we send), down (what we receive): good fair poor lost
                  cause: outage narrow loss jitter delay busy camera; way: up down both; side: yours theirs either
+  room         call                      the call is a room from now on; people come and go
+  joined       call, peer, name          somebody is in the room now
+  left         call, peer, name, outcome somebody is in it no more
   chat         from, text                they wrote
   chat_sent    number, text              a message of ours was taken
   delivered    number                    it arrived there
@@ -76,10 +83,12 @@ knows is null.
 JSON Lines on standard input, one object a line, each with "command":
   {"command":"call","to":"ID or echo","video":true}
   {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
+  {"command":"invite","to":"ID"}      {"command":"react","with":"thumbs_up, applause, heart, laugh or wow"}
   {"command":"chat","text":"hello"}
   {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
   {"command":"share","id":"ID of a screen or window, or none"}
-  {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
+  {"command":"volume","of":"ID","percent":100}
+  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
   {"command":"devices"}   {"command":"undo_devices"}   {"command":"reconnect"}   {"command":"quit"}
 A line that makes no sense is answered by an error and skipped. The end of the input ends nothing: the program runs
 until "quit", SIGINT, SIGTERM, --for, or, with --call, the end of that call."#;
@@ -106,6 +115,16 @@ pub enum Line {
     Decline,
     /// Leave or cancel the call.
     Hangup,
+    /// Bring somebody into the call there is.
+    Invite {
+        /// ID, invitation, or name of somebody called before.
+        to: String,
+    },
+    /// Show the others something for a moment.
+    React {
+        /// `thumbs_up`, `applause`, `heart`, `laugh` or `wow`.
+        with: Reaction,
+    },
     /// Write to the other side.
     Chat {
         /// At most 16 KiB.
@@ -192,6 +211,8 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Accept { video } => Command::Accept { call: incoming()?, video },
         Line::Decline => Command::Decline { call: incoming()? },
         Line::Hangup => Command::HangUp,
+        Line::Invite { to } => Command::Invite(to),
+        Line::React { with } => Command::React(with),
         Line::Chat { text } => Command::Chat(text),
         Line::Mute { on } => Command::Mute(on),
         Line::Camera { on } => Command::Camera(on),
@@ -240,6 +261,11 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
                 "event": "quality", "call": call, "peer": peer.to_string(), "up": up, "down": down, "sentence": sentence,
             });
             with(head, &verdict.trouble)
+        }
+        Notice::Room { call } => json!({"event": "room", "call": call}),
+        Notice::Joined { call, peer, name } => json!({"event": "joined", "call": call, "peer": peer, "name": name}),
+        Notice::Left { call, peer, name, outcome } => {
+            json!({"event": "left", "call": call, "peer": peer, "name": name, "outcome": outcome.word()})
         }
         Notice::Chat { from, text } => json!({"event": "chat", "from": from.to_string(), "text": text}),
         Notice::ChatDelivered { number } => json!({"event": "delivered", "number": number}),

@@ -1,7 +1,7 @@
 //! The call that is shown: what belongs to the whole of it, and its legs, one per person.
 //!
-//! Invariants: a call of two has exactly one leg from its beginning until it is dismissed; legs stand in the order in
-//! which people came.
+//! Invariants: a call of two has exactly one leg from its beginning until it is dismissed; in a room, a leg goes with its
+//! person; legs stand in the order in which people came.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use super::link::Link;
 use super::quality::Path;
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::outcome::Direction;
-use crate::model::snapshot::{EchoReport, Level, RemoteMedia, Stage};
+use crate::model::snapshot::{EchoReport, Level, RemoteMedia, RoomView, Stage};
 use crate::model::stats::Stats;
 
 /// The call that is shown.
@@ -27,6 +27,9 @@ pub(super) struct Active {
     pub(super) connected: Option<Instant>,
     pub(super) ended: Option<Instant>,
     pub(super) video: bool,
+    /// With whom it began.
+    pub(super) peer: Callee,
+    pub(super) room: Option<RoomView>,
     pub(super) legs: Vec<Leg>,
     pub(super) talk: Conversation,
     pub(super) test: Option<Test>,
@@ -46,6 +49,8 @@ pub(super) struct Leg {
     pub(super) setup_ms: u64,
     pub(super) first_frame_ms: Option<u64>,
     pub(super) remote: RemoteMedia,
+    /// When their reaction is over.
+    pub(super) reaction_until: Option<Instant>,
     pub(super) level: Level,
     pub(super) speaking: bool,
     pub(super) volume: u8,
@@ -88,6 +93,19 @@ impl Active {
         self.legs.iter().find(|leg| leg.link.as_ref().is_some_and(|link| link.peer() == peer))
     }
 
+    /// Calls a room after the people in it, as long as there are any.
+    pub(super) fn rename(&mut self) {
+        if let Some(room) = &mut self.room
+            && !self.legs.is_empty()
+        {
+            let names: Vec<_> = self.legs.iter().map(|leg| leg.name.as_str()).collect();
+            room.name = names.join(", ");
+        }
+        for leg in &self.legs {
+            self.talk.name(leg.call, &leg.name);
+        }
+    }
+
     /// The connections there are.
     pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
         self.legs.iter().filter_map(|leg| leg.link.as_ref())
@@ -95,7 +113,7 @@ impl Active {
 
     /// When a leg wants to be looked at next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.legs.iter().flat_map(|leg| [leg.stats_at, leg.path.look_at]).flatten().min()
+        self.legs.iter().flat_map(|leg| [leg.stats_at, leg.path.look_at, leg.reaction_until]).flatten().min()
     }
 }
 
@@ -114,6 +132,7 @@ impl Leg {
             setup_ms: 0,
             first_frame_ms: None,
             remote: RemoteMedia::default(),
+            reaction_until: None,
             level: Level::default(),
             speaking: false,
             volume: super::calls::VOLUME,

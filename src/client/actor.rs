@@ -19,6 +19,7 @@ use super::profile::Profile;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
 use crate::call::ranking::{self, Plugs};
+use crate::call::room::Legs;
 use crate::model::body::Body;
 use crate::model::device::{DeviceError, Devices};
 use crate::model::id::{CallId, PeerId};
@@ -95,7 +96,7 @@ pub(super) struct Actor {
     pub(super) embedded: Option<Embedded>,
     pub(super) signaling: Option<Signaling>,
     /// Calls with people, and the test call, which needs no server.
-    pub(super) calls: Calls,
+    pub(super) calls: Legs,
     pub(super) tests: Calls,
     pub(super) active: Option<Active>,
     pub(super) incoming: Option<Incoming>,
@@ -107,6 +108,8 @@ pub(super) struct Actor {
     pub(super) camera_before: Option<bool>,
     /// Until when the key to talk counts as held, unless that is said again.
     pub(super) held: Option<Instant>,
+    /// When our reaction is over.
+    pub(super) reaction_until: Option<Instant>,
     pub(super) preview: bool,
     /// Devices were listed once; from then on the session tells what is plugged in or out.
     pub(super) listed: bool,
@@ -165,7 +168,7 @@ impl Actor {
             server_told: None,
             embedded: None,
             signaling: None,
-            calls: Calls::new(me, &settings.name),
+            calls: Legs::new(me, &settings.name, seed()),
             tests,
             active: None,
             incoming: None,
@@ -175,6 +178,7 @@ impl Actor {
             media: LocalMedia { camera_on: true, ..LocalMedia::default() },
             camera_before: None,
             held: None,
+            reaction_until: None,
             preview: false,
             listed: false,
             listing: None,
@@ -241,7 +245,7 @@ impl Actor {
         let second = second.map(|since| next_second(since, now)).min();
         let looks = active.and_then(Active::deadline);
         let due = [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline()];
-        due.into_iter().chain([looks, self.meter_at, self.held, second]).flatten().min()
+        due.into_iter().chain([looks, self.meter_at, self.held, self.reaction_until, second]).flatten().min()
     }
 
     /// Does what is due.
@@ -265,6 +269,7 @@ impl Actor {
             self.meter_at = Some(now + METER);
             self.read_meters();
         }
+        self.end_reactions(now);
         self.look_at_paths(now);
         let interval = self.config.stats_every.unwrap_or(STATS);
         let mut measured = Vec::new();
@@ -329,6 +334,12 @@ async fn receive<T>(source: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
         Some(receiver) => receiver.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// A number that is another at each start.
+fn seed() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = CallId::random().0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// When the next whole second since then begins.

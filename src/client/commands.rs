@@ -8,7 +8,7 @@ use super::calls::VOLUME;
 use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
 use super::{echo, preferences, start};
-use crate::call::lifecycle::{Input, Refusal};
+use crate::call::lifecycle::Input;
 use crate::call::ranking;
 use crate::model::command::{Command, HOLD_LIMIT};
 use crate::model::id::{CallId, Callee, PeerId};
@@ -64,13 +64,17 @@ impl Actor {
                 self.apply_media();
             }
             Command::Share(what) => self.share(what),
+            Command::React(reaction) => self.react(reaction, now),
+            Command::Invite(text) => match self.meant(&text) {
+                Ok(to) => self.invite(to, now),
+                Err(why) => self.told.push(Notice::Problem(why)),
+            },
             Command::RaiseHand(up) => {
                 self.media.hand = up;
                 self.tell_state();
             }
-            Command::Invite(_) => self.told.push(Notice::Problem("this call is for two; end it and call anew".into())),
-            // The other side of a call of two knows no reactions, and is seen whenever anything is.
-            Command::React(_) | Command::Watch(_) => {}
+            // Whoever is sent at all is sent as large as the path bears.
+            Command::Watch(_) => {}
             Command::Chat(text) => self.write(&text),
             Command::ChatOpen(open) => {
                 if let Some(active) = &mut self.active {
@@ -122,9 +126,9 @@ impl Actor {
 
     fn call(&mut self, to: Callee, video: bool, now: Instant) {
         let call = CallId::random();
-        let busy = self.calls.current().is_some();
+        let busy = self.is_busy();
         match to {
-            Callee::Echo if busy => self.told.push(Notice::Problem(Refusal::InCall.to_string())),
+            Callee::Echo if busy => self.refuse_busy(),
             Callee::Echo => self.tests.handle(now, Input::Call { call, to: echo::id(), video }),
             Callee::Peer(id) => {
                 if !busy {
@@ -198,7 +202,7 @@ impl Actor {
     }
 
     fn write(&mut self, text: &str) {
-        let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none()) else {
+        let Some(active) = self.active.as_mut().filter(|active| active.is_running()) else {
             return self.told.push(Notice::Problem("there is no call to write into; call somebody first".into()));
         };
         match active.talk.write(text, super::wire::unix_now(), &self.history) {

@@ -93,7 +93,7 @@ impl Actor {
             SessionEvent::Candidate { peer, candidate } => {
                 if let Some(call) = self.call_of(&peer) {
                     let candidate = wire::candidate_out(candidate);
-                    self.machine(call).handle(now, Input::LocalCandidate { call, candidate });
+                    self.lead(now, call, Input::LocalCandidate { call, candidate });
                 }
             }
             // The first offer is the call's own matter.
@@ -129,18 +129,20 @@ impl Actor {
                         }
                         self.keep_heard();
                     }
-                    CHAT => self.talk(chat::Input::Open),
+                    CHAT => self.talk(call, chat::Input::Open),
                     _ => {}
                 }
             }
-            SessionEvent::ChannelClosed { peer, channel } if channel == CHAT && self.call_of(&peer).is_some() => {
-                self.talk(chat::Input::Closed);
+            SessionEvent::ChannelClosed { peer, channel } if channel == CHAT => {
+                if let Some(call) = self.call_of(&peer) {
+                    self.talk(call, chat::Input::Closed);
+                }
             }
             SessionEvent::Message { peer, channel, message } => {
                 let Some(call) = self.call_of(&peer) else { return };
                 match channel.as_str() {
                     CONTROL => self.control(call, message.as_bytes(), now),
-                    CHAT => self.talk(chat::Input::Frame(message.as_bytes())),
+                    CHAT => self.talk(call, chat::Input::Frame(message.as_bytes())),
                     _ => {}
                 }
             }
@@ -202,21 +204,21 @@ impl Actor {
     fn connection(&mut self, call: CallId, state: ConnectionState, now: Instant) {
         let Some(leg) = self.leg(call) else { return };
         let (peer, gone, established) = (leg.id, leg.gone, leg.connected.is_some());
-        let machine = self.machine(call);
-        match state {
-            ConnectionState::Connected => machine.handle(now, Input::MediaConnected(call)),
-            ConnectionState::Disconnected => machine.handle(now, Input::MediaDisconnected(call)),
+        let input = match state {
+            ConnectionState::Connected => Input::MediaConnected(call),
+            ConnectionState::Disconnected => Input::MediaDisconnected(call),
             // Once it stood, a path that failed may be found anew; the machine's own limit ends the waiting.
-            ConnectionState::Failed if established => machine.handle(now, Input::MediaDisconnected(call)),
+            ConnectionState::Failed if established => Input::MediaDisconnected(call),
             ConnectionState::Failed => {
                 let why = "no path to the other side was found; a firewall may block UDP, try another network";
-                machine.handle(now, Input::MediaFailed(call, why.into()));
+                Input::MediaFailed(call, why.into())
             }
-            ConnectionState::Closed => machine.handle(now, Input::PeerLeft(call)),
-            ConnectionState::New | ConnectionState::Connecting => {}
-        }
+            ConnectionState::Closed => Input::PeerLeft(call),
+            ConnectionState::New | ConnectionState::Connecting => return,
+        };
+        self.lead(now, call, input);
         if gone && matches!(state, ConnectionState::Disconnected | ConnectionState::Failed) {
-            self.machine(call).handle(now, Input::Gone(peer));
+            self.lead(now, call, Input::Gone(peer));
         }
     }
 
@@ -227,6 +229,9 @@ impl Actor {
                 tracing::debug!("the other side speaks version {version}");
                 if !name.is_empty() {
                     leg.name = name;
+                    if let Some(active) = &mut self.active {
+                        active.rename();
+                    }
                 }
             }
             Ok(Control::State { camera, muted, hand, sharing, replay }) => {
@@ -243,7 +248,8 @@ impl Actor {
             Ok(Control::Upload { narrow_bps, shared, paused, busy }) => {
                 leg.path.heard = Word { narrow_bps, shared, paused, busy };
             }
-            Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
+            Ok(Control::Reaction { reaction }) => self.reacts(call, reaction, now),
+            Ok(Control::Bye) => self.lead(now, call, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
             Err(e) => tracing::debug!("{e}"),
         }
@@ -269,29 +275,29 @@ impl Actor {
         self.tell_all(&self.our_state());
     }
 
-    fn tell_all(&self, control: &Control) {
+    pub(super) fn tell_all(&self, control: &Control) {
         self.active.iter().flat_map(|active| active.links()).for_each(|link| link.control(control));
     }
 
-    /// Tells the conversation what happened, and does what comes of it.
-    pub(super) fn talk(&mut self, input: chat::Input<'_>) {
+    /// Tells the conversation what happened on a leg, and does what comes of it.
+    pub(super) fn talk(&mut self, call: CallId, input: chat::Input<'_>) {
         let Some(active) = &mut self.active else { return };
-        let effects = active.talk.handle(input, wire::unix_now(), &self.history);
+        let effects = active.talk.handle(call, input, wire::unix_now(), &self.history);
         self.effects(effects);
     }
 
     pub(super) fn effects(&mut self, effects: Vec<Effect>) {
-        let Some(leg) = self.active.as_ref().and_then(|active| active.legs.first()) else { return };
         for effect in effects {
             match effect {
-                Effect::Send(frame) => {
-                    if let Some(link) = &leg.link {
+                Effect::Send(call, frame) => {
+                    if let Some(link) = self.leg(call).and_then(|leg| leg.link.as_ref()) {
                         link.chat(frame);
                     }
                 }
-                Effect::Wrote(text) => {
+                Effect::Wrote(call, text) => {
+                    let Some(from) = self.leg(call).map(|leg| leg.peer) else { continue };
                     self.sound(Sound::Message);
-                    self.told.push(Notice::Chat { from: leg.peer, text });
+                    self.told.push(Notice::Chat { from, text });
                 }
                 Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),
                 Effect::NotKept(why) => self.told.push(Notice::Problem(why)),
@@ -315,7 +321,7 @@ impl Actor {
                     Done::Renegotiated(body) => Input::Renegotiate { call, body },
                     Done::Failed(why) => Input::MediaFailed(call, why),
                 };
-                self.machine(call).handle(now, input);
+                self.lead(now, call, input);
             }
             Beside::Stats(call, stats) => self.stats(call, *stats, now),
             Beside::Echoed(call, there, latency) => self.verdict(call, *there, latency),

@@ -33,6 +33,7 @@ mod link;
 pub mod preferences;
 pub mod profile;
 mod quality;
+mod rooms;
 pub mod signaling;
 mod start;
 mod view;

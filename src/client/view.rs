@@ -55,7 +55,7 @@ fn call_view(active: &Active, now: Instant) -> CallView {
     };
     CallView {
         call: active.call,
-        room: None,
+        room: active.room.clone(),
         direction: active.direction,
         stage: active.stage.clone(),
         seconds,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::id::{CallId, Callee};
+use super::id::{CallId, Callee, PeerId};
 use super::reaction::Reaction;
 use super::settings::Settings;
 
@@ -78,7 +78,7 @@ pub enum Command {
     Share(Option<String>),
     /// Raise or lower the hand.
     RaiseHand(bool),
-    /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs.
+    /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs; a call of two becomes a room by it.
     Invite(String),
     /// Show the others what one thinks, for a few seconds.
     React(Reaction),
@@ -114,7 +114,7 @@ pub enum Command {
     /// Try the server now instead of waiting for the next attempt.
     Reconnect,
     /// Take one entry out of the recent calls.
-    ForgetRecent(super::id::PeerId),
+    ForgetRecent(PeerId),
     /// End the program in an orderly way.
     Quit,
 }

@@ -85,6 +85,8 @@ pub struct LocalMedia {
     pub level: Level,
     /// Our hand is up.
     pub hand: bool,
+    /// What we show for a moment.
+    pub reaction: Option<Reaction>,
     /// The screen or window that is shared instead of the camera.
     pub sharing: Option<Sharing>,
     /// Whether what was heard of the others can be played again.
@@ -267,6 +269,9 @@ pub struct RemoteMedia {
     /// What they show of their mind, while it is fresh.
     pub reaction: Option<Reaction>,
 }
+
+/// How long a reaction is shown.
+pub const REACTION_SECONDS: u32 = 4;
 
 /// A call that rings here.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -105,6 +105,7 @@ pub fn home() -> Snapshot {
             held: false,
             level: Level { rms: -22, peak: -12 },
             hand: false,
+            reaction: None,
             sharing: None,
             say_again: SayAgain::Off,
             trouble: None,
@@ -235,9 +236,11 @@ pub fn chat() -> Vec<ChatLine> {
     let line = |number: u64, mine: bool, text: &str, delivery: Delivery| ChatLine {
         number,
         mine,
+        author: String::new(),
         text: text.to_owned(),
         time: NOON + 60 * number as i64,
         delivery,
+        received_by: vec![],
     };
     vec![
         line(1, false, "Morning! I pushed the new onboarding flow.", Delivery::Received),
