@@ -12,6 +12,7 @@ use eframe::egui::{Context, Event, Key, Modifiers, PointerButton, RawInput, acce
 use egui_kittest::kittest::Queryable as _;
 use gui_world::window::*;
 use visavis::model::command::Command;
+use visavis::model::id::Callee;
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::settings::Settings;
 use visavis::model::slot::Player;
@@ -184,7 +185,7 @@ fn whoever_is_kept_by_the_other_side_sees_it() {
     let words = "Amara Osei can replay the last 20 s";
     assert!(!Window::new(snapshot.clone()).sees(words));
     if let Some(call) = &mut snapshot.call {
-        call.remote.replay = true;
+        gui_world::other(call).remote.replay = true;
     }
     assert!(Window::new(snapshot).sees(words));
 }
@@ -396,7 +397,10 @@ fn the_other_side_is_made_louder_or_softer() {
     window.harness.run_steps(2);
     window.key(NONE, Key::ArrowRight);
     let volumes: Vec<_> = window.commands();
-    assert!(matches!(volumes.first(), Some(Command::Volume(percent)) if *percent > 100), "{volumes:?}");
+    assert!(
+        matches!(volumes.first(), Some(Command::Volume { of: Callee::Peer(_), percent }) if *percent > 100),
+        "{volumes:?}"
+    );
 }
 
 #[test]

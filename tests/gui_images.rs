@@ -200,8 +200,8 @@ fn call_talking() {
     snapshot.media.held = true;
     snapshot.media.say_again = SayAgain::Playing { left_s: 12 };
     if let Some(call) = &mut snapshot.call {
-        call.remote.replay = true;
-        call.remote.hand = true;
+        let remote = &mut gui_world::other(call).remote;
+        (remote.replay, remote.hand) = (true, true);
     }
     look("call-talking", snapshot, USUAL, |harness| harness.hover_at(pos2(640.0, 600.0)));
 }

@@ -118,7 +118,7 @@ fn while_the_window_is_hidden_nothing_is_and_then_at_once_the_newest() {
 fn a_picture_that_is_not_on_the_screen_is_not() {
     // Theirs is off: there is a slot, and somebody puts pictures into it all the same.
     let mut snapshot = connected();
-    snapshot.call.as_mut().unwrap().remote.camera_on = false;
+    gui_world::other(snapshot.call.as_mut().unwrap()).remote.camera_on = false;
     let mut looking = Looking::at(snapshot, 1280.0, 800.0);
     assert_eq!(looking.watch(), (5, 0));
     looking.window.publish(connected());

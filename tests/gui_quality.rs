@@ -19,6 +19,7 @@ const LOSES: &str = "Your upload loses 7 % of packets, probably Wi-Fi; their sid
 fn with(quality: CallQuality, paused: bool) -> Snapshot {
     let mut snapshot = connected();
     if let Some(call) = &mut snapshot.call {
+        let call = gui_world::other(call);
         let mut stats = (*call.stats).clone();
         stats.sent.video.paused = paused;
         (call.stats, call.quality) = (Arc::new(stats), Arc::new(quality));
@@ -79,7 +80,7 @@ fn a_paused_picture_is_said_once() {
 fn while_another_path_is_looked_for_nothing_else_is_said() {
     let mut snapshot = gui_world::lossy();
     if let Some(call) = &mut snapshot.call {
-        call.stage = Stage::Reconnecting;
+        gui_world::set_stage(call, Stage::Reconnecting);
     }
     assert!(!Window::new(snapshot).sees(LOSES));
 }

@@ -26,7 +26,7 @@ fn pictures_sound_and_chat_go_both_ways() {
         let (mut a, mut b) = two(&url).await;
         connected(&a, &b).await;
         for (one, other) in [(&a, "Noor"), (&b, "Amara")] {
-            let name = one.sees("a name", |s| Some(s.call.as_ref()?.name.clone())).await;
+            let name = one.sees("a name", |s| Some(s.call.as_ref()?.name().to_owned())).await;
             assert_eq!(name, other);
             let pictures = one.looks(20).await;
             let in_order = pictures.windows(2).all(|two| two[1].0.wrapping_sub(two[0].0) & 0xff_ffff < 0x80_0000);
@@ -50,12 +50,12 @@ fn pictures_sound_and_chat_go_both_ways() {
         a.ask(Command::Mute(true));
         a.ask(Command::RaiseHand(true));
         b.sees("muted with a hand up", |s| {
-            let remote = s.call.as_ref()?.remote;
+            let remote = s.call.as_ref()?.first()?.remote;
             (remote.muted && remote.hand && remote.camera_on).then_some(())
         })
         .await;
         a.ask(Command::Camera(false));
-        b.sees("no camera", |s| (!s.call.as_ref()?.remote.camera_on).then_some(())).await;
+        b.sees("no camera", |s| (!s.call.as_ref()?.first()?.remote.camera_on).then_some(())).await;
 
         a.ask(Command::HangUp);
         assert_eq!(a.ended().await, (Direction::Outgoing, Outcome::Accepted));
@@ -100,7 +100,7 @@ fn what_is_shared_is_seen_even_with_the_camera_off_and_ends_with_the_call() {
         let sharing = a.sees("that it is shared", |s| s.media.sharing.clone()).await;
         assert_eq!((sharing.id.as_str(), sharing.name.as_str()), ("pattern:bars", "pattern:bars"));
         b.sees("that it is a screen", |s| {
-            let remote = s.call.as_ref()?.remote;
+            let remote = s.call.as_ref()?.first()?.remote;
             (remote.sharing && !remote.camera_on).then_some(())
         })
         .await;
@@ -115,7 +115,7 @@ fn what_is_shared_is_seen_even_with_the_camera_off_and_ends_with_the_call() {
 
         a.ask(Command::Share(None));
         a.sees("nothing shared", |s| s.media.sharing.is_none().then_some(())).await;
-        b.sees("nothing shared there", |s| (!s.call.as_ref()?.remote.sharing).then_some(())).await;
+        b.sees("nothing shared there", |s| (!s.call.as_ref()?.first()?.remote.sharing).then_some(())).await;
 
         a.ask(Command::Share(Some("pattern:bars".into())));
         a.sees("that it is shared again", |s| s.media.sharing.clone()).await;

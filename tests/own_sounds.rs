@@ -114,7 +114,7 @@ fn each_sound_comes_at_its_moment_and_on_its_device() {
         until("a message", || ever(&b.heard(), MESSAGE) > HEARD).await;
         // Nobody speaks: what the others are sent is silence, whatever plays here.
         for person in [&a, &b] {
-            let heard = person.handle.snapshot().call.as_ref().unwrap().level;
+            let heard = person.handle.snapshot().call.as_ref().unwrap().first().unwrap().level;
             assert_eq!(heard.peak, -60, "{heard:?}");
         }
 
@@ -231,7 +231,7 @@ fn settings(person: &Person, change: impl FnOnce(&mut Settings)) {
 }
 
 async fn can_be_replayed(there: &Person, can: bool) {
-    there.sees("what they say of it", |s| (s.call.as_ref()?.remote.replay == can).then_some(())).await;
+    there.sees("what they say of it", |s| (s.call.as_ref()?.first()?.remote.replay == can).then_some(())).await;
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn what_was_said_is_heard_again_and_the_others_know_that_it_can_be() {
         a.call(&b);
         b.accept(false).await;
         can_be_replayed(&a, true).await;
-        assert!(!b.handle.snapshot().call.as_ref().unwrap().remote.replay, "Amara keeps nothing");
+        assert!(!b.handle.snapshot().call.as_ref().unwrap().first().unwrap().remote.replay, "Amara keeps nothing");
         let heard = b.heard();
         until("a second of what was said", || level(&heard, 1.0, 440.0) > -23.0).await;
         settings(&a, |settings| settings.microphone = AudioSpec::Tone(660));
@@ -262,7 +262,7 @@ fn what_was_said_is_heard_again_and_the_others_know_that_it_can_be() {
         until("what is said now alone", || level(&heard, 0.5, 440.0) < UNHEARD && level(&heard, 0.5, 660.0) > -22.0)
             .await;
         // Amara is sent nothing of it: Noor has no microphone.
-        assert_eq!(a.handle.snapshot().call.as_ref().unwrap().level.peak, -60);
+        assert_eq!(a.handle.snapshot().call.as_ref().unwrap().first().unwrap().level.peak, -60);
 
         // Switched off: the others know, and it is erased
         settings(&b, |settings| settings.say_again = false);
@@ -317,7 +317,7 @@ fn nothing_is_kept_without_the_wish() {
         a.online().await;
         b.online().await;
         connected(&a, &b).await;
-        let level = |s: &visavis::model::snapshot::Snapshot| s.call.as_ref().map(|call| call.level.rms);
+        let level = |s: &visavis::model::snapshot::Snapshot| Some(s.call.as_ref()?.first()?.level.rms);
         b.sees("the voice", |s| level(s).filter(|rms| *rms > -25).map(drop)).await;
         b.ask(Command::SayAgain(true));
         let told = async {

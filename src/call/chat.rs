@@ -3,12 +3,14 @@
 //! A frame is one JSON object in one text message:
 //!
 //! ```json
-//! {"type":"text","id":1,"text":"hello 👋"}
+//! {"type":"text","id":1,"clock":7,"text":"hello 👋"}
 //! {"type":"ack","id":1}
 //! ```
 //!
 //! `id` counts from 1 in each direction of a call and never goes back. Whoever gets a text acknowledges its `id`, and
 //! shows it only if the `id` is higher than any before: what is sent again over a new channel is shown once, in order.
+//! `clock` orders the texts of several people alike for all of them (Lamport's: higher than that of every text the author
+//! has seen); it may be missing.
 //! A text holds at most 16 KiB of UTF-8 ([`MAX_TEXT`]) and no control characters other than line breaks and tabs. What
 //! cannot be understood is counted and left alone; unknown keys and types belong to a later version and are ignored.
 
@@ -33,6 +35,9 @@ pub enum ChatError {
     /// Over [`MAX_TEXT`].
     #[error("this message has {0} bytes and {MAX_TEXT} fit; send it in parts")]
     TooLong(usize),
+    /// An empty room.
+    #[error("nobody is there to read it; wait until somebody has come")]
+    Nobody,
     /// The other side takes nothing.
     #[error("{MAX_PENDING} messages are waiting for the other side; wait until they have arrived")]
     Full,
@@ -57,7 +62,12 @@ pub enum Output {
     /// Hand this frame to the channel.
     Send(String),
     /// The other side wrote this.
-    Text(String),
+    Text {
+        /// What.
+        text: String,
+        /// The author's clock; 0 where it has none.
+        clock: u64,
+    },
     /// One of our messages went on.
     Delivery {
         /// As given by [`Chat::write`].
@@ -72,6 +82,8 @@ pub enum Output {
 enum Frame<'a> {
     Text {
         id: u64,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        clock: u64,
         #[serde(borrow)]
         text: std::borrow::Cow<'a, str>,
     },
@@ -82,13 +94,17 @@ enum Frame<'a> {
     Later,
 }
 
+fn is_zero(clock: &u64) -> bool {
+    *clock == 0
+}
+
 /// One side of a call's conversation.
 #[derive(Debug, Default)]
 pub struct Chat {
     open: bool,
     last_sent: u64,
     last_seen: u64,
-    pending: VecDeque<(u64, String)>,
+    pending: VecDeque<(u64, u64, String)>,
     out: VecDeque<Output>,
     malformed: u64,
 }
@@ -99,11 +115,20 @@ impl Chat {
         Self::default()
     }
 
-    /// Takes a text to send. What is really sent (without control characters) comes back with its number.
+    /// Takes a text to send, without a clock; see [`Chat::write_at`].
     ///
     /// # Errors
     /// [`ChatError`]: nothing was sent.
     pub fn write(&mut self, text: &str) -> Result<(u64, String), ChatError> {
+        self.write_at(text, 0)
+    }
+
+    /// Takes a text to send, written at this time of the author's clock. What is really sent (without control characters)
+    /// comes back with its number.
+    ///
+    /// # Errors
+    /// [`ChatError`]: nothing was sent.
+    pub fn write_at(&mut self, text: &str, clock: u64) -> Result<(u64, String), ChatError> {
         let text = clean(text);
         if text.trim().is_empty() {
             return Err(ChatError::Empty);
@@ -116,9 +141,9 @@ impl Chat {
         }
         self.last_sent += 1;
         let id = self.last_sent;
-        self.pending.push_back((id, text.clone()));
+        self.pending.push_back((id, clock, text.clone()));
         if self.open {
-            self.send(id, &text);
+            self.send(id, clock, &text);
         }
         Ok((id, text))
     }
@@ -128,15 +153,15 @@ impl Chat {
         match input {
             Input::Open => {
                 self.open = true;
-                for (id, text) in self.pending.clone() {
-                    self.send(id, &text);
+                for (id, clock, text) in self.pending.clone() {
+                    self.send(id, clock, &text);
                 }
             }
             Input::Closed => self.open = false,
             Input::Frame(bytes) => self.frame(bytes),
             Input::End => {
                 self.open = false;
-                for (id, _) in std::mem::take(&mut self.pending) {
+                for (id, ..) in std::mem::take(&mut self.pending) {
                     self.out.push_back(Output::Delivery { id, delivery: Delivery::Failed });
                 }
             }
@@ -158,8 +183,8 @@ impl Chat {
         self.malformed
     }
 
-    fn send(&mut self, id: u64, text: &str) {
-        self.push(&Frame::Text { id, text: text.into() });
+    fn send(&mut self, id: u64, clock: u64, text: &str) {
+        self.push(&Frame::Text { id, clock, text: text.into() });
         self.out.push_back(Output::Delivery { id, delivery: Delivery::Sent });
     }
 
@@ -172,17 +197,17 @@ impl Chat {
     fn frame(&mut self, bytes: &[u8]) {
         let frame = if bytes.len() <= MAX_FRAME { serde_json::from_slice(bytes).ok() } else { None };
         match frame {
-            Some(Frame::Text { id, text }) if id > 0 && text.len() <= MAX_TEXT => {
+            Some(Frame::Text { id, clock, text }) if id > 0 && text.len() <= MAX_TEXT => {
                 if id > self.last_seen {
                     self.last_seen = id;
-                    self.out.push_back(Output::Text(clean(&text)));
+                    self.out.push_back(Output::Text { text: clean(&text), clock });
                 }
                 if self.open {
                     self.push(&Frame::Ack { id });
                 }
             }
             Some(Frame::Ack { id }) => {
-                if let Some(at) = self.pending.iter().position(|(pending, _)| *pending == id) {
+                if let Some(at) = self.pending.iter().position(|(pending, ..)| *pending == id) {
                     self.pending.remove(at);
                     self.out.push_back(Output::Delivery { id, delivery: Delivery::Received });
                 }
@@ -240,7 +265,7 @@ mod tests {
         let (id, text) = a.write("hello 👋 \"quoted\" \\ https://example.org\r\nline\u{7}").unwrap();
         let (told_a, told_b) = run(&mut a, &mut b);
         assert_eq!(text, "hello 👋 \"quoted\" \\ https://example.org\nline");
-        assert_eq!(told_b, [Output::Text(text)]);
+        assert_eq!(told_b, [Output::Text { text, clock: 0 }]);
         assert_eq!(
             told_a,
             [Output::Delivery { id, delivery: Delivery::Sent }, Output::Delivery { id, delivery: Delivery::Received }]
@@ -254,7 +279,7 @@ mod tests {
         a.write("early").unwrap();
         assert_eq!(a.poll(), None);
         a.handle(Input::Open);
-        assert_eq!(run(&mut a, &mut b).1, [Output::Text("early".into())]);
+        assert_eq!(run(&mut a, &mut b).1, [Output::Text { text: "early".into(), clock: 0 }]);
     }
 
     #[test]
@@ -265,10 +290,10 @@ mod tests {
         b.handle(Input::Frame(frame.as_bytes())); // the acknowledgement is lost with the channel
         a.handle(Input::Closed);
         while b.poll().is_some() {}
-        a.write("two").unwrap();
+        a.write_at("two", 9).unwrap();
         a.handle(Input::Open);
         let (_, told_b) = run(&mut a, &mut b);
-        assert_eq!(told_b, [Output::Text("two".into())]);
+        assert_eq!(told_b, [Output::Text { text: "two".into(), clock: 9 }]);
         assert!(!a.is_pending());
     }
 
@@ -324,11 +349,11 @@ mod tests {
                     _ => {}
                 }
                 while let Some(o) = a.poll() { if let Output::Send(f) = o { wire_ab.push_back(f); } }
-                while let Some(o) = b.poll() { match o { Output::Send(f) => wire_ba.push_back(f), Output::Text(t) => read.push(t), _ => {} } }
+                while let Some(o) = b.poll() { match o { Output::Send(f) => wire_ba.push_back(f), Output::Text { text, .. } => read.push(text), _ => {} } }
             }
             while let Some(f) = wire_ab.pop_front() {
                 b.handle(Input::Frame(f.as_bytes()));
-                while let Some(o) = b.poll() { if let Output::Text(t) = o { read.push(t); } }
+                while let Some(o) = b.poll() { if let Output::Text { text, .. } = o { read.push(text); } }
             }
             let all: Vec<String> = (0..written).map(|n| n.to_string()).collect();
             prop_assert_eq!(read, all);

@@ -6,18 +6,21 @@
 //! {"type":"hello","version":1,"name":"Noor Haddad"}
 //! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false,"replay":false}
 //! {"type":"upload","narrow_bps":150000,"shared":false,"paused":false,"busy":false}
+//! {"type":"reaction","reaction":"thumbs_up"}
 //! {"type":"bye"}
 //! ```
 //!
 //! Both sides send `hello` and `state` when the channel opens, and `state`, whole, after each change, so that a lost
 //! change cannot stay lost. `upload`, whole too, is what the sender finds wrong with its own way out: it knows best what the
-//! path gives; while all is well it says nothing. `bye` goes out when one leaves: the other side knows at once, where the transport would
+//! path gives; while all is well it says nothing. `reaction` (`thumbs_up`, `applause`, `heart`, `laugh`, `wow`) is shown for a few
+//! seconds. `bye` goes out when one leaves: the other side knows at once, where the transport would
 //! take seconds. Unknown types and keys belong to a later version and are ignored.
 
 use serde::{Deserialize, Serialize};
 
 use super::quality::Word;
 use crate::model::body::clean_name;
+use crate::model::reaction::Reaction;
 use crate::model::snapshot::RemoteMedia;
 
 /// Version of this protocol.
@@ -71,6 +74,11 @@ pub enum Control {
         #[serde(default)]
         busy: bool,
     },
+    /// The sender shows something for a moment.
+    Reaction {
+        /// What.
+        reaction: Reaction,
+    },
     /// The sender leaves.
     Bye,
     /// Something of a later version.
@@ -106,7 +114,7 @@ impl Control {
 
 impl From<RemoteMedia> for Control {
     fn from(media: RemoteMedia) -> Self {
-        let RemoteMedia { camera_on: camera, muted, hand, sharing, replay } = media;
+        let RemoteMedia { camera_on: camera, muted, hand, sharing, replay, reaction: _ } = media;
         Self::State { camera, muted, hand, sharing, replay }
     }
 }
@@ -129,6 +137,7 @@ mod tests {
             Control::State { camera: true, muted: false, hand: true, sharing: false, replay: true },
             Control::State { camera: false, muted: false, hand: false, sharing: true, replay: false },
             Control::Upload { narrow_bps: Some(150_000), shared: true, paused: false, busy: true },
+            Control::Reaction { reaction: Reaction::Heart },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));

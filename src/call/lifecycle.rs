@@ -138,6 +138,19 @@ impl Calls {
         }
     }
 
+    /// Whether a call is known to be over.
+    pub(super) fn is_over(&self, id: CallId) -> bool {
+        self.over.contains(&id)
+    }
+
+    /// Takes over what a machine whose call has ended still has to say and to know.
+    pub(super) fn inherit(&mut self, mut ended: Self) {
+        std::mem::take(&mut ended.over).into_iter().for_each(|id| self.note_over(id));
+        for (to, call, body) in std::mem::take(&mut ended.farewells) {
+            self.tell(to, call, body);
+        }
+    }
+
     fn is_current(&self, id: CallId) -> bool {
         self.call.as_ref().is_some_and(|call| call.id == id)
     }
@@ -205,7 +218,7 @@ impl Calls {
                 let video = call.video;
                 (call.state, call.until) = (State::Calling, Some(now + REACH));
                 call.ring_until = now + RING;
-                self.say(Body::Ring { video, name, sdp });
+                self.say(Body::Ring { video, name, sdp, room: None });
             }
             State::Answering => {
                 let video = call.taken.unwrap_or(call.video);
@@ -238,7 +251,7 @@ impl Calls {
     // ---- what the other side says ----------------------------------------------------------------------------------
 
     fn received(&mut self, now: Instant, from: PeerId, id: CallId, body: Body) {
-        if let Body::Ring { video, name, sdp } = body {
+        if let Body::Ring { video, name, sdp, .. } = body {
             return self.rung(now, from, id, video, name, sdp);
         }
         let Some(call) = self.call.as_mut().filter(|call| call.id == id && call.peer == from) else { return };
@@ -273,7 +286,7 @@ impl Calls {
             }
             (Body::Decline { reason }, State::Calling | State::Ringing) => self.end(match reason {
                 DeclineReason::NoAnswer => Outcome::NoAnswer,
-                DeclineReason::Declined | DeclineReason::Other => Outcome::Declined,
+                DeclineReason::Declined | DeclineReason::Full | DeclineReason::Other => Outcome::Declined,
             }),
             (Body::Busy, State::Calling | State::Ringing) => self.end(Outcome::Busy),
             // Also after it was taken: the two crossed, and the caller's word holds.

@@ -141,8 +141,11 @@ impl Driver {
     fn tell(&mut self, notice: &Notice) -> io::Result<()> {
         let snapshot = self.handle.snapshot();
         write(&lines::event(notice, |peer| match &snapshot.call {
-            Some(call) if call.peer == *peer => call.name.clone(),
-            _ => peer.to_string(),
+            Some(call) => {
+                let member = call.members.iter().find(|member| member.peer == *peer);
+                member.map_or_else(|| peer.to_string(), |member| member.name.clone())
+            }
+            None => peer.to_string(),
         }))?;
         if let Notice::Ended { peer, outcome, .. } = notice
             && Some(*peer) == self.target

@@ -13,6 +13,9 @@
 //! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
 //! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
 //! | `quality` | `call`, `peer`, `up`, `down` (what we send, receive: `good`, `fair`, `poor`, `lost`), `sentence`; if bad `cause`, `way`, `side`, figures: see [`crate::model::quality`] |
+//! | `room` | `call`: the call is a room from now on; people come and go |
+//! | `joined` | `call` (of the leg), `peer` (ID), `name`: somebody is in the room now |
+//! | `left` | `call` (of the leg), `peer` (ID), `name`, `outcome`: somebody is in it no more |
 //! | `chat` | `from`, `text` |
 //! | `delivered` | `number` of our message that arrived there, as in `chat_sent` |
 //! | `chat_sent` | `number`, `text`: a message of ours was taken |
@@ -41,6 +44,7 @@ use serde_json::{Value, json};
 use crate::model::command::Command;
 use crate::model::id::{Callee, PeerId};
 use crate::model::notice::Notice;
+use crate::model::reaction::Reaction;
 use crate::model::snapshot::Snapshot;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
 use crate::model::transfer::{TransferId, TransferNews};
@@ -61,6 +65,9 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
   quality      call, peer, up, down, sentence, cause, way, side    the path is better or worse than before
                  up (what we send), down (what we receive): good fair poor lost
                  cause: outage narrow loss jitter delay busy camera; way: up down both; side: yours theirs either
+  room         call                      the call is a room from now on; people come and go
+  joined       call, peer, name          somebody is in the room now
+  left         call, peer, name, outcome somebody is in it no more
   chat         from, text                they wrote
   chat_sent    number, text              a message of ours was taken
   delivered    number                    it arrived there
@@ -87,12 +94,14 @@ knows is null.
 JSON Lines on standard input, one object a line, each with "command":
   {"command":"call","to":"ID or echo","video":true}
   {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
+  {"command":"invite","to":"ID"}      {"command":"react","with":"thumbs_up, applause, heart, laugh or wow"}
   {"command":"chat","text":"hello"}
   {"command":"file","path":"/a/file/or/folder"}   {"command":"accept_file","id":"ID of file_offered"}
   {"command":"refuse_file","id":ID}   {"command":"cancel_file","id":ID}   received files go to --downloads
   {"command":"mute","on":true}        {"command":"camera","on":false}   {"command":"hand","on":true}
   {"command":"share","id":"ID of a screen or window, or none"}
-  {"command":"volume","percent":100}  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
+  {"command":"volume","of":"ID","percent":100}
+  {"command":"settings","name":"N","camera":SPEC,"microphone":SPEC,"speaker":SINK}
   {"command":"devices"}   {"command":"undo_devices"}   {"command":"reconnect"}   {"command":"quit"}
 A line that makes no sense is answered by an error and skipped. The end of the input ends nothing: the program runs
 until "quit", SIGINT, SIGTERM, --for, or, with --call, the end of that call."#;
@@ -119,6 +128,16 @@ pub enum Line {
     Decline,
     /// Leave or cancel the call.
     Hangup,
+    /// Bring somebody into the call there is.
+    Invite {
+        /// ID, invitation, or name of somebody called before.
+        to: String,
+    },
+    /// Show the others something for a moment.
+    React {
+        /// `thumbs_up`, `applause`, `heart`, `laugh` or `wow`.
+        with: Reaction,
+    },
     /// Write to the other side.
     Chat {
         /// At most 16 KiB.
@@ -167,8 +186,11 @@ pub enum Line {
         #[serde(default = "yes")]
         on: bool,
     },
-    /// How loud they are played.
+    /// How loud somebody is played.
     Volume {
+        /// Who of the call: ID or `echo`; default the first.
+        #[serde(default, deserialize_with = "callee")]
+        of: Option<Callee>,
         /// 0…200.
         percent: u8,
     },
@@ -197,6 +219,10 @@ fn yes() -> bool {
     true
 }
 
+fn callee<'de, D: serde::Deserializer<'de>>(of: D) -> Result<Option<Callee>, D::Error> {
+    String::deserialize(of)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// Reads a line of input.
 ///
 /// # Errors
@@ -218,6 +244,8 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Accept { video } => Command::Accept { call: incoming()?, video },
         Line::Decline => Command::Decline { call: incoming()? },
         Line::Hangup => Command::HangUp,
+        Line::Invite { to } => Command::Invite(to),
+        Line::React { with } => Command::React(with),
         Line::Chat { text } => Command::Chat(text),
         Line::File { path } => Command::SendFiles(vec![path]),
         Line::AcceptFile { id } => Command::AcceptFile(id),
@@ -227,7 +255,10 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Camera { on } => Command::Camera(on),
         Line::Share { id } => Command::Share((id != "none").then_some(id)),
         Line::Hand { on } => Command::RaiseHand(on),
-        Line::Volume { percent } => Command::Volume(percent),
+        Line::Volume { of, percent } => {
+            let first = || Some(now.call.as_ref()?.first()?.peer);
+            Command::Volume { of: of.or_else(first).ok_or("there is no call")?, percent }
+        }
         Line::Settings { name, camera, microphone, speaker } => {
             let mut settings = (*now.settings).clone();
             settings.name = name.unwrap_or(settings.name);
@@ -267,6 +298,11 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
                 "event": "quality", "call": call, "peer": peer.to_string(), "up": up, "down": down, "sentence": sentence,
             });
             with(head, &verdict.trouble)
+        }
+        Notice::Room { call } => json!({"event": "room", "call": call}),
+        Notice::Joined { call, peer, name } => json!({"event": "joined", "call": call, "peer": peer, "name": name}),
+        Notice::Left { call, peer, name, outcome } => {
+            json!({"event": "left", "call": call, "peer": peer, "name": name, "outcome": outcome.word()})
         }
         Notice::Chat { from, text } => json!({"event": "chat", "from": from.to_string(), "text": text}),
         Notice::ChatDelivered { number } => json!({"event": "delivered", "number": number}),

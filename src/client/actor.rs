@@ -9,27 +9,24 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep_until, timeout};
 
-use super::chat::Conversation;
+use super::active::Active;
 use super::config::{ClientConfig, ServerChoice, video_request};
-use super::echo::Echo;
-use super::echo_report::Findings;
 use super::embedded::Embedded;
 use super::files::{self, Files};
 use super::handle::Desk;
 use super::history::History;
-use super::link::{Done, Link};
+use super::link::Done;
 use super::profile::Profile;
-use super::quality::Path;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
 use crate::call::ranking::{self, Plugs};
+use crate::call::room::Legs;
 use crate::model::body::Body;
 use crate::model::device::{DeviceError, Devices};
-use crate::model::id::{CallId, Callee, PeerId};
+use crate::model::id::{CallId, PeerId};
 use crate::model::notice::Notice;
-use crate::model::outcome::Direction;
 use crate::model::settings::Settings;
-use crate::model::snapshot::{EchoReport, Level, LocalMedia, PlayerKey, Recent, RemoteMedia, ServerState, Stage};
+use crate::model::snapshot::{LocalMedia, PlayerKey, Recent, ServerState, Stage};
 use crate::model::stats::{Percentiles, Stats};
 use crate::session::{AudioInput, AudioOutput, Session, SessionConfig, SessionEvent, VideoInput};
 use crate::signal::key::KeyPair;
@@ -70,50 +67,6 @@ pub(super) enum Beside {
     Step(String, Done),
 }
 
-/// The call that is shown.
-pub(super) struct Active {
-    pub(super) call: CallId,
-    pub(super) peer: Callee,
-    pub(super) id: PeerId,
-    pub(super) name: String,
-    pub(super) direction: Direction,
-    pub(super) stage: Stage,
-    pub(super) since: Instant,
-    /// The click, or the acceptance.
-    pub(super) clicked: Instant,
-    /// Seconds since 1970 at the click.
-    pub(super) began: i64,
-    pub(super) connected: Option<Instant>,
-    pub(super) ended: Option<Instant>,
-    pub(super) setup_ms: u64,
-    pub(super) first_frame_ms: Option<u64>,
-    pub(super) video: bool,
-    pub(super) remote: RemoteMedia,
-    pub(super) level: Level,
-    pub(super) speaking: bool,
-    pub(super) volume: u8,
-    pub(super) stats: Arc<Stats>,
-    pub(super) talk: Conversation,
-    pub(super) link: Option<Link>,
-    pub(super) stats_at: Option<Instant>,
-    pub(super) path: Path,
-    pub(super) test: Option<Test>,
-    /// The other side can be told of our state, and was.
-    pub(super) told: bool,
-    /// The server said that the other program is gone.
-    pub(super) gone: bool,
-}
-
-/// What only a test call has.
-#[derive(Default)]
-pub(super) struct Test {
-    pub(super) echo: Option<Echo>,
-    pub(super) findings: Findings,
-    pub(super) warm_at: Option<Instant>,
-    pub(super) asked: bool,
-    pub(super) report: Option<Arc<EchoReport>>,
-}
-
 /// The call that rings here.
 pub(super) struct Incoming {
     pub(super) call: CallId,
@@ -146,7 +99,7 @@ pub(super) struct Actor {
     pub(super) embedded: Option<Embedded>,
     pub(super) signaling: Option<Signaling>,
     /// Calls with people, and the test call, which needs no server.
-    pub(super) calls: Calls,
+    pub(super) calls: Legs,
     pub(super) tests: Calls,
     pub(super) active: Option<Active>,
     pub(super) incoming: Option<Incoming>,
@@ -158,6 +111,8 @@ pub(super) struct Actor {
     pub(super) camera_before: Option<bool>,
     /// Until when the key to talk counts as held, unless that is said again.
     pub(super) held: Option<Instant>,
+    /// When our reaction is over.
+    pub(super) reaction_until: Option<Instant>,
     pub(super) preview: bool,
     /// Devices were listed once; from then on the session tells what is plugged in or out.
     pub(super) listed: bool,
@@ -218,7 +173,7 @@ impl Actor {
             server_told: None,
             embedded: None,
             signaling: None,
-            calls: Calls::new(me, &settings.name),
+            calls: Legs::new(me, &settings.name, seed()),
             tests,
             active: None,
             incoming: None,
@@ -228,6 +183,7 @@ impl Actor {
             media: LocalMedia { camera_on: true, ..LocalMedia::default() },
             camera_before: None,
             held: None,
+            reaction_until: None,
             preview: false,
             listed: false,
             listing: None,
@@ -288,14 +244,14 @@ impl Actor {
 
     /// When the next thing is due by itself. An idle application has none.
     fn wake(&self) -> Option<Instant> {
-        let active = self.active.as_ref().filter(|active| active.ended.is_none());
-        let second = active
-            .map(|active| active.since)
-            .or(self.incoming.as_ref().map(|incoming| incoming.since))
-            .map(|since| next_second(since, Instant::now()));
-        let looks = active.map_or([None; 2], |active| [active.stats_at, active.path.look_at]);
+        let active = self.active.as_ref().filter(|active| active.is_running());
+        let now = Instant::now();
+        let shown = active.into_iter().flat_map(|active| active.legs.iter().map(|leg| leg.since).chain([active.since]));
+        let second = shown.chain(self.incoming.as_ref().map(|incoming| incoming.since));
+        let second = second.map(|since| next_second(since, now)).min();
+        let looks = active.and_then(Active::deadline);
         let due = [self.calls.deadline(), self.tests.deadline(), self.plugs.deadline()];
-        due.into_iter().chain(looks).chain([self.meter_at, self.held, second]).flatten().min()
+        due.into_iter().chain([looks, self.meter_at, self.held, self.reaction_until, second]).flatten().min()
     }
 
     /// Does what is due.
@@ -319,14 +275,17 @@ impl Actor {
             self.meter_at = Some(now + METER);
             self.read_meters();
         }
-        if self.active.as_ref().is_some_and(|active| active.ended.is_none() && due(active.path.look_at)) {
-            self.look_at_path(now);
-        }
+        self.end_reactions(now);
+        self.look_at_paths(now);
         let interval = self.config.stats_every.unwrap_or(STATS);
-        if let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none() && due(active.stats_at)) {
-            active.stats_at = Some(now + interval);
-            self.take_stats();
+        let mut measured = Vec::new();
+        if let Some(active) = self.active.as_mut().filter(|active| active.is_running()) {
+            for leg in active.legs.iter_mut().filter(|leg| due(leg.stats_at)) {
+                leg.stats_at = Some(now + interval);
+                measured.push(leg.call);
+            }
         }
+        measured.into_iter().for_each(|call| self.take_stats(call));
     }
 
     /// The orderly end: three seconds at most.
@@ -382,6 +341,12 @@ async fn receive<T>(source: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
         Some(receiver) => receiver.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// A number that is another at each start.
+fn seed() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = CallId::random().0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// When the next whole second since then begins.

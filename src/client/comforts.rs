@@ -3,6 +3,7 @@
 //! Invariants: nothing is kept of a call before the other side was told that it is; what is kept is erased when the call
 //! ends and when the setting is switched off.
 
+use super::active::Leg;
 use super::actor::Actor;
 use crate::model::notice::Notice;
 use crate::model::settings::Settings;
@@ -39,9 +40,14 @@ impl Actor {
         }
     }
 
-    /// Keeps what is heard from now on, if that is wanted and the other side knows.
+    /// Keeps what is heard from now on, if that is wanted and the others know, all of them.
     pub(super) fn keep_heard(&mut self) {
-        let told = self.active.as_ref().is_some_and(|active| active.told && active.ended.is_none());
+        let told = self.active.as_ref().is_some_and(|active| {
+            // Who is only invited is not heard.
+            let heard = |leg: &&Leg| leg.link.is_some() && !matches!(leg.stage, Stage::Calling | Stage::Ringing);
+            let mut legs = active.legs.iter().filter(heard).peekable();
+            active.is_running() && legs.peek().is_some() && legs.all(|leg| leg.told)
+        });
         let keep = told && self.settings.say_again;
         self.session.keep_heard(keep);
         self.media.say_again = if keep { SayAgain::Ready } else { SayAgain::Off };

@@ -9,7 +9,7 @@ use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
 use super::files::Wish;
 use super::{echo, preferences, start};
-use crate::call::lifecycle::{Input, Refusal};
+use crate::call::lifecycle::Input;
 use crate::call::ranking;
 use crate::model::command::{Command, HOLD_LIMIT};
 use crate::model::id::{CallId, Callee, PeerId};
@@ -65,10 +65,17 @@ impl Actor {
                 self.apply_media();
             }
             Command::Share(what) => self.share(what),
+            Command::React(reaction) => self.react(reaction, now),
+            Command::Invite(text) => match self.meant(&text) {
+                Ok(to) => self.invite(to, now),
+                Err(why) => self.told.push(Notice::Problem(why)),
+            },
             Command::RaiseHand(up) => {
                 self.media.hand = up;
                 self.tell_state();
             }
+            // Whoever is sent at all is sent as large as the path bears.
+            Command::Watch(_) => {}
             Command::Chat(text) => self.write(&text),
             Command::ChatOpen(open) => {
                 if let Some(active) = &mut self.active {
@@ -95,21 +102,7 @@ impl Actor {
             Command::ListDevices => self.list_devices(),
             Command::UndoDevices => self.plug(ranking::Input::Undo),
             Command::Settings(settings) => self.change(*settings),
-            Command::Volume(percent) => {
-                let percent = percent.min(MAX_VOLUME);
-                if let Some(active) = &mut self.active {
-                    active.volume = percent;
-                    let kept = Some(percent).filter(|percent| *percent != VOLUME);
-                    if let Err(e) = self.history.keep_volume(active.id, kept) {
-                        tracing::warn!("{e}");
-                    }
-                    if let Some(link) = &active.link
-                        && let Err(e) = self.session.set_volume(link.peer(), percent)
-                    {
-                        tracing::debug!("{e}");
-                    }
-                }
-            }
+            Command::Volume { of, percent } => self.set_volume(of, percent.min(MAX_VOLUME)),
             Command::Reconnect => {
                 let asked = self.signaling.as_ref().is_some_and(|signaling| signaling.reconnect().is_ok());
                 if !asked {
@@ -121,11 +114,29 @@ impl Actor {
         }
     }
 
+    /// How loud somebody is played, now and in the next calls with them.
+    fn set_volume(&mut self, of: Callee, percent: u8) {
+        let leg = self.active.as_mut().and_then(|active| active.legs.iter_mut().find(|leg| leg.peer == of));
+        let Some(leg) = leg else {
+            return self.told.push(Notice::Problem(format!("{of} is not in this call")));
+        };
+        leg.volume = percent;
+        let kept = Some(percent).filter(|percent| *percent != VOLUME);
+        if let Err(e) = self.history.keep_volume(leg.id, kept) {
+            tracing::warn!("{e}");
+        }
+        if let Some(link) = &leg.link
+            && let Err(e) = self.session.set_volume(link.peer(), percent)
+        {
+            tracing::debug!("{e}");
+        }
+    }
+
     fn call(&mut self, to: Callee, video: bool, now: Instant) {
         let call = CallId::random();
-        let busy = self.calls.current().is_some();
+        let busy = self.is_busy();
         match to {
-            Callee::Echo if busy => self.told.push(Notice::Problem(Refusal::InCall.to_string())),
+            Callee::Echo if busy => self.refuse_busy(),
             Callee::Echo => self.tests.handle(now, Input::Call { call, to: echo::id(), video }),
             Callee::Peer(id) => {
                 if !busy {
@@ -199,7 +210,7 @@ impl Actor {
     }
 
     fn write(&mut self, text: &str) {
-        let Some(active) = self.active.as_mut().filter(|active| active.ended.is_none()) else {
+        let Some(active) = self.active.as_mut().filter(|active| active.is_running()) else {
             return self.told.push(Notice::Problem("there is no call to write into; call somebody first".into()));
         };
         match active.talk.write(text, super::wire::unix_now(), &self.history) {

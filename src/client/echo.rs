@@ -202,7 +202,7 @@ impl Task {
         while let Some(output) = self.chat.poll() {
             match output {
                 Output::Send(frame) => self.send(wire::CHAT, frame).await,
-                Output::Text(text) => {
+                Output::Text { text, .. } => {
                     // The longest texts do not fit with words around them: they come back as they are.
                     let said = format!("You said: {text}");
                     if self.chat.write(&said).is_err() && self.chat.write(&text).is_err() {

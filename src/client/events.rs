@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::active::Leg;
 use super::actor::{Actor, Beside};
 use super::calls::VOLUME;
 use super::chat::Effect;
@@ -33,8 +34,8 @@ impl Actor {
             }
             SignalEvent::Undeliverable { to, call } => self.calls.handle(now, Input::Undeliverable { to, call }),
             SignalEvent::Gone(peer) => {
-                if let Some(active) = self.active.as_mut().filter(|active| active.id == peer) {
-                    active.gone = true;
+                for leg in self.legs_mut().filter(|leg| leg.id == peer) {
+                    leg.gone = true;
                 }
                 self.calls.handle(now, Input::Gone(peer));
             }
@@ -92,13 +93,13 @@ impl Actor {
             SessionEvent::Candidate { peer, candidate } => {
                 if let Some(call) = self.call_of(&peer) {
                     let candidate = wire::candidate_out(candidate);
-                    self.machine(call).handle(now, Input::LocalCandidate { call, candidate });
+                    self.lead(now, call, Input::LocalCandidate { call, candidate });
                 }
             }
             // The first offer is the call's own matter.
             SessionEvent::NegotiationNeeded { peer } => {
                 if let Some(call) = self.call_of(&peer)
-                    && self.active.as_ref().is_some_and(|active| active.connected.is_some())
+                    && self.leg(call).is_some_and(|leg| leg.connected.is_some())
                 {
                     self.step(call, Step::OfferAgain);
                 }
@@ -106,45 +107,53 @@ impl Actor {
             SessionEvent::ConnectionState { peer, state } => {
                 if let Some(call) = self.call_of(&peer) {
                     // Chosen before, in an earlier call or while this one was not yet there.
-                    if let Some(active) = self.active.as_ref().filter(|active| active.volume != VOLUME)
-                        && let Err(e) = self.session.set_volume(&peer, active.volume)
+                    if let Some(leg) = self.leg(call).filter(|leg| leg.volume != VOLUME)
+                        && let Err(e) = self.session.set_volume(&peer, leg.volume)
                     {
                         tracing::debug!("{e}");
                     }
                     self.connection(call, state, now);
                 }
             }
-            SessionEvent::ChannelOpen { peer, channel } if self.call_of(&peer).is_some() => match channel.as_str() {
-                CONTROL => {
-                    self.hello();
-                    self.tell_state();
-                    if let Some(active) = &mut self.active {
-                        active.told = true;
+            SessionEvent::ChannelOpen { peer, channel } => {
+                let Some(call) = self.call_of(&peer) else { return };
+                match channel.as_str() {
+                    CONTROL => {
+                        let (hello, state) = (self.our_hello(), self.our_state());
+                        if let Some(leg) = self.leg_mut(call) {
+                            leg.told = true;
+                            if let Some(link) = &leg.link {
+                                link.control(&hello);
+                                link.control(&state);
+                            }
+                        }
+                        self.keep_heard();
                     }
-                    self.keep_heard();
+                    CHAT => self.talk(call, chat::Input::Open),
+                    FILES => self.files_open(&peer),
+                    _ => {}
                 }
-                CHAT => self.talk(chat::Input::Open),
-                FILES => self.files_open(&peer),
-                _ => {}
-            },
-            SessionEvent::ChannelClosed { peer, channel } if channel == CHAT && self.call_of(&peer).is_some() => {
-                self.talk(chat::Input::Closed);
+            }
+            SessionEvent::ChannelClosed { peer, channel } if channel == CHAT => {
+                if let Some(call) = self.call_of(&peer) {
+                    self.talk(call, chat::Input::Closed);
+                }
             }
             SessionEvent::ChannelClosed { peer, channel } if channel == FILES => self.files_closed(&peer),
             SessionEvent::Message { peer, channel, message } => {
                 let Some(call) = self.call_of(&peer) else { return };
                 match channel.as_str() {
                     CONTROL => self.control(call, message.as_bytes(), now),
-                    CHAT => self.talk(chat::Input::Frame(message.as_bytes())),
+                    CHAT => self.talk(call, chat::Input::Frame(message.as_bytes())),
                     FILES => self.files_came(&peer, message),
                     _ => {}
                 }
             }
             SessionEvent::FirstFrame { peer } => {
                 let Some(call) = self.call_of(&peer) else { return };
-                if let Some(active) = self.active.as_mut().filter(|active| active.first_frame_ms.is_none()) {
-                    let after_ms = wire::millis(now - active.clicked);
-                    active.first_frame_ms = Some(after_ms);
+                if let Some(leg) = self.leg_mut(call).filter(|leg| leg.first_frame_ms.is_none()) {
+                    let after_ms = wire::millis(now - leg.clicked);
+                    leg.first_frame_ms = Some(after_ms);
                     self.told.push(Notice::FirstFrame { call, after_ms });
                 }
             }
@@ -178,96 +187,120 @@ impl Actor {
         }
     }
 
-    /// The call whose peer the session calls so.
+    /// The leg whose peer the session calls so.
     fn call_of(&self, peer: &str) -> Option<CallId> {
-        let active = self.active.as_ref()?;
-        (active.link.as_ref()?.peer() == peer).then_some(active.call)
+        self.active.as_ref()?.leg_called(peer).map(|leg| leg.call)
+    }
+
+    fn leg(&self, call: CallId) -> Option<&Leg> {
+        self.active.as_ref()?.leg(call)
+    }
+
+    fn leg_mut(&mut self, call: CallId) -> Option<&mut Leg> {
+        self.active.as_mut()?.leg_mut(call)
+    }
+
+    fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        self.active.iter_mut().flat_map(|active| active.legs.iter_mut())
     }
 
     fn connection(&mut self, call: CallId, state: ConnectionState, now: Instant) {
-        let Some(active) = &self.active else { return };
-        let (peer, gone, established) = (active.id, active.gone, active.connected.is_some());
-        let machine = self.machine(call);
-        match state {
-            ConnectionState::Connected => machine.handle(now, Input::MediaConnected(call)),
-            ConnectionState::Disconnected => machine.handle(now, Input::MediaDisconnected(call)),
+        let Some(leg) = self.leg(call) else { return };
+        let (peer, gone, established) = (leg.id, leg.gone, leg.connected.is_some());
+        let input = match state {
+            ConnectionState::Connected => Input::MediaConnected(call),
+            ConnectionState::Disconnected => Input::MediaDisconnected(call),
             // Once it stood, a path that failed may be found anew; the machine's own limit ends the waiting.
-            ConnectionState::Failed if established => machine.handle(now, Input::MediaDisconnected(call)),
+            ConnectionState::Failed if established => Input::MediaDisconnected(call),
             ConnectionState::Failed => {
                 let why = "no path to the other side was found; a firewall may block UDP, try another network";
-                machine.handle(now, Input::MediaFailed(call, why.into()));
+                Input::MediaFailed(call, why.into())
             }
-            ConnectionState::Closed => machine.handle(now, Input::PeerLeft(call)),
-            ConnectionState::New | ConnectionState::Connecting => {}
-        }
+            ConnectionState::Closed => Input::PeerLeft(call),
+            ConnectionState::New | ConnectionState::Connecting => return,
+        };
+        self.lead(now, call, input);
         if gone && matches!(state, ConnectionState::Disconnected | ConnectionState::Failed) {
-            self.machine(call).handle(now, Input::Gone(peer));
+            self.lead(now, call, Input::Gone(peer));
         }
     }
 
     fn control(&mut self, call: CallId, frame: &[u8], now: Instant) {
-        let Some(active) = &mut self.active else { return };
+        let Some(leg) = self.active.as_mut().and_then(|active| active.leg_mut(call)) else { return };
         match Control::decode(frame) {
             Ok(Control::Hello { version, name }) => {
                 tracing::debug!("the other side speaks version {version}");
                 if !name.is_empty() {
-                    active.name = name;
+                    leg.name = name;
+                    if let Some(active) = &mut self.active {
+                        active.rename();
+                    }
                 }
             }
             Ok(Control::State { camera, muted, hand, sharing, replay }) => {
-                active.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay };
+                let reaction = leg.remote.reaction;
+                leg.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay, reaction };
                 if !camera
                     && !sharing
-                    && let Some(link) = &active.link
+                    && let Some(link) = &leg.link
                     && let Err(e) = self.session.pause_video(link.peer())
                 {
                     tracing::debug!("{e}");
                 }
             }
             Ok(Control::Upload { narrow_bps, shared, paused, busy }) => {
-                active.path.heard = Word { narrow_bps, shared, paused, busy };
+                leg.path.heard = Word { narrow_bps, shared, paused, busy };
             }
-            Ok(Control::Bye) => self.machine(call).handle(now, Input::PeerLeft(call)),
+            Ok(Control::Reaction { reaction }) => self.reacts(call, reaction, now),
+            Ok(Control::Bye) => self.lead(now, call, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
             Err(e) => tracing::debug!("{e}"),
         }
     }
 
-    /// Tells the other side what we are called.
+    fn our_hello(&self) -> Control {
+        Control::Hello { version: control::VERSION, name: self.settings.name.clone() }
+    }
+
+    fn our_state(&self) -> Control {
+        let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
+        let (sharing, replay) = (self.media.sharing.is_some(), self.settings.say_again);
+        Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay, reaction: None })
+    }
+
+    /// Tells all others what we are called.
     pub(super) fn hello(&self) {
-        if let Some(link) = self.active.as_ref().and_then(|active| active.link.as_ref()) {
-            link.control(&Control::Hello { version: control::VERSION, name: self.settings.name.clone() });
-        }
+        self.tell_all(&self.our_hello());
     }
 
-    /// Tells the other side the state of our devices.
+    /// Tells all others the state of our devices.
     pub(super) fn tell_state(&self) {
-        if let Some(link) = self.active.as_ref().and_then(|active| active.link.as_ref()) {
-            let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
-            let (sharing, replay) = (self.media.sharing.is_some(), self.settings.say_again);
-            link.control(&Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay }));
-        }
+        self.tell_all(&self.our_state());
     }
 
-    /// Tells the conversation what happened, and does what comes of it.
-    pub(super) fn talk(&mut self, input: chat::Input<'_>) {
+    pub(super) fn tell_all(&self, control: &Control) {
+        self.active.iter().flat_map(|active| active.links()).for_each(|link| link.control(control));
+    }
+
+    /// Tells the conversation what happened on a leg, and does what comes of it.
+    pub(super) fn talk(&mut self, call: CallId, input: chat::Input<'_>) {
         let Some(active) = &mut self.active else { return };
-        let effects = active.talk.handle(input, wire::unix_now(), &self.history);
+        let effects = active.talk.handle(call, input, wire::unix_now(), &self.history);
         self.effects(effects);
     }
 
     pub(super) fn effects(&mut self, effects: Vec<Effect>) {
-        let Some(active) = &self.active else { return };
         for effect in effects {
             match effect {
-                Effect::Send(frame) => {
-                    if let Some(link) = &active.link {
+                Effect::Send(call, frame) => {
+                    if let Some(link) = self.leg(call).and_then(|leg| leg.link.as_ref()) {
                         link.chat(frame);
                     }
                 }
-                Effect::Wrote(text) => {
+                Effect::Wrote(call, text) => {
+                    let Some(from) = self.leg(call).map(|leg| leg.peer) else { continue };
                     self.sound(Sound::Message);
-                    self.told.push(Notice::Chat { from: active.peer, text });
+                    self.told.push(Notice::Chat { from, text });
                 }
                 Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),
                 Effect::NotKept(why) => self.told.push(Notice::Problem(why)),
@@ -292,18 +325,17 @@ impl Actor {
                     Done::Renegotiated(body) => Input::Renegotiate { call, body },
                     Done::Failed(why) => Input::MediaFailed(call, why),
                 };
-                self.machine(call).handle(now, input);
+                self.lead(now, call, input);
             }
             Beside::Stats(call, stats) => self.stats(call, *stats, now),
             Beside::Echoed(call, there, latency) => self.verdict(call, *there, latency),
         }
     }
 
-    /// Asks for the figures of the call; they come back as an event.
-    pub(super) fn take_stats(&mut self) {
-        let Some(active) = &self.active else { return };
-        let Some(peer) = active.link.as_ref().map(|link| link.peer().to_owned()) else { return };
-        let (session, beside, call) = (self.session.clone(), self.beside.clone(), active.call);
+    /// Asks for the figures of a leg; they come back as an event.
+    pub(super) fn take_stats(&mut self, call: CallId) {
+        let Some(peer) = self.leg(call).and_then(|leg| Some(leg.link.as_ref()?.peer().to_owned())) else { return };
+        let (session, beside) = (self.session.clone(), self.beside.clone());
         self.closing.spawn(async move {
             if let Ok(stats) = session.stats(&peer).await {
                 // overflow: await; the actor reads
@@ -313,9 +345,9 @@ impl Actor {
     }
 
     fn stats(&mut self, call: CallId, stats: Stats, now: Instant) {
-        let running = |active: &&mut super::actor::Active| active.call == call && active.ended.is_none();
-        let Some(active) = self.active.as_mut().filter(running) else { return };
-        active.stats = Arc::new(stats.clone());
+        let Some(active) = self.active.as_mut().filter(|active| active.is_running()) else { return };
+        let Some(leg) = active.legs.iter_mut().find(|leg| leg.call == call) else { return };
+        leg.stats = Arc::new(stats.clone());
         if let Some(test) = &mut active.test {
             let findings = &mut test.findings;
             let (video, audio) = (&stats.received.video, &stats.received.audio);
@@ -334,7 +366,7 @@ impl Actor {
             findings.to_at = Some(now);
         }
         if self.config.stats_every.is_some() {
-            let (peer, t_ms) = (active.peer, wire::millis(now - active.clicked));
+            let (peer, t_ms) = (leg.peer, wire::millis(now - leg.clicked));
             self.told.push(Notice::Stats { call, peer, t_ms, stats: Box::new(stats) });
         }
         self.ask_echo(now);
@@ -365,12 +397,12 @@ impl Actor {
     fn verdict(&mut self, call: CallId, there: Stats, latency: Option<Percentiles>) {
         let silent = self.is_silent();
         let Some(active) = self.active.as_mut().filter(|active| active.call == call) else { return };
-        let Some(test) = &mut active.test else { return };
+        let (Some(test), Some(leg)) = (&mut active.test, active.legs.first()) else { return };
         let findings = &mut test.findings;
         findings.there = there;
         findings.latency_ms = latency;
-        findings.setup_ms = active.setup_ms;
-        findings.first_frame_ms = active.first_frame_ms;
+        findings.setup_ms = leg.setup_ms;
+        findings.first_frame_ms = leg.first_frame_ms;
         findings.camera = self.media.camera.clone();
         findings.microphone = self.media.microphone.clone();
         findings.speaker = self.media.speaker.clone();

@@ -165,6 +165,8 @@ impl History {
                 text: row.get(2)?,
                 time: row.get(3)?,
                 delivery: if row.get::<_, i64>(4)? == RECEIVED { Delivery::Received } else { Delivery::Failed },
+                author: String::new(),
+                received_by: vec![],
             })
         })?;
         let mut lines = rows.collect::<Result<Vec<_>, _>>()?;
@@ -293,7 +295,15 @@ mod tests {
     }
 
     fn line(number: u64, text: &str, delivery: Delivery) -> ChatLine {
-        ChatLine { number, mine: true, text: text.into(), time: 7, delivery }
+        ChatLine {
+            number,
+            mine: true,
+            author: String::new(),
+            text: text.into(),
+            time: 7,
+            delivery,
+            received_by: vec![],
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! by a notice; an idle application wakes up for nothing but its server's keepalive; the end takes three seconds at
 //! most.
 
+mod active;
 mod actor;
 mod calls;
 mod chat;
@@ -34,6 +35,7 @@ mod link;
 pub mod preferences;
 pub mod profile;
 mod quality;
+mod rooms;
 pub mod signaling;
 mod start;
 mod view;

@@ -36,29 +36,48 @@ impl Path {
 }
 
 impl Actor {
-    /// Looks at the path of the call, and tells what is new.
-    pub(super) fn look_at_path(&mut self, now: Instant) {
-        let Some(active) = self.active.as_mut() else { return };
-        active.path.look_at = (active.stage == Stage::Connected).then(|| now + LOOK);
-        let Some(link) = active.link.as_ref().filter(|_| active.stage == Stage::Connected) else { return };
-        let Ok(mut seen) = self.session.seen(link.peer()) else { return };
-        let path = &mut active.path;
-        (seen.word, seen.moves) = (path.heard, active.remote.camera_on && !active.remote.sharing);
-        seen.relayed = active.stats.transport.relayed;
-        if !path.watch.see(now, &seen) {
+    /// Looks at the paths whose time has come, and tells what is new.
+    pub(super) fn look_at_paths(&mut self, now: Instant) {
+        let Some(active) = self.active.as_mut().filter(|active| active.is_running()) else { return };
+        let mut looked = Vec::new();
+        for (n, leg) in active.legs.iter_mut().enumerate() {
+            if leg.path.look_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            leg.path.look_at = (leg.stage == Stage::Connected).then(|| now + LOOK);
+            let Some(link) = leg.link.as_ref().filter(|_| leg.stage == Stage::Connected) else { continue };
+            let Ok(mut seen) = self.session.seen(link.peer()) else { continue };
+            let path = &mut leg.path;
+            (seen.word, seen.moves) = (path.heard, leg.remote.camera_on && !leg.remote.sharing);
+            seen.relayed = leg.stats.transport.relayed;
+            if !path.watch.see(now, &seen) {
+                continue;
+            }
+            let word = path.watch.word();
+            if leg.told && word != path.said {
+                path.said = word;
+                link.control(&Control::from(word));
+            }
+            looked.push(n);
+        }
+        if looked.is_empty() {
             return;
         }
-        let word = path.watch.word();
-        if active.told && word != path.said {
-            path.said = word;
-            link.control(&Control::from(word));
+        // Judged together: what all paths have in common is ours.
+        let connected: Vec<_> = (0..active.legs.len()).filter(|n| active.legs[*n].stage == Stage::Connected).collect();
+        let findings: Vec<_> = connected.iter().map(|n| active.legs[*n].path.watch.finding()).collect();
+        for (n, verdict) in connected.into_iter().zip(verdicts(&findings)) {
+            let leg = &mut active.legs[n];
+            let sentence = verdict.sentence(&leg.name);
+            let changed = verdict != leg.path.quality.verdict;
+            if changed {
+                let (call, peer, sentence) = (leg.call, leg.peer, sentence.clone());
+                self.told.push(Notice::Quality { call, peer, verdict, sentence });
+            }
+            if changed || looked.contains(&n) {
+                let history = leg.path.watch.history().clone();
+                leg.path.quality = Arc::new(CallQuality { verdict, sentence, history });
+            }
         }
-        let verdict = verdicts(&[path.watch.finding()]).pop().unwrap_or_default();
-        let sentence = verdict.sentence(&active.name);
-        if verdict != path.quality.verdict {
-            let (call, peer, sentence) = (active.call, active.peer, sentence.clone());
-            self.told.push(Notice::Quality { call, peer, verdict, sentence });
-        }
-        path.quality = Arc::new(CallQuality { verdict, sentence, history: path.watch.history().clone() });
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::actor::{Active, Actor, Incoming};
-use crate::model::id::PeerId;
-use crate::model::snapshot::{CallView, IncomingView, LocalMedia, RING_SECONDS, Snapshot, Stage};
+use super::active::{Active, Leg};
+use super::actor::{Actor, Incoming};
+use crate::model::snapshot::{CallView, IncomingView, LocalMedia, MemberView, RING_SECONDS, Snapshot, Stage};
 use crate::model::stats::Transport;
 
 impl Actor {
@@ -19,7 +19,7 @@ impl Actor {
             server: self.server.clone(),
             devices: Arc::clone(&self.devices),
             media: LocalMedia { muted: self.is_silent(), held: self.held.is_some(), ..self.media.clone() },
-            call: self.active.as_ref().map(|active| self.with_files(call_view(active, now), active.id)),
+            call: self.active.as_ref().map(|active| self.with_files(call_view(active, now), active)),
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
             problems: self.problems.values().cloned().collect(),
@@ -31,8 +31,8 @@ impl Actor {
     }
 
     /// The call with the files of those in it.
-    fn with_files(&self, mut view: CallView, person: PeerId) -> CallView {
-        view.files = self.files.of(person);
+    fn with_files(&self, mut view: CallView, active: &Active) -> CallView {
+        view.files = self.files.of(active.legs.iter().map(|leg| leg.id));
         view.unread = view.unread.saturating_add(self.files.unread());
         view
     }
@@ -43,8 +43,10 @@ impl Actor {
         self.media.trouble = self.session.microphone_trouble();
         self.read_replay();
         let Some(active) = &mut self.active else { return };
-        let level = active.link.as_ref().and_then(|link| self.session.peer_level(link.peer()).ok());
-        (active.level, active.speaking) = level.unwrap_or_default();
+        for leg in &mut active.legs {
+            let level = leg.link.as_ref().and_then(|link| self.session.peer_level(link.peer()).ok());
+            (leg.level, leg.speaking) = level.unwrap_or_default();
+        }
     }
 }
 
@@ -60,23 +62,33 @@ fn call_view(active: &Active, now: Instant) -> CallView {
     };
     CallView {
         call: active.call,
-        peer: active.peer,
-        name: active.name.clone(),
+        room: active.room.clone(),
         direction: active.direction,
         stage: active.stage.clone(),
         seconds,
         video: active.video,
-        remote: active.remote,
-        level: active.level,
-        speaking: active.speaking,
-        volume: active.volume,
-        path: path(&active.stats.transport),
-        stats: Arc::clone(&active.stats),
-        quality: Arc::clone(&active.path.quality),
+        members: Arc::new(active.legs.iter().map(|leg| member_view(leg, now)).collect()),
         chat: active.talk.lines(),
         unread: active.talk.unread(),
         files: Arc::default(),
         report: active.test.as_ref().and_then(|test| test.report.clone()),
+    }
+}
+
+fn member_view(leg: &Leg, now: Instant) -> MemberView {
+    MemberView {
+        call: leg.call,
+        peer: leg.peer,
+        name: leg.name.clone(),
+        stage: leg.stage.clone(),
+        seconds: if matches!(leg.stage, Stage::Ended(_)) { 0 } else { seconds(leg.since, now) },
+        remote: leg.remote,
+        level: leg.level,
+        speaking: leg.speaking,
+        volume: leg.volume,
+        path: path(&leg.stats.transport),
+        stats: Arc::clone(&leg.stats),
+        quality: Arc::clone(&leg.path.quality),
     }
 }
 

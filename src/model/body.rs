@@ -3,12 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::id::{CallId, PeerId};
+
 /// Longest session description taken, in bytes.
 pub const MAX_SDP: usize = 32 * 1024;
 /// Longest candidate line taken, in bytes.
 pub const MAX_CANDIDATE: usize = 2 * 1024;
 /// Longest name taken, in characters; a longer one is cut.
 pub const MAX_NAME: usize = 60;
+/// Most people in one call. Everybody sends to everybody: the uplink of each bears so many.
+pub const MAX_PEOPLE: usize = 8;
 
 /// One ICE candidate, with the members of W3C's `RTCIceCandidateInit`. An empty `candidate` says there are no more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,6 +40,8 @@ pub enum DeclineReason {
     Declined,
     /// Nobody was there to answer.
     NoAnswer,
+    /// There are [`MAX_PEOPLE`] in the room.
+    Full,
     /// A later version's reason; read as [`DeclineReason::Declined`].
     #[serde(other)]
     Other,
@@ -73,6 +79,20 @@ pub enum ByeReason {
     Other,
 }
 
+/// The room that a ring is about: a call where several can be. In JSON
+/// `{"id":"…","members":["K7WM-…","…"],"invites":true}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomCard {
+    /// Which.
+    pub id: CallId,
+    /// Who is in it as far as the sender knows, the sender too; at most [`MAX_PEOPLE`].
+    pub members: Vec<PeerId>,
+    /// The sender is in the room and invites the addressee, whose program rings. Otherwise the sender, whom a member
+    /// invited, comes in: who is in the room takes the call without ringing, who is not declines it.
+    #[serde(default)]
+    pub invites: bool,
+}
+
 /// One thing said. In JSON, the members of a body; its kind travels beside it (see [`Body::kind`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
@@ -84,6 +104,8 @@ pub enum Body {
         name: String,
         /// The offer (RFC 8829).
         sdp: String,
+        /// The room it is about; `None`: a call of two.
+        room: Option<RoomCard>,
     },
     /// The callee's program rings.
     Ringing,
@@ -125,6 +147,16 @@ pub enum Body {
         /// Why.
         reason: ByeReason,
     },
+    /// The call with the addressee is part of a room, and these are the people the sender has a call with in it: said to
+    /// each of them, whole, whenever it changes. Nobody gets in whom no member names.
+    Members {
+        /// Which room.
+        room: CallId,
+        /// Those who are in it; at most [`MAX_PEOPLE`].
+        here: Vec<PeerId>,
+        /// Those whom the sender invites; at most [`MAX_PEOPLE`].
+        invited: Vec<PeerId>,
+    },
 }
 
 /// Why a body was not understood.
@@ -147,6 +179,17 @@ struct Taking {
     #[serde(default)]
     name: String,
     sdp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    room: Option<RoomCard>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct People {
+    room: CallId,
+    #[serde(default)]
+    here: Vec<PeerId>,
+    #[serde(default)]
+    invited: Vec<PeerId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,7 +205,7 @@ struct Reason<R> {
 
 impl Body {
     /// The word beside it: `ring`, `ringing`, `accept`, `candidate`, `offer`, `answer`, `decline`, `cancel`, `busy`,
-    /// `bye`.
+    /// `bye`, `members`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Ring { .. } => "ring",
@@ -175,14 +218,23 @@ impl Body {
             Self::Cancel { .. } => "cancel",
             Self::Busy => "busy",
             Self::Bye { .. } => "bye",
+            Self::Members { .. } => "members",
         }
     }
 
     /// Its members as JSON text.
     pub fn to_text(&self) -> String {
         let text = match self {
-            Self::Ring { video, name, sdp } | Self::Accept { video, name, sdp } => {
-                serde_json::to_string(&Taking { video: *video, name: name.clone(), sdp: sdp.clone() })
+            Self::Ring { video, name, sdp, room } => {
+                let (name, sdp, room) = (name.clone(), sdp.clone(), room.clone());
+                serde_json::to_string(&Taking { video: *video, name, sdp, room })
+            }
+            Self::Accept { video, name, sdp } => {
+                let (name, sdp) = (name.clone(), sdp.clone());
+                serde_json::to_string(&Taking { video: *video, name, sdp, room: None })
+            }
+            Self::Members { room, here, invited } => {
+                serde_json::to_string(&People { room: *room, here: here.clone(), invited: invited.clone() })
             }
             Self::Candidate(candidate) => serde_json::to_string(candidate),
             Self::Offer { sdp } | Self::Answer { sdp } => serde_json::to_string(&Description { sdp: sdp.clone() }),
@@ -202,11 +254,14 @@ impl Body {
     pub fn from_text(kind: &str, text: &str) -> Result<Self, BodyError> {
         let body = match kind {
             "ring" => {
-                let Taking { video, name, sdp } = read(text)?;
-                Self::Ring { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)? }
+                let Taking { video, name, sdp, room } = read(text)?;
+                if room.as_ref().is_some_and(|room| room.members.len() > MAX_PEOPLE) {
+                    return Err(BodyError::TooLong);
+                }
+                Self::Ring { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)?, room }
             }
             "accept" => {
-                let Taking { video, name, sdp } = read(text)?;
+                let Taking { video, name, sdp, .. } = read(text)?;
                 Self::Accept { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)? }
             }
             "candidate" => {
@@ -222,6 +277,13 @@ impl Body {
             "decline" => Self::Decline { reason: read::<Reason<_>>(text)?.reason },
             "cancel" => Self::Cancel { reason: read::<Reason<_>>(text)?.reason },
             "bye" => Self::Bye { reason: read::<Reason<_>>(text)?.reason },
+            "members" => {
+                let People { room, here, invited } = read(text)?;
+                if here.len().max(invited.len()) > MAX_PEOPLE {
+                    return Err(BodyError::TooLong);
+                }
+                Self::Members { room, here, invited }
+            }
             "ringing" => Self::Ringing,
             "busy" => Self::Busy,
             _ => return Err(BodyError::UnknownKind),
@@ -254,10 +316,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn person(n: u8) -> PeerId {
+        PeerId::from_public_key(&[n; 32])
+    }
+
     fn each() -> Vec<Body> {
         let sdp = || "v=0\r\n".to_owned();
         vec![
-            Body::Ring { video: true, name: "Noor".into(), sdp: sdp() },
+            Body::Ring { video: true, name: "Noor".into(), sdp: sdp(), room: None },
             Body::Ringing,
             Body::Accept { video: false, name: String::new(), sdp: sdp() },
             Body::Candidate(Candidate {
@@ -272,6 +338,13 @@ mod tests {
             Body::Cancel { reason: CancelReason::Replaced },
             Body::Busy,
             Body::Bye { reason: ByeReason::Failed },
+            Body::Ring {
+                video: false,
+                name: "Noor".into(),
+                sdp: sdp(),
+                room: Some(RoomCard { id: CallId([3; 16]), members: vec![person(1), person(2)], invites: true }),
+            },
+            Body::Members { room: CallId([3; 16]), here: vec![person(1)], invited: vec![person(2)] },
         ]
     }
 
@@ -301,6 +374,12 @@ mod tests {
         let long = Body::Offer { sdp: "x".repeat(MAX_SDP + 1) };
         assert_eq!(Body::from_text("offer", &long.to_text()), Err(BodyError::TooLong));
         assert_eq!(Body::from_text("ring", r#"{"video":1}"#), Err(BodyError::Malformed));
+        let crowd = || (0..9).map(person).collect::<Vec<_>>();
+        let members = Body::Members { room: CallId([3; 16]), here: crowd(), invited: vec![] };
+        assert_eq!(Body::from_text("members", &members.to_text()), Err(BodyError::TooLong));
+        let room = Some(RoomCard { id: CallId([3; 16]), members: crowd(), invites: false });
+        let ring = Body::Ring { video: true, name: String::new(), sdp: String::new(), room };
+        assert_eq!(Body::from_text("ring", &ring.to_text()), Err(BodyError::TooLong));
     }
 
     #[test]
@@ -311,7 +390,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(kind in "(ring|accept|candidate|offer|decline|cancel|bye|.{0,9})", text in "\\PC{0,80}") {
+        fn no_text_panics(kind in "(ring|members|accept|candidate|offer|decline|cancel|bye|.{0,9})", text in "\\PC{0,80}") {
             let _ = Body::from_text(&kind, &text);
         }
     }

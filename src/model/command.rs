@@ -4,13 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::id::{CallId, Callee};
+use super::id::{CallId, Callee, PeerId};
+use super::reaction::Reaction;
 use super::settings::Settings;
 use super::transfer::TransferId;
 
 /// A key that is held is told again within this time; one that is not is taken as let go, whatever became of the
 /// keyboard or of the window.
 pub const HOLD_LIMIT: Duration = Duration::from_secs(3);
+
+/// How large somebody is on the screen, in physical pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TileSize {
+    /// At most 200 high: one of many beside a stage.
+    Small,
+    /// At most 400 high: a tile of a grid.
+    Medium,
+    /// Higher.
+    Large,
+}
+
+impl TileSize {
+    /// The class of a tile so many physical pixels high.
+    pub fn of(high: f32) -> Self {
+        match high {
+            high if high > 400.0 => Self::Large,
+            high if high > 200.0 => Self::Medium,
+            _ => Self::Small,
+        }
+    }
+}
 
 /// One wish. A wish that cannot be granted is answered by a [`Notice`](super::notice::Notice), never by silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +81,13 @@ pub enum Command {
     Share(Option<String>),
     /// Raise or lower the hand.
     RaiseHand(bool),
+    /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs; a call of two becomes a room by it.
+    Invite(String),
+    /// Show the others what one thinks, for a few seconds.
+    React(Reaction),
+    /// These legs are on the screen now, so large; the others of the call are not to be seen. Until it is said for the first
+    /// time, all are seen large.
+    Watch(Vec<(CallId, TileSize)>),
     /// Write to the other side of the call.
     Chat(String),
     /// The panel is open: what came is read.
@@ -89,12 +119,17 @@ pub enum Command {
     UndoDevices,
     /// Take these settings in force and keep them. Device changes act at once, also in a call.
     Settings(Box<Settings>),
-    /// How loud the other side is played, percent, 0…200.
-    Volume(u8),
+    /// How loud somebody is played.
+    Volume {
+        /// Who of the call.
+        of: Callee,
+        /// Percent, 0…200.
+        percent: u8,
+    },
     /// Try the server now instead of waiting for the next attempt.
     Reconnect,
     /// Take one entry out of the recent calls.
-    ForgetRecent(super::id::PeerId),
+    ForgetRecent(PeerId),
     /// End the program in an orderly way.
     Quit,
 }

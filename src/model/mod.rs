@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod pool;
 pub mod preference;
 pub mod quality;
+pub mod reaction;
 pub mod report;
 pub mod settings;
 pub mod slot;

@@ -84,6 +84,31 @@ pub enum Notice {
         /// What is wrong, on which side and why; `None`: nothing any more.
         sentence: Option<String>,
     },
+    /// The call is a room from now on: it grew, or we came into one.
+    Room {
+        /// Which call.
+        call: CallId,
+    },
+    /// Somebody is in the room now.
+    Joined {
+        /// Their leg.
+        call: CallId,
+        /// Who.
+        peer: PeerId,
+        /// What they call themselves.
+        name: String,
+    },
+    /// Somebody is in the room no more; it goes on without them.
+    Left {
+        /// Their leg.
+        call: CallId,
+        /// Who.
+        peer: PeerId,
+        /// What they call themselves.
+        name: String,
+        /// How.
+        outcome: Outcome,
+    },
     /// The other side wrote.
     Chat {
         /// Who.

@@ -7,6 +7,7 @@ use super::device::{DeviceState, Devices};
 use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
 use super::quality::CallQuality;
+use super::reaction::Reaction;
 use super::settings::Settings;
 use super::sound::MicrophoneTrouble;
 use super::stats::Stats;
@@ -85,6 +86,8 @@ pub struct LocalMedia {
     pub level: Level,
     /// Our hand is up.
     pub hand: bool,
+    /// What we show for a moment.
+    pub reaction: Option<Reaction>,
     /// The screen or window that is shared instead of the camera.
     pub sharing: Option<Sharing>,
     /// Whether what was heard of the others can be played again.
@@ -163,26 +166,83 @@ impl Stage {
     }
 }
 
-/// One call.
+/// One call: of two people, of several in a room, or the test call.
+///
+/// Each pair of people has a leg of its own, with its own ID, negotiation and connection; in a call of two the leg's ID
+/// is the call's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallView {
-    /// Which.
+    /// Which. A room keeps it while people come and go.
     pub call: CallId,
-    /// The other side.
-    pub peer: Callee,
-    /// What they call themselves, or the start of their ID.
-    pub name: String,
-    /// Who called whom.
+    /// Where several can be; `None`: a call of two, or the test call.
+    pub room: Option<RoomView>,
+    /// Who called whom, or who invited whom.
     pub direction: Direction,
-    /// Where it is.
+    /// Where it is: of a call of two, where its leg is; of a room, [`Stage::Connected`] from when we are in it until we
+    /// leave.
     pub stage: Stage,
     /// Seconds in this stage (counting up while reconnecting, for the words), or of the whole call once connected.
     pub seconds: u32,
     /// The call was taken with picture on both sides' wish.
     pub video: bool,
-    /// What the other side says of itself.
+    /// The others, in the order in which they came: in a call of two exactly one, in an empty room none.
+    pub members: Arc<Vec<MemberView>>,
+    /// The conversation, oldest first, with what is kept of earlier calls.
+    pub chat: Arc<Vec<ChatLine>>,
+    /// Messages and offers of files that came while the panel was closed.
+    pub unread: u32,
+    /// Files that go to the others and come from them, in the order they were offered.
+    pub files: Arc<Vec<TransferView>>,
+    /// The verdict of a test call, once it is there.
+    pub report: Option<Arc<EchoReport>>,
+}
+
+impl CallView {
+    /// Who came first of the others, and in a call of two the only one.
+    pub fn first(&self) -> Option<&MemberView> {
+        self.members.first()
+    }
+
+    /// The call with our own voice.
+    pub fn is_test(&self) -> bool {
+        self.first().is_some_and(|member| member.peer == Callee::Echo)
+    }
+
+    /// What the others are called, or the room.
+    pub fn name(&self) -> &str {
+        match (&self.room, self.first()) {
+            (Some(room), _) => &room.name,
+            (None, Some(member)) => &member.name,
+            (None, None) => "",
+        }
+    }
+}
+
+/// A call where several can be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomView {
+    /// For people; of a call of two that grew: the names of the others, joined.
+    pub name: String,
+    /// Only who knows its password gets in.
+    pub locked: bool,
+}
+
+/// One of the others in a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberView {
+    /// Their leg: [`PlayerKey::Remote`] of it shows them.
+    pub call: CallId,
+    /// Who.
+    pub peer: Callee,
+    /// What they call themselves, or the start of their ID.
+    pub name: String,
+    /// Where their leg is; calling and ringing while they are invited.
+    pub stage: Stage,
+    /// Seconds in this stage, or since they were connected.
+    pub seconds: u32,
+    /// What they say of themselves.
     pub remote: RemoteMedia,
-    /// Level of the other side's sound.
+    /// Level of their sound.
     pub level: Level,
     /// They have been speaking for 300 ms.
     pub speaking: bool,
@@ -192,16 +252,8 @@ pub struct CallView {
     pub path: String,
     /// Figures of the last second.
     pub stats: Arc<Stats>,
-    /// How good the path is, in words, and its last two minutes.
+    /// How good the path to them is, in words, and its last two minutes.
     pub quality: Arc<CallQuality>,
-    /// The conversation, oldest first, with what is kept of earlier calls.
-    pub chat: Arc<Vec<ChatLine>>,
-    /// Messages and offers of files that came while the panel was closed.
-    pub unread: u32,
-    /// Files that go to the others and come from them, in the order they were offered.
-    pub files: Arc<Vec<TransferView>>,
-    /// The verdict of a test call, once it is there.
-    pub report: Option<Arc<EchoReport>>,
 }
 
 /// State of the other side's devices, by its own word over the data channel.
@@ -217,7 +269,12 @@ pub struct RemoteMedia {
     pub sharing: bool,
     /// They keep the last 20 s of what they hear and can play it again.
     pub replay: bool,
+    /// What they show of their mind, while it is fresh.
+    pub reaction: Option<Reaction>,
 }
+
+/// How long a reaction is shown.
+pub const REACTION_SECONDS: u32 = 4;
 
 /// A call that rings here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -294,6 +351,6 @@ pub struct EchoReport {
 pub enum PlayerKey {
     /// Our own camera, not mirrored.
     Preview,
-    /// The other side of this call.
+    /// The other side of this leg; see [`MemberView::call`].
     Remote(CallId),
 }

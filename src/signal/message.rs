@@ -133,6 +133,13 @@
 //! and answers the first with `accept` at once, since its person already wants to talk.
 //! *Again.* A `ring` with a new call ID from somebody one is in a call with means their program has started anew: the
 //! old call is over, the new one rings.
+//! *Several people.* A `ring` may have a member `room`: `{"id":"<a call ID>","members":["<ID>", …],"invites":<bool>}`, at
+//! most 8 members. With `invites` the caller is in that room and wants the callee there. Without, the caller comes into a
+//! room in which the callee is: the callee accepts without ringing if one it has a call with in that room has named the
+//! caller, waits 5 s for that, and else says `decline`. Whoever is in a room tells everybody it has a call with there, by
+//! that call, after each change, `members`: `{"room":"<id>","here":["<ID>", …],"invited":["<ID>", …]}`, the others it has
+//! a call with and those it invites. A `decline` may give the reason `full`. The room of a call of two that grows has the
+//! call's ID. What follows from it is written down at [`room`](mod@crate::call::room).
 //!
 //! # Keepalive
 //! A client sends `{"type":"ping","t":<any whole number below 2⁵³>}` at least every `idle_s` / 2 seconds and is answered

@@ -155,6 +155,10 @@ impl App {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Told(text)) => self.state.toast.tell(text, time),
+                Ok(Notice::Joined { name, peer, .. }) => {
+                    self.state.toast.tell(format!("{name} ({}) is in the call now", peer.short()), time);
+                }
+                Ok(Notice::Left { name, .. }) => self.state.toast.tell(format!("{name} has left the call"), time),
                 Ok(Notice::Devices(switch)) => self.state.toast.devices(&switch, time),
                 Ok(Notice::Problem(text)) => self.state.toast.problem(text, time),
                 // The rest is in the snapshot already.

@@ -16,7 +16,8 @@ use visavis::model::preference::{DeviceChange, DeviceSwitch, DeviceUse, SwitchRe
 use visavis::model::quality::{CallQuality, Cause, History, Mark, Point, Quality, Side, Trouble, Verdict, Way};
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::snapshot::{
-    CallView, EchoReport, IncomingView, Level, LocalMedia, Recent, RemoteMedia, SayAgain, ServerState, Snapshot, Stage,
+    CallView, EchoReport, IncomingView, Level, LocalMedia, MemberView, Recent, RemoteMedia, SayAgain, ServerState,
+    Snapshot, Stage,
 };
 use visavis::model::stats::{Percentiles, Stats};
 use visavis::model::transfer::{TransferId, TransferState, TransferView};
@@ -105,6 +106,7 @@ pub fn home() -> Snapshot {
             held: false,
             level: Level { rms: -22, peak: -12 },
             hand: false,
+            reaction: None,
             sharing: None,
             say_again: SayAgain::Off,
             trouble: None,
@@ -142,27 +144,52 @@ pub fn call(stage: Stage) -> Snapshot {
     stats.sent.video.bitrate_bps = 1_800_000;
     stats.transport.rtt_ms = Some(38.0);
     let mut snapshot = home();
-    snapshot.call = Some(CallView {
+    let member = MemberView {
         call: call_id(),
         peer: Callee::Peer(peer(2)),
         name: "Amara Osei".to_owned(),
-        direction: Direction::Outgoing,
-        stage,
+        stage: stage.clone(),
         seconds: 767,
-        video: true,
-        remote: RemoteMedia { camera_on: true, muted: false, hand: false, sharing: false, replay: false },
+        remote: RemoteMedia {
+            camera_on: true,
+            muted: false,
+            hand: false,
+            sharing: false,
+            replay: false,
+            reaction: None,
+        },
         level: Level { rms: -30, peak: -20 },
         speaking: false,
         volume: 100,
         path: "Direct, 38 ms".to_owned(),
         stats: Arc::new(stats),
         quality: Arc::new(quality(None)),
+    };
+    snapshot.call = Some(CallView {
+        call: call_id(),
+        room: None,
+        direction: Direction::Outgoing,
+        stage,
+        seconds: 767,
+        video: true,
+        members: Arc::new(vec![member]),
         chat: Arc::new(chat()),
         unread: 1,
         files: Arc::default(),
         report: None,
     });
     snapshot
+}
+
+/// The only other one of a call.
+pub fn other(call: &mut CallView) -> &mut MemberView {
+    &mut Arc::make_mut(&mut call.members)[0]
+}
+
+/// Changes the stage of a call of two.
+pub fn set_stage(call: &mut CallView, stage: Stage) {
+    call.stage = stage.clone();
+    other(call).stage = stage;
 }
 
 /// A path that is good, or lost so many percent of what we send for half a minute now.
@@ -198,6 +225,7 @@ pub fn quality(up_loss: Option<u8>) -> CallQuality {
 pub fn lossy() -> Snapshot {
     let mut snapshot = call(Stage::Connected);
     if let Some(call) = &mut snapshot.call {
+        let call = other(call);
         call.quality = Arc::new(quality(Some(7)));
         let mut stats = (*call.stats).clone();
         (stats.sent.video.width, stats.sent.video.height, stats.sent.video.bitrate_bps) = (960, 540, 780_000);
@@ -210,9 +238,11 @@ pub fn chat() -> Vec<ChatLine> {
     let line = |number: u64, mine: bool, text: &str, delivery: Delivery| ChatLine {
         number,
         mine,
+        author: String::new(),
         text: text.to_owned(),
         time: NOON + 60 * number as i64,
         delivery,
+        received_by: vec![],
     };
     vec![
         line(1, false, "Morning! I pushed the new onboarding flow.", Delivery::Received),
@@ -309,8 +339,8 @@ pub fn without_devices(mut snapshot: Snapshot) -> Snapshot {
 pub fn test_call(stage: Stage, seconds: u32, report: Option<EchoReport>) -> Snapshot {
     let mut snapshot = call(stage);
     if let Some(call) = &mut snapshot.call {
-        call.peer = Callee::Echo;
-        call.name = String::new();
+        let echo = other(call);
+        (echo.peer, echo.name, echo.seconds) = (Callee::Echo, String::new(), seconds);
         call.seconds = seconds;
         call.report = report.map(Arc::new);
         call.chat = Arc::default();

@@ -72,7 +72,7 @@ impl Bench {
 }
 
 fn ring() -> Body {
-    Body::Ring { video: true, name: "Amara".into(), sdp: "offer".into() }
+    Body::Ring { video: true, name: "Amara".into(), sdp: "offer".into(), room: None }
 }
 
 fn accept(video: bool) -> Body {

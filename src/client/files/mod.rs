@@ -23,6 +23,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::active::Active;
 use super::actor::{Actor, Beside};
 use super::config::ClientConfig;
 use crate::model::id::{Callee, PeerId};
@@ -70,9 +71,18 @@ impl Files {
         }
     }
 
-    /// Those with this person.
-    pub(super) fn of(&self, person: PeerId) -> Arc<Vec<TransferView>> {
-        self.views.get(&person).cloned().unwrap_or_default()
+    /// Those with these people, in the order in which they were offered.
+    pub(super) fn of(&self, people: impl Iterator<Item = PeerId>) -> Arc<Vec<TransferView>> {
+        let mut views: Vec<_> = people.filter_map(|person| self.views.get(&person)).collect();
+        match (views.pop(), views.is_empty()) {
+            (None, _) => Arc::default(),
+            (Some(only), true) => Arc::clone(only),
+            (Some(last), false) => {
+                let mut all: Vec<_> = views.into_iter().chain([last]).flat_map(|views| views.iter().cloned()).collect();
+                all.sort_by_key(|view| view.time);
+                Arc::new(all)
+            }
+        }
     }
 
     pub(super) fn unread(&self) -> u32 {
@@ -129,33 +139,34 @@ impl Actor {
 
     /// Who the session calls so.
     fn person_of(&self, peer: &str) -> Option<PeerId> {
-        let active = self.active.as_ref().filter(|active| active.peer != Callee::Echo)?;
-        (active.link.as_ref()?.peer() == peer).then_some(active.id)
+        let leg = self.active.as_ref()?.leg_called(peer)?;
+        (leg.peer != Callee::Echo).then_some(leg.id)
     }
 
-    /// Offers files to the other side of the call.
+    /// Offers files to everybody in the call, each for themselves.
     pub(super) fn send_files(&mut self, paths: Vec<PathBuf>) {
-        if let Some(person) = self.takes_files() {
-            self.files.wish(Wish::Send(person, paths));
+        for person in self.who_takes_files() {
+            self.files.wish(Wish::Send(person, paths.clone()));
         }
     }
 
     /// Offers a picture that was pasted.
     pub(super) fn send_image(&mut self, png: Arc<[u8]>) {
-        if let Some(person) = self.takes_files() {
-            self.files.wish(Wish::Image(person, png));
+        for person in self.who_takes_files() {
+            self.files.wish(Wish::Image(person, Arc::clone(&png)));
         }
     }
 
     /// Whom files go to; where there is nobody, that is said.
-    fn takes_files(&mut self) -> Option<PeerId> {
-        let why = match self.active.as_ref().filter(|active| active.ended.is_none()) {
+    fn who_takes_files(&mut self) -> Vec<PeerId> {
+        let why = match self.active.as_ref().filter(|active| active.is_running()) {
             None => "there is no call to send files in; call somebody first",
             Some(active) if active.peer == Callee::Echo => "the echo takes no files; call a person first",
-            Some(active) => return Some(active.id),
+            Some(active) if active.legs.is_empty() => "there is nobody else here yet to send files to",
+            Some(active) => return active.legs.iter().map(|leg| leg.id).collect(),
         };
         self.told.push(Notice::Problem(why.into()));
-        None
+        Vec::new()
     }
 
     /// Accepts, refuses or stops a file.
@@ -209,7 +220,8 @@ impl Actor {
         for (id, news) in told {
             if matches!(news, TransferNews::Offered { mine: false, .. }) {
                 self.sound(Sound::Message);
-                let here = self.active.as_ref().is_some_and(|active| active.id == person);
+                let here = |active: &Active| active.legs.iter().any(|leg| leg.id == person);
+                let here = self.active.as_ref().is_some_and(here);
                 if here && !self.files.panel_open {
                     self.files.unread = self.files.unread.saturating_add(1);
                 }

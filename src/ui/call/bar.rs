@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use super::State;
 use crate::model::command::Command;
-use crate::model::snapshot::{CallView, Stage};
+use crate::model::snapshot::{CallView, MemberView, Stage};
 use crate::ui::app::Scene;
 use crate::ui::devices::{Which, menu, trouble};
 use crate::ui::icons;
@@ -192,7 +192,9 @@ fn more(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
             s.state.call.statistics = true;
             ui.close();
         }
-        volume(ui, s, view);
+        if let Some(member) = view.first() {
+            volume(ui, s, member);
+        }
         let full = ui.ctx().input(|i| i.viewport().fullscreen.unwrap_or(false));
         if row(ui, "more-full", icons::FRAME_CORNERS, "Full screen", "F11") {
             ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(!full));
@@ -223,14 +225,14 @@ fn row(ui: &mut Ui, id: &str, glyph: &str, words: &str, key: &str) -> bool {
     response.on_hover_cursor(CursorIcon::PointingHand).clicked()
 }
 
-fn volume(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView) {
+fn volume(ui: &mut Ui, s: &mut Scene<'_>, member: &MemberView) {
     let t = DARK;
     let (_, r) = ui.allocate_space(vec2(248.0, 62.0));
-    let glyph = if view.volume == 0 { icons::SPEAKER_SLASH } else { icons::SPEAKER_HIGH };
+    let glyph = if member.volume == 0 { icons::SPEAKER_SLASH } else { icons::SPEAKER_HIGH };
     ui.painter().text(pos2(r.left() + 20.0, r.top() + 18.0), CENTER, glyph, icon(18.0), t.text2);
-    let words = format!("Volume, {} %", view.volume);
+    let words = format!("Volume, {} %", member.volume);
     ui.painter().text(pos2(r.left() + 42.0, r.top() + 18.0), LEFT, words, medium(14.0), t.text);
-    let mut value = view.volume;
+    let mut value = member.volume;
     ui.spacing_mut().slider_width = 192.0;
     ui.visuals_mut().selection.bg_fill = t.fill;
     ui.visuals_mut().widgets.inactive.bg_fill = t.surface3;
@@ -238,7 +240,7 @@ fn volume(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView) {
     let response = ui.put(rect(r.left() + 42.0, r.top() + 32.0, 194.0, 22.0), slider);
     let name = "Volume of the other side".to_owned();
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name));
-    if value != view.volume {
-        s.send(Command::Volume(value));
+    if value != member.volume {
+        s.send(Command::Volume { of: member.peer, percent: value });
     }
 }

@@ -89,7 +89,11 @@ fn lines(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView, width: f32) {
         }
         // Lines of one side within five minutes belong together: the time is said once.
         let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time.saturating_sub(time) > 300);
-        let who = if line.mine { "You" } else { view.name.as_str() };
+        let who = match (line.mine, line.author.as_str()) {
+            (true, _) => "You",
+            (false, "") => view.name(),
+            (false, author) => author,
+        };
         bubble(ui, line, who, first, width);
         last = Some((date, line.mine, line.time));
     }

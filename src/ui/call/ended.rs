@@ -4,7 +4,6 @@ use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::{name, stage_words};
 use crate::model::command::Command;
-use crate::model::id::Callee;
 use crate::model::outcome::Outcome;
 use crate::model::snapshot::{CallView, EchoReport, Stage};
 use crate::ui::app::Scene;
@@ -26,20 +25,21 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView) {
     let mut y = all.center().y - if let Some(size) = size { 40.0 + size.y / 2.0 } else { 130.0 };
     y = y.max(all.top() + 60.0);
     let x = all.center().x;
-    if view.peer == Callee::Echo {
+    let test = view.is_test();
+    if test {
         tile_icon(ui.painter(), pos2(x, y), 64.0, icons::WAVEFORM, t.accent_soft, t.accent_text);
     } else {
-        avatar(ui.painter(), pos2(x, y), 44.0, &name(view));
+        avatar(ui.painter(), pos2(x, y), 44.0, &view.first().map_or_else(|| view.name().to_owned(), name));
     }
     y += 62.0;
     let w = (all.width() - 64.0).min(520.0);
-    let sentence = match (&view.peer, outcome) {
-        (Callee::Echo, Outcome::Accepted | Outcome::AcceptedWithoutVideo) => "The test call is over".to_owned(),
+    let sentence = match outcome {
+        Outcome::Accepted | Outcome::AcceptedWithoutVideo if test => "The test call is over".to_owned(),
         _ => stage_words(view),
     };
     let end = paragraph(ui, pos2(x - w / 2.0, y), w, &sentence, semibold(21.0), 29.0, t.text, true);
     y = end.bottom() + 18.0;
-    let talked = matches!(outcome, Outcome::Accepted | Outcome::AcceptedWithoutVideo) && view.peer != Callee::Echo;
+    let talked = matches!(outcome, Outcome::Accepted | Outcome::AcceptedWithoutVideo) && !test;
     if talked && view.seconds > 0 {
         let words = format!("You talked for {}", words::duration(view.seconds));
         label(ui, pos2(x, y), CENTER, &words, medium(14.0), t.text2, w);
@@ -52,12 +52,17 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView) {
         y += 14.0;
     }
     let (glyph, video) = if view.video { (icons::VIDEO_CAMERA, true) } else { (icons::PHONE, false) };
-    let again = Button::new("ended-again", rect(x - 168.0, y, 160.0, 48.0), Kind::Primary).icon(glyph);
-    if again.label("Call again").size(15.0).show(ui, &t).clicked() {
-        s.send(Command::DismissEnded);
-        s.send(Command::Call { to: view.peer, video });
+    // A room that is over has nobody to call.
+    let whom = view.first().filter(|_| view.room.is_none()).map(|member| member.peer);
+    if let Some(to) = whom {
+        let again = Button::new("ended-again", rect(x - 168.0, y, 160.0, 48.0), Kind::Primary).icon(glyph);
+        if again.label("Call again").size(15.0).show(ui, &t).clicked() {
+            s.send(Command::DismissEnded);
+            s.send(Command::Call { to, video });
+        }
     }
-    let close = Button::new("ended-close", rect(x + 8.0, y, 160.0, 48.0), Kind::Second).label("Close").size(15.0);
+    let left = if whom.is_some() { x + 8.0 } else { x - 80.0 };
+    let close = Button::new("ended-close", rect(left, y, 160.0, 48.0), Kind::Second).label("Close").size(15.0);
     if close.key("Esc").tip("Back to Home").show(ui, &t).clicked() {
         s.send(Command::DismissEnded);
     }

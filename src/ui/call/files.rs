@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::State;
 use crate::model::command::Command;
-use crate::model::snapshot::CallView;
+use crate::model::id::Callee;
+use crate::model::snapshot::{CallView, MemberView};
 use crate::model::transfer::{TransferState, TransferView, amount};
 use crate::ui::app::Scene;
 use crate::ui::devices::sentence;
@@ -130,9 +131,11 @@ fn bar(ui: &mut Ui, r: Rect, file: &TransferView) {
 /// How a file stands, in words.
 fn said(view: &CallView, file: &TransferView) -> String {
     let size = amount(file.size);
+    let with = |member: &&MemberView| member.peer == Callee::Peer(file.peer);
+    let name = view.members.iter().find(with).map_or(view.name(), |member| member.name.as_str());
     match &file.state {
-        TransferState::Offered if file.mine => format!("{size} · {} has not answered yet", view.name),
-        TransferState::Offered => format!("{size} · offered by {}", view.name),
+        TransferState::Offered if file.mine => format!("{size} · {} has not answered yet", name),
+        TransferState::Offered => format!("{size} · offered by {}", name),
         TransferState::Waiting => format!("{} of {size} · waits for the connection", amount(file.done)),
         TransferState::Running => match file.left_s() {
             Some(left) => {
@@ -141,12 +144,12 @@ fn said(view: &CallView, file: &TransferView) -> String {
             }
             None => format!("{} of {size}", amount(file.done)),
         },
-        TransferState::Done if file.mine => format!("{size} · received by {}", view.name),
+        TransferState::Done if file.mine => format!("{size} · received by {}", name),
         TransferState::Done => format!("{size} · saved"),
-        TransferState::Refused if file.mine => format!("{size} · {} did not take it", view.name),
+        TransferState::Refused if file.mine => format!("{size} · {} did not take it", name),
         TransferState::Refused => format!("{size} · you did not take it"),
         TransferState::Cancelled { by_us: true } => format!("{size} · you stopped it"),
-        TransferState::Cancelled { by_us: false } => format!("{size} · {} stopped it", view.name),
+        TransferState::Cancelled { by_us: false } => format!("{size} · {} stopped it", name),
         TransferState::Failed(words) => sentence(words),
     }
 }
@@ -195,7 +198,7 @@ pub(super) fn drops(ui: &Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
         let r = stage.shrink(16.0);
         p.rect(r, corner(18.0), Color32::from_black_alpha(190), Stroke::new(2.0, t.accent), StrokeKind::Inside);
         p.text(r.center() - vec2(0.0, 26.0), CENTER, icons::DOWNLOAD_SIMPLE, icon(40.0), t.accent_text);
-        let words = format!("Drop here to send to {}", view.name);
+        let words = format!("Drop here to send to {}", view.name());
         p.text(r.center() + vec2(0.0, 20.0), Align2::CENTER_CENTER, words, semibold(18.0), t.text);
     }
 }

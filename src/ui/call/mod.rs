@@ -20,7 +20,7 @@ use eframe::egui::{CursorIcon, Id, Rect, Sense, Ui, UiBuilder, pos2};
 use super::app::Scene;
 use crate::model::command::Command;
 use crate::model::id::{CallId, Callee};
-use crate::model::snapshot::{CallView, Stage};
+use crate::model::snapshot::{CallView, MemberView, Stage};
 pub(super) use share::key as share_key;
 
 /// Seconds without the mouse until the controls go.
@@ -71,10 +71,13 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let pushes = open && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
     files::drops(ui, s, all, view);
-    let picture = remote::show(ui, s, stage, view);
+    let member = view.first();
+    let picture = remote::show(ui, s, stage, member);
     let shown = visibility(ui, s, view, picture.is_some());
     remote::scrims(ui, stage, shown, picture.is_some());
-    remote::plate(ui, stage, view, picture);
+    if let Some(member) = member {
+        remote::plate(ui, stage, member, picture);
+    }
     itself::show(ui, s, stage);
     share::banner(ui, s, stage);
     trouble::show(ui, s, stage, view);
@@ -87,12 +90,12 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         // A click without a move brings them back, and must not press what nobody sees.
         ui.interact(stage, Id::unique("call-veil"), Sense::click().difference(Sense::FOCUSABLE));
     }
-    if s.state.call.statistics {
-        stats::show(ui, s, stage, view);
+    if let Some(member) = member.filter(|_| s.state.call.statistics) {
+        stats::show(ui, s, stage, member);
     }
     if let Some(report) = view.report.clone().filter(|_| !s.state.call.report_closed) {
         ended::report_card(ui, s, stage, &report);
-    } else if view.peer == Callee::Echo && view.report.is_none() && view.stage == Stage::Connected {
+    } else if view.is_test() && view.report.is_none() && view.stage == Stage::Connected {
         ended::report_note(ui, stage, view, picture);
     }
     if open {
@@ -125,20 +128,27 @@ fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32
 /// The state in words.
 pub fn stage_words(view: &CallView) -> String {
     match &view.stage {
+        Stage::Ended(outcome) => outcome.sentence(view.direction, view.name()),
+        stage => words(stage, view.seconds),
+    }
+}
+
+fn words(stage: &Stage, seconds: u32) -> String {
+    match stage {
         Stage::Calling => "Calling…".to_owned(),
         Stage::Ringing => "Ringing…".to_owned(),
         Stage::Connecting => "Connecting…".to_owned(),
         Stage::Connected => "Connected".to_owned(),
-        Stage::Reconnecting => format!("Reconnecting… {} s", view.seconds),
-        Stage::Ended(outcome) => outcome.sentence(view.direction, &view.name),
+        Stage::Reconnecting => format!("Reconnecting… {seconds} s"),
+        Stage::Ended(_) => "Gone".to_owned(),
     }
 }
 
-/// What the other side is called here.
-fn name(view: &CallView) -> String {
-    match view.peer {
+/// What somebody is called here.
+fn name(member: &MemberView) -> String {
+    match member.peer {
         Callee::Echo => "Test call".to_owned(),
-        Callee::Peer(id) if view.name.is_empty() => id.short(),
-        Callee::Peer(_) => view.name.clone(),
+        Callee::Peer(id) if member.name.is_empty() => id.short(),
+        Callee::Peer(_) => member.name.clone(),
     }
 }

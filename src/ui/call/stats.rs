@@ -4,7 +4,7 @@ use eframe::egui::{Area, Color32, Id, Order, Rect, Shape, Stroke, StrokeKind, Ui
 
 use super::chart;
 use crate::model::quality::Quality;
-use crate::model::snapshot::CallView;
+use crate::model::snapshot::MemberView;
 use crate::ui::app::Scene;
 use crate::ui::icons;
 use crate::ui::paint::{LEFT, label, paragraph, rect, shadow, tile_icon};
@@ -27,25 +27,25 @@ pub(super) fn place(stage: Rect) -> Rect {
     rect(stage.right() - 16.0 - w, stage.top() + 64.0, w, HIGH.min(stage.height() - 64.0 - 96.0))
 }
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, member: &MemberView) {
     let k = place(stage);
     Area::new(Id::unique("statistics")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
         ui.set_clip_rect(stage);
         ui.allocate_rect(k, eframe::egui::Sense::click().difference(eframe::egui::Sense::FOCUSABLE));
-        panel(ui, s, k, view);
+        panel(ui, s, k, member);
         ui.set_clip_rect(stage);
         pointer(ui, pos2(super::top::connection(stage).center().x, k.top()));
     });
 }
 
-fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
+fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, member: &MemberView) {
     let t = DARK;
     shadow(ui.painter(), k, 18.0, 44, 14, Color32::from_black_alpha(190));
     ui.painter().rect(k, corner(18.0), t.surface, Stroke::new(1.0, t.surface3), StrokeKind::Inside);
     ui.set_clip_rect(k);
     let (x, right) = (k.left() + 20.0, k.right() - 20.0);
     let w = right - x;
-    let quality = &view.quality;
+    let quality = &member.quality;
     let bad = quality.verdict.quality() != Quality::Good;
     let (ground, ink, glyph) =
         if bad { (t.amber_soft, t.amber, icons::WARNING) } else { (t.accent_soft, t.accent_text, icons::CHECK) };
@@ -71,7 +71,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
     let pitch = ((room - fixed) / 3.0).clamp(PITCH.0, PITCH.1);
     let end = chart::show(ui, &quality.history, rect(x, y + 12.0, w, room), pitch, list);
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, end.round() + 0.5, line);
-    let rows = rows(view);
+    let rows = rows(member);
     table(ui, &rows, x, right, end + 22.0);
     if foot > 0.0 {
         let copied = s.is_copied(ui.ctx(), "report");
@@ -103,8 +103,8 @@ struct Row {
     much: [bool; 2],
 }
 
-fn rows(view: &CallView) -> [Row; ROWS] {
-    let stats = &view.stats;
+fn rows(member: &MemberView) -> [Row; ROWS] {
+    let stats = &member.stats;
     let (sent, received) = (&stats.sent, &stats.received);
     let row = |name, sent, received| Row { name, sent, received, much: [false; 2] };
     let picture =
@@ -112,7 +112,7 @@ fn rows(view: &CallView) -> [Row; ROWS] {
     let ms =
         |p: Option<crate::model::stats::Percentiles>| p.map_or("unknown".to_owned(), |p| format!("{:.0} ms", p.p50));
     let share = |percent: Option<f32>| percent.map_or("unknown".to_owned(), |percent| format!("{percent:.1} %"));
-    let lost = chart::loss(&view.quality.history);
+    let lost = chart::loss(&member.quality.history);
     let much = lost.map(|lost| lost.is_some_and(|percent| percent >= chart::MUCH_LOSS));
     let path = if stats.transport.relayed { "Relayed" } else { "Direct" }.to_owned();
     [

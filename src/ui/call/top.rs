@@ -42,7 +42,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView,
         if button.pressed(s.state.call.statistics).show(ui, &DARK).clicked() {
             s.state.call.statistics = !s.state.call.statistics;
         }
-        signal::bars(ui, at(1.0).center(), view.quality.verdict.quality());
+        let quality = view.first().map(|member| member.quality.verdict.quality()).unwrap_or_default();
+        signal::bars(ui, at(1.0).center(), quality);
         say_again(ui, s, at(2.0), kind, on_picture);
     }
 }
@@ -74,7 +75,8 @@ fn strip(ui: &mut Ui, stage: Rect, view: &CallView, picture: bool) {
         Stage::Connected => words::clock(view.seconds),
         _ => stage_words(view),
     };
-    let parts = [(icons::LOCK, "Encrypted"), ("", time.as_str()), (icons::ARROWS_LEFT_RIGHT, view.path.as_str())];
+    let path = view.first().map_or("", |member| member.path.as_str());
+    let parts = [(icons::LOCK, "Encrypted"), ("", time.as_str()), (icons::ARROWS_LEFT_RIGHT, path)];
     let parts: Vec<_> = parts.into_iter().filter(|(_, words)| !words.is_empty()).collect();
     let part = |ui: &Ui, glyph: &str, words: &str| {
         width(ui.painter(), words, medium(13.0)) + if glyph.is_empty() { 0.0 } else { 21.0 } + 24.0

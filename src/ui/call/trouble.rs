@@ -33,21 +33,21 @@ pub fn words(snap: &Snapshot) -> Option<String> {
 /// What the network does, on which side, and why. That our picture is paused is part of the sentence once it is known how
 /// little gets through.
 fn network(snap: &Snapshot) -> Option<String> {
-    let call = snap.call.as_ref()?;
-    let known = call.quality.verdict.trouble.is_some_and(|trouble| match trouble.cause {
+    let member = snap.call.as_ref()?.first()?;
+    let known = member.quality.verdict.trouble.is_some_and(|trouble| match trouble.cause {
         Cause::Outage => true,
         Cause::Narrow { .. } => trouble.way == Way::Up,
         _ => false,
     });
-    if call.stats.sent.video.paused && !known {
+    if member.stats.sent.video.paused && !known {
         return Some("Video paused to keep the sound: your network carries too little".to_owned());
     }
-    call.quality.sentence.clone()
+    member.quality.sentence.clone()
 }
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
     let Some(words) = words(s.snap).filter(|_| view.stage == Stage::Connected) else { return };
-    if s.state.call.statistics && view.quality.sentence.as_ref() == Some(&words) {
+    if s.state.call.statistics && view.first().is_some_and(|member| member.quality.sentence.as_ref() == Some(&words)) {
         return; // it stands over the figures
     }
     let room = stage.width() - 32.0;

@@ -1,0 +1,274 @@
+//! Rooms of several people over a real server: whole applications, decoded pictures and sound of everyone at everyone.
+
+mod common;
+mod people;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use people::{Person, STEP, connected, server};
+use visavis::codec::timecode;
+use visavis::dsp::tone::tone_level;
+use visavis::model::body::MAX_PEOPLE;
+use visavis::model::chat::Delivery;
+use visavis::model::command::Command;
+use visavis::model::id::{CallId, Callee, PeerId};
+use visavis::model::notice::Notice;
+use visavis::model::reaction::Reaction;
+use visavis::model::snapshot::{CallView, MemberView, PlayerKey, Snapshot, Stage};
+use visavis::model::source::AudioSpec;
+
+const LIMIT: Duration = Duration::from_secs(240);
+/// What each person's microphone gives, Hz.
+const TONES: [u32; 6] = [440, 660, 880, 1100, 1320, 1540];
+/// From here on a tone is heard, dBFS.
+const HEARD: f64 = -30.0;
+/// Below this it is not.
+const UNHEARD: f64 = -50.0;
+const NAMES: [&str; 6] = ["Amara", "Noor", "Tomás", "Lena", "Yuki", "Ada"];
+
+async fn crowd(url: &str, people: usize) -> Vec<Person> {
+    let person = |n: usize| {
+        Person::with(url, NAMES[n], |config| {
+            config.overrides.microphone = Some(AudioSpec::Tone(TONES[n]));
+        })
+    };
+    let all: Vec<_> = (0..people).map(person).collect();
+    for one in &all {
+        one.online().await;
+    }
+    all
+}
+
+/// All that was played, as the file has it by now.
+fn played(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let samples = bytes.get(44..).unwrap_or_default().as_chunks::<4>().0; // two channels of 16 bits
+    samples.iter().map(|frame| f32::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0).collect()
+}
+
+/// Level of a tone in the newest half second.
+fn hears(person: &Person, hertz: u32) -> f64 {
+    let all = played(&person.heard());
+    let newest = all.len().checked_sub(24_000).map(|from| &all[from..]);
+    newest.and_then(|part| tone_level(part, hertz.into())).unwrap_or(-200.0)
+}
+
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < STEP, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn of(call: &CallView, who: PeerId) -> Option<&MemberView> {
+    call.members.iter().find(|member| member.peer == Callee::Peer(who))
+}
+
+fn together(snapshot: &Snapshot, others: &BTreeSet<PeerId>) -> bool {
+    let Some(call) = &snapshot.call else { return false };
+    call.members.len() == others.len()
+        && others.iter().all(|who| of(call, *who).is_some_and(|member| member.stage == Stage::Connected))
+}
+
+/// Each of these has all others connected, and nobody else.
+async fn meet(all: &[&Person]) {
+    for one in all {
+        let others = all.iter().map(|other| other.id).filter(|id| *id != one.id).collect();
+        one.sees("all others", |s| together(s, &others).then_some(())).await;
+    }
+}
+
+async fn invite(inviter: &Person, guest: &Person) {
+    inviter.ask(Command::Invite(guest.id.to_string()));
+    guest.accept(true).await;
+}
+
+/// New pictures of each of the others, whole enough for the time in them to be read.
+async fn sees_all(one: &Person) {
+    let members = one.handle.snapshot().call.as_ref().expect("a call").members.clone();
+    for member in members.iter() {
+        let player = one.handle.player(PlayerKey::Remote(member.call)).expect("everybody has a player");
+        let (mut seen, mut count) = (player.newer_than(0).map_or(0, |(number, _)| number), 0);
+        until(&format!("pictures of {}", member.name), || {
+            if let Some((number, frame)) = player.newer_than(seen) {
+                timecode::read(&frame).expect("the scene's timecode survives the codec");
+                (seen, count) = (number, count + 1);
+            }
+            count >= 10
+        })
+        .await;
+    }
+}
+
+async fn hears_all(all: &[&Person], tones: &[u32]) {
+    for (n, one) in all.iter().enumerate() {
+        for (other, tone) in tones.iter().enumerate().filter(|(other, _)| *other != n) {
+            until(&format!("the voice of {other} at {n}"), || hears(one, *tone) > HEARD).await;
+        }
+    }
+}
+
+#[test]
+fn a_call_of_two_grows_to_three_without_a_gap_and_shrinks_again() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let people = crowd(&url, 3).await;
+        let [a, b, c] = &people[..] else { unreachable!() };
+        connected(a, b).await;
+        until("each other's voice", || hears(a, TONES[1]) > HEARD && hears(b, TONES[0]) > HEARD).await;
+        let legs = |one: &Person| one.handle.snapshot().call.as_ref().map(|call| (call.call, call.members[0].call));
+        let (before, from) = ([legs(a), legs(b)], [played(&a.heard()).len(), played(&b.heard()).len()]);
+        let (mut facts, mut newcomer) = (b.handle.notices(), c.handle.notices());
+
+        a.ask(Command::Invite(c.id.to_string()));
+        let ringing = a.sees("that it rings there", |s| {
+            let member = of(s.call.as_ref()?, c.id)?.clone();
+            (member.stage == Stage::Ringing).then_some(member)
+        });
+        assert_eq!(ringing.await.name, c.id.short(), "whoever was never talked to has no name yet");
+        c.accept(true).await;
+        meet(&[a, b, c]).await;
+        assert_eq!([legs(a), legs(b)], before, "call and leg of the first two are what they were");
+        let room = a.handle.snapshot().call.as_ref().and_then(|call| call.room.clone()).expect("a room");
+        assert_eq!(room.name, "Noor, Tomás");
+        for one in [a, b, c] {
+            sees_all(one).await;
+        }
+        hears_all(&[a, b, c], &TONES[..3]).await;
+        for (one, (from, tone)) in [a, b].into_iter().zip(from.into_iter().zip([TONES[1], TONES[0]])) {
+            let all = played(&one.heard());
+            // One tenth of a second may cancel itself out where the tone moves within its wave; a gap lasts longer.
+            let low = |part: &[f32]| tone_level(part, tone.into()).is_none_or(|level| level < HEARD);
+            let lows: Vec<_> = all[from..].chunks_exact(4_800).map(low).collect();
+            let gap = lows.windows(2).position(|two| two == [true, true]);
+            assert_eq!(gap, None, "tenths of a second without the other's voice, of {}", lows.len());
+        }
+        let mut joined = BTreeSet::new();
+        while let Ok(notice) = facts.try_recv() {
+            if let Notice::Joined { peer, name, .. } = notice {
+                joined.insert((peer, name));
+            }
+        }
+        assert_eq!(joined, [(c.id, "Tomás".to_owned())].into(), "a newcomer is announced to all");
+        let mut there = BTreeSet::new();
+        while let Ok(notice) = newcomer.try_recv() {
+            if let Notice::Joined { peer, .. } = notice {
+                there.insert(peer);
+            }
+        }
+        assert_eq!(there, [a.id, b.id].into(), "and they are told who is there");
+
+        b.ask(Command::Chat("hello, both of you".into()));
+        for one in [a, c] {
+            one.sees("what was written", |s| {
+                let line = s.call.as_ref()?.chat.last()?.clone();
+                (line.text == "hello, both of you" && line.author == "Noor").then_some(())
+            })
+            .await;
+        }
+        b.sees("that both have it", |s| {
+            let line = s.call.as_ref()?.chat.last()?.clone();
+            let to: BTreeSet<_> = line.received_by.iter().copied().collect();
+            (line.delivery == Delivery::Received && to == [a.id, c.id].into()).then_some(())
+        })
+        .await;
+
+        c.ask(Command::React(Reaction::Heart));
+        c.ask(Command::RaiseHand(true));
+        for one in [a, b] {
+            one.sees("a heart and a hand", |s| {
+                let remote = of(s.call.as_ref()?, c.id)?.remote;
+                (remote.reaction == Some(Reaction::Heart) && remote.hand).then_some(())
+            })
+            .await;
+            one.sees("no heart any more", |s| of(s.call.as_ref()?, c.id)?.remote.reaction.is_none().then_some(()))
+                .await;
+        }
+
+        a.ask(Command::Volume { of: Callee::Peer(b.id), percent: 0 });
+        until("only one of them", || hears(a, TONES[1]) < UNHEARD && hears(a, TONES[2]) > HEARD).await;
+        until("the muted one at the third", || hears(c, TONES[1]) > HEARD).await;
+
+        c.ask(Command::HangUp);
+        meet(&[a, b]).await;
+        c.sees("the end", |s| matches!(s.call.as_ref()?.stage, Stage::Ended(_)).then_some(())).await;
+        assert!(a.handle.snapshot().call.as_ref().is_some_and(|call| call.room.is_some()), "two go on as a room");
+        sees_all(a).await;
+        a.ask(Command::HangUp);
+        b.sees("the end", |s| matches!(s.call.as_ref()?.stage, Stage::Ended(_)).then_some(())).await;
+        drop(people);
+        drop(server);
+    });
+}
+
+#[test]
+fn four_people_see_and_hear_each_other() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let people = crowd(&url, 4).await;
+        let [a, b, c, d] = &people[..] else { unreachable!() };
+        connected(a, b).await;
+        // Two invite at once, and those who come were not told of each other.
+        a.ask(Command::Invite(c.id.to_string()));
+        b.ask(Command::Invite(d.id.to_string()));
+        c.accept(true).await;
+        d.accept(true).await;
+        let all = [a, b, c, d];
+        meet(&all).await;
+        let rooms: BTreeSet<_> =
+            all.iter().filter_map(|one| one.handle.snapshot().call.as_ref().map(|c| c.call)).collect();
+        assert_eq!(rooms.len(), 1, "one room for all");
+        for one in all {
+            sees_all(one).await;
+        }
+        hears_all(&all, &TONES[..4]).await;
+        drop(people);
+        drop(server);
+    });
+}
+
+#[test]
+fn whoever_comes_and_goes_leaves_nothing() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let people = crowd(&url, 4).await;
+        let [a, b, c, d] = &people[..] else { unreachable!() };
+        connected(a, b).await;
+        for round in 0..3 {
+            let (inviter, guest) = [(a, c), (b, d), (c, d)][round];
+            if round == 2 {
+                invite(a, c).await;
+                meet(&[a, b, c]).await;
+            }
+            invite(inviter, guest).await;
+            let others: Vec<_> =
+                [a, b, c, d].into_iter().filter(|one| round == 2 || [a.id, b.id, guest.id].contains(&one.id)).collect();
+            meet(&others).await;
+            for one in [c, d] {
+                one.ask(Command::HangUp);
+                one.ask(Command::DismissEnded);
+            }
+            meet(&[a, b]).await;
+        }
+        let legs = |one: &Person| -> Vec<CallId> {
+            one.handle
+                .snapshot()
+                .call
+                .as_ref()
+                .map(|call| call.members.iter().map(|member| member.call).collect())
+                .unwrap_or_default()
+        };
+        assert_eq!(legs(a), legs(b), "the leg of the first two is the only one");
+        a.ask(Command::HangUp);
+        for one in [a, b] {
+            one.sees("the end", |s| matches!(s.call.as_ref()?.stage, Stage::Ended(_)).then_some(())).await;
+        }
+        assert!(MAX_PEOPLE >= 6);
+        // Threads and files that are left fail the test: see `common`.
+        drop(people);
+        drop(server);
+    });
+}
