@@ -1,15 +1,13 @@
 //! A few screens as pictures, beside those kept in `tests/snapshots`. Needs a Vulkan driver (a software one will do).
 #![cfg(feature = "gui")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "fixed values; a skipped test says why")]
 
 mod gui_world;
 
 use std::sync::Arc;
 
-use eframe::egui::{Key, accesskit::Role, pos2, vec2};
+use eframe::egui::{Key, accesskit::Role, pos2};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use egui_kittest::{Harness, SnapshotOptions};
-use visavis::client::handle;
 use visavis::model::ice::IceServer;
 use visavis::model::notice::Notice;
 use visavis::model::settings::{Settings, Theme};
@@ -18,18 +16,6 @@ use visavis::model::snapshot::{PlayerKey, SayAgain, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 use visavis::model::transfer::TransferState;
 use visavis::ui::app::App;
-
-/// Whether pictures can be painted here; says why not.
-fn can_paint() -> bool {
-    let setup = egui_kittest::wgpu::default_wgpu_setup();
-    let there = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(egui_kittest::wgpu::create_render_state(setup, Default::default()));
-    }));
-    if there.is_err() {
-        println!("skipped: no Vulkan driver; install mesa-vulkan-drivers to compare pictures");
-    }
-    there.is_ok()
-}
 
 fn look(name: &str, snapshot: Snapshot, size: (f32, f32), act: impl FnOnce(&mut Harness<'static, App>)) {
     look_told(name, snapshot, size, None, act);
@@ -48,25 +34,14 @@ fn look_told(
     notice: Option<Notice>,
     act: impl FnOnce(&mut Harness<'static, App>),
 ) {
-    if !can_paint() {
-        return;
-    }
-    let (handle, desk) = handle::pair(snapshot);
     let (me, them) = (Player::new(), Player::new());
     me.put(gui_world::person(640, 360, (118, 118), 0.0));
     them.put(gui_world::person(1280, 720, (150, 112), 0.4));
-    desk.set_player(PlayerKey::Preview, Some(me));
-    desk.set_player(PlayerKey::Remote(gui_world::call_id()), Some(them));
-    let mut harness =
-        Harness::builder().with_size(vec2(size.0, size.1)).wgpu().build_eframe(move |cc| App::new(cc, handle));
-    harness.run_steps(4);
-    notice.into_iter().for_each(|notice| desk.notify(notice));
-    act(&mut harness);
-    // Long enough for every motion to end, and short of the controls' rest.
-    harness.run_steps(6);
-    // Drivers differ by a pixel here and there at edges; a moved or missing control is thousands.
-    let options = SnapshotOptions::new().threshold(1.2).max_failed_pixels(400);
-    harness.snapshot_options(name, &options);
+    let players = vec![(PlayerKey::Preview, me), (PlayerKey::Remote(gui_world::call_id()), them)];
+    gui_world::picture::look(name, snapshot, players, size, |harness, desk| {
+        notice.into_iter().for_each(|notice| desk.notify(notice));
+        act(harness);
+    });
 }
 
 fn light(mut snapshot: Snapshot) -> Snapshot {
@@ -140,7 +115,7 @@ fn sharing() {
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
     snapshot.media.sharing = Some(Sharing { id, name });
     look("sharing", snapshot, USUAL, |harness| {
-        harness.get_by_role_and_label(Role::Button, "Share").click();
+        harness.get_by_role_and_label(Role::Button, "Choose what to share").click();
         harness.run_steps(3);
     });
 }

@@ -203,6 +203,9 @@ impl eframe::App for App {
         self.wake.set_hidden(hidden);
         let snap = self.handle.snapshot();
         self.talk(ctx, &snap);
+        if hidden {
+            call::hidden(ctx, &self.handle, &mut self.state.call, &snap);
+        }
         if hidden && snap.incoming.is_some() {
             incoming::wake_hidden(ctx);
         }

@@ -50,6 +50,8 @@ pub const CLOUD_SLASH: &str = "\u{E1B6}";
 pub const COPY: &str = "\u{E1CA}";
 /// `dots-three`.
 pub const DOTS_THREE: &str = "\u{E1FE}";
+/// `dots-three-vertical`.
+pub const DOTS_THREE_VERTICAL: &str = "\u{E208}";
 /// `download-simple`.
 pub const DOWNLOAD_SIMPLE: &str = "\u{E20C}";
 /// `file`.
@@ -102,12 +104,18 @@ pub const PHONE_X: &str = "\u{E3C4}";
 pub const PLAY: &str = "\u{E3D0}";
 /// `plus`.
 pub const PLUS: &str = "\u{E3D4}";
+/// `push-pin`.
+pub const PUSH_PIN: &str = "\u{E3E2}";
+/// `push-pin-slash`.
+pub const PUSH_PIN_SLASH: &str = "\u{E3E4}";
 /// `question`.
 pub const QUESTION: &str = "\u{E3E8}";
 /// `speaker-high`.
 pub const SPEAKER_HIGH: &str = "\u{E44A}";
 /// `speaker-slash`.
 pub const SPEAKER_SLASH: &str = "\u{E45A}";
+/// `squares-four`.
+pub const SQUARES_FOUR: &str = "\u{E464}";
 /// `sun`.
 pub const SUN: &str = "\u{E472}";
 /// `trash`.
@@ -116,6 +124,10 @@ pub const TRASH: &str = "\u{E4A6}";
 pub const USER: &str = "\u{E4C2}";
 /// `users`.
 pub const USERS: &str = "\u{E4D6}";
+/// `user-plus`.
+pub const USER_PLUS: &str = "\u{E4D0}";
+/// `user-rectangle`.
+pub const USER_RECTANGLE: &str = "\u{E4D2}";
 /// `video-camera`.
 pub const VIDEO_CAMERA: &str = "\u{E4DA}";
 /// `video-camera-slash`.

@@ -11,12 +11,14 @@ use crate::model::device::DeviceState;
 use crate::model::snapshot::{SayAgain, Snapshot, Stage};
 
 /// What a person can look up: keys, and what they do.
-pub const MAP: [(&str, &str); 17] = [
+pub const MAP: [(&str, &str); 19] = [
     ("M or Ctrl+D", "Microphone on or off"),
     ("V or Ctrl+E", "Camera on or off"),
     ("Space (hold)", "Talk while held; while not muted, cough"),
     ("S", "Share a screen or window, or stop"),
     ("C", "Chat"),
+    ("P", "People"),
+    ("G", "Layout: everybody alike, or whoever speaks large"),
     ("H", "Raise or lower your hand"),
     ("R", "Say that again: the last 20 s, or stop"),
     ("F11", "Full screen"),
@@ -75,6 +77,12 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
             if alone(Key::C) {
                 State::toggle_chat(s);
             }
+            if alone(Key::P) {
+                State::toggle_people(s);
+            }
+            if alone(Key::G) {
+                State::switch_layout(s);
+            }
             if alone(Key::H) {
                 s.send(Command::RaiseHand(!hand));
             }
@@ -126,6 +134,8 @@ fn back(ctx: &Context, s: &mut Scene<'_>) {
         s.state.call.statistics = false;
     } else if s.state.call.chat_open && s.snap.call.is_some() {
         State::toggle_chat(s);
+    } else if s.state.call.people_open && s.snap.call.is_some() {
+        State::toggle_people(s);
     } else if s.snap.call.as_ref().is_some_and(|call| matches!(call.stage, Stage::Ended(_))) {
         s.send(Command::DismissEnded);
     } else if ctx.input(|i| i.viewport().fullscreen.unwrap_or(false)) {

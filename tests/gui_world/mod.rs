@@ -1,6 +1,8 @@
 //! Fixed states and pictures for whoever looks at the window without a call: tests and the gallery.
 #![allow(dead_code, clippy::unwrap_used, reason = "each user needs a part; fixed values cannot fail")]
 
+pub mod picture;
+pub mod room;
 pub mod window;
 
 use std::sync::Arc;

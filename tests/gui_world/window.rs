@@ -4,7 +4,8 @@ use eframe::egui::{Key, Modifiers, accesskit::Role, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use visavis::client::{Desk, handle};
-use visavis::model::command::Command;
+use visavis::model::command::{Command, TileSize};
+use visavis::model::id::CallId;
 use visavis::model::notice::Notice;
 use visavis::model::snapshot::{Snapshot, Stage};
 use visavis::ui::app::App;
@@ -12,6 +13,7 @@ use visavis::ui::app::App;
 pub struct Window {
     pub harness: Harness<'static, App>,
     pub desk: Desk,
+    watches: Vec<Command>,
 }
 
 impl Window {
@@ -20,7 +22,7 @@ impl Window {
         let mut harness =
             Harness::builder().with_size(vec2(w, h)).with_step_dt(STEP).build_eframe(move |cc| App::new(cc, handle));
         harness.run_steps(3);
-        Self { harness, desk }
+        Self { harness, desk, watches: Vec::new() }
     }
 
     pub fn new(snapshot: Snapshot) -> Self {
@@ -48,8 +50,22 @@ impl Window {
         self.harness.query_all_by_label_contains(words).next().is_some()
     }
 
+    /// What was asked for by the person: not what the window tells of itself (see [`Window::watched`]).
     pub fn commands(&mut self) -> Vec<Command> {
-        std::iter::from_fn(|| self.desk.commands.try_recv().ok()).collect()
+        let all = std::iter::from_fn(|| self.desk.commands.try_recv().ok());
+        let (watched, asked): (Vec<_>, Vec<_>) = all.partition(|command| matches!(command, Command::Watch(_)));
+        self.watches.extend(watched);
+        asked
+    }
+
+    /// Who is to be seen and how large, as it was told last since this was asked for before.
+    pub fn watched(&mut self) -> Option<Vec<(CallId, TileSize)>> {
+        let asked = self.commands();
+        assert!(asked.is_empty(), "{asked:?}");
+        match self.watches.drain(..).next_back()? {
+            Command::Watch(seen) => Some(seen),
+            _ => None,
+        }
     }
 
     pub fn tell(&mut self, notice: Notice) {

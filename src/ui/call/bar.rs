@@ -1,31 +1,32 @@
-//! The bar: microphone and camera (body toggles, chevron lists devices), share, hand, chat, more; Leave apart. Its width
+//! The bar: microphone, camera and share (body toggles, chevron lists), hand, chat, people, more; Leave apart. Its width
 //! never changes with state, so nothing moves under the pointer.
 
-use eframe::egui::accesskit::Role;
 use eframe::egui::{
-    Align2, Color32, CursorIcon, Id, Popup, Rect, RectAlign, Sense, Slider, Stroke, StrokeKind, Ui, ViewportCommand,
-    WidgetInfo, pos2, vec2,
+    Color32, CursorIcon, Id, Popup, Rect, RectAlign, Stroke, StrokeKind, Ui, ViewportCommand, pos2, vec2,
 };
 
-use super::State;
+use super::pill::{self, Look};
+use super::{State, menu, people, reactions};
 use crate::model::command::Command;
-use crate::model::snapshot::{CallView, MemberView, Stage};
+use crate::model::snapshot::{CallView, Stage};
 use crate::ui::app::Scene;
-use crate::ui::devices::{Which, menu, trouble};
+use crate::ui::devices::{self, Which, trouble};
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, LEFT, rect, shadow, width};
+use crate::ui::paint::{CENTER, rect, shadow, width};
 use crate::ui::settings::Page;
-use crate::ui::theme::{DARK, corner, icon, icon_fill, medium, semibold};
-use crate::ui::widgets::{Button, Kind, focus_ring, popup_frame, tooltip};
+use crate::ui::theme::{DARK, corner, icon_fill, semibold};
+use crate::ui::widgets::{Button, Kind, popup_frame, tooltip};
 
-const MAIN: f32 = 8.0 + 80.0 + 8.0 + 80.0 + 8.0 + 48.0 + 8.0 + 48.0 + 17.0 + 48.0 + 4.0 + 48.0 + 8.0;
+const MAIN: f32 = 8.0 + 3.0 * (80.0 + 8.0) + 48.0 + 17.0 + 48.0 + 4.0 + 48.0 + 4.0 + 48.0 + 8.0;
 const LEAVE: f32 = 120.0;
+
+/// How wide it is, in any state.
+pub(super) const WIDTH: f32 = MAIN + 12.0 + LEAVE;
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
     let t = DARK;
-    let total = MAIN + 12.0 + LEAVE;
     let y = stage.bottom() - 16.0 - 64.0;
-    let left = (stage.center().x - total / 2.0).round();
+    let left = (stage.center().x - WIDTH / 2.0).round();
     let (main, leave) = (rect(left, y, MAIN, 64.0), rect(left + MAIN + 12.0, y, LEAVE, 64.0));
     for shell in [main, leave] {
         shadow(ui.painter(), shell, 32.0, 28, 8, Color32::from_black_alpha(120));
@@ -50,8 +51,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
         s.send(Command::Camera(!camera_on));
     }
     x += 88.0;
-    super::share::button(ui, s, rect(x, y + 8.0, 48.0, 48.0));
-    x += 56.0;
+    super::share::button(ui, s, rect(x, y + 8.0, 80.0, 48.0));
+    x += 88.0;
     let kind = if hand { Kind::Primary } else { Kind::Second };
     let button = Button::new("call-hand", rect(x, y + 8.0, 48.0, 48.0), kind).icon(icons::HAND).icon_size(22.0);
     let tip = if hand { "Lower your hand" } else { "Raise your hand" };
@@ -63,6 +64,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     ui.painter().vline((x + 8.0).round() + 0.5, cy - 14.0..=cy + 14.0, Stroke::new(1.0, t.surface3));
     x += 17.0;
     chat_button(ui, s, rect(x, y + 8.0, 48.0, 48.0), view);
+    x += 52.0;
+    people_button(ui, s, rect(x, y + 8.0, 48.0, 48.0), view);
     x += 52.0;
     more(ui, s, rect(x, y + 8.0, 48.0, 48.0), view);
     let words = if matches!(view.stage, Stage::Calling | Stage::Ringing) { "Cancel" } else { "Leave" };
@@ -78,67 +81,21 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     }
 }
 
-/// How a split button stands, with its icon and, where it is not plainly on, the word above.
-#[derive(Clone, Copy)]
-enum Look {
-    On(&'static str),
-    /// By you: a crossed icon, another fill, and a word.
-    Off(&'static str, &'static str),
-    /// Only for as long as a key is held.
-    Live(&'static str, &'static str),
-}
-
 /// A split button; says whether its body was pressed.
 fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: Look, name: (&str, &str)) -> bool {
     let t = DARK;
     let (name, key) = name;
     let off = matches!(look, Look::Off(..));
     let trouble = trouble(s.snap, which).filter(|_| !off);
-    let (glyph, ground, ink) = match look {
-        Look::On(glyph) => (glyph, t.surface2, t.text),
-        Look::Off(glyph, _) => (glyph, t.danger_soft, t.danger_ink),
-        Look::Live(glyph, _) => (glyph, t.accent_soft, t.accent_text),
-    };
-    let body = Rect::from_min_max(q.min, pos2(q.right() - 32.0, q.bottom()));
-    let tail = Rect::from_min_max(pos2(q.right() - 32.0, q.top()), q.max);
-    let pressed = ui.interact(body, Id::unique(("split", name)), Sense::click());
-    pressed.widget_info(|| WidgetInfo::selected(Role::Button, true, !off, name));
-    let list = ui.interact(tail, Id::unique(("split-list", name)), Sense::click());
     let list_name = format!("Choose {}", name.to_lowercase());
-    list.widget_info(|| WidgetInfo::labeled(Role::Button, true, &list_name));
-    let p = ui.painter();
-    p.rect_filled(q, corner(24.0), ground);
-    for (response, area, left) in [(&pressed, body, true), (&list, tail, false)] {
-        if response.hovered() {
-            let (near, far) = (24, 0);
-            let round = eframe::egui::CornerRadius {
-                nw: if left { near } else { far },
-                sw: if left { near } else { far },
-                ne: if left { far } else { near },
-                se: if left { far } else { near },
-            };
-            p.rect_filled(area, round, Color32::from_white_alpha(14));
-        }
-    }
-    let font = if matches!(look, Look::On(_)) { icon(22.0) } else { icon_fill(22.0) };
-    p.text(pos2(q.left() + 24.0, q.center().y), CENTER, glyph, font, ink);
-    p.vline(q.right() - 32.5, q.center().y - 10.0..=q.center().y + 10.0, Stroke::new(1.0, ink.gamma_multiply(0.22)));
+    let (pressed, list) = pill::show(ui, q, look, !off, name, &list_name);
     if trouble.is_some() {
         let at = pos2(q.left() + 36.0, q.top() + 14.0);
-        p.circle_filled(at, 8.5, ground);
-        p.text(at, CENTER, icons::WARNING_CIRCLE, icon_fill(16.0), t.amber);
-    }
-    let caret = ink.gamma_multiply(0.85);
-    p.text(pos2(q.right() - 17.0, q.center().y), CENTER, icons::CARET_UP, icon(13.0), caret);
-    focus_ring(ui, &t, &pressed.clone().with_new_rect(q), 24.0);
-    focus_ring(ui, &t, &list, 16.0);
-    if let Look::Off(_, word) | Look::Live(_, word) = look {
-        tag(ui, pos2(q.center().x, q.top() - 10.0), word, if off { t.danger_fill } else { t.fill });
-        let id = pressed.id;
-        ui.ctx().accesskit_node_builder(id, |node| node.set_description(word));
+        ui.painter().circle_filled(at, 8.5, look.colours().0);
+        ui.painter().text(at, CENTER, icons::WARNING_CIRCLE, icon_fill(16.0), t.amber);
     }
     let popup = Popup::menu(&list).id(Id::unique(("devices", name))).align(RectAlign::TOP_START);
-    menu(s, which, popup, &t);
+    devices::menu(s, which, popup, &t);
     if let Some((_, whole)) = &trouble {
         let whole = whole.clone();
         ui.ctx().accesskit_node_builder(pressed.id, |node| node.set_description(whole));
@@ -152,15 +109,6 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: Look, name
     };
     tooltip(list.on_hover_cursor(CursorIcon::PointingHand), &t, Some(&list_name), None);
     tooltip(pressed.on_hover_cursor(CursorIcon::PointingHand), &t, Some(&tip), key).clicked()
-}
-
-/// The state in a word, on the bar's upper edge.
-fn tag(ui: &Ui, centre: eframe::egui::Pos2, word: &str, ground: Color32) {
-    let t = DARK;
-    let w = width(ui.painter(), word, semibold(12.0)) + 18.0;
-    let r = Rect::from_center_size(centre, vec2(w.round(), 22.0));
-    ui.painter().rect(r, corner(11.0), ground, Stroke::new(2.0, t.surface), StrokeKind::Outside);
-    ui.painter().text(r.center(), CENTER, word, semibold(12.0), Color32::WHITE);
 }
 
 fn chat_button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
@@ -180,6 +128,26 @@ fn chat_button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
     }
 }
 
+fn people_button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
+    let t = DARK;
+    let (open, count) = (s.state.call.people_open, people::count(view));
+    let name = format!("People, {count}");
+    let kind = if open { Kind::Primary } else { Kind::Ghost };
+    let button = Button::new("call-people", q, kind).icon(icons::USERS).icon_size(22.0).radius(24.0);
+    let button = button.filled(open).ink(if open { Color32::WHITE } else { t.text });
+    if button.name(&name).pressed(open).tip("People").key("P").show(ui, &t).clicked() {
+        State::toggle_people(s);
+    }
+    // Of two there is nothing to count.
+    if count > 2 && !open {
+        let words = count.to_string();
+        let wide = (width(ui.painter(), &words, semibold(10.5)) + 11.0).max(18.0);
+        let badge = Rect::from_center_size(pos2(q.left() + 36.0, q.center().y - 12.0), vec2(wide, 16.0));
+        ui.painter().rect(badge, corner(8.0), t.surface3, Stroke::new(1.5, t.surface), StrokeKind::Outside);
+        ui.painter().text(badge.center(), CENTER, words, semibold(10.5), t.text);
+    }
+}
+
 fn more(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
     let t = DARK;
     let button = Button::new("call-more", q, Kind::Ghost).icon(icons::DOTS_THREE).icon_size(22.0).radius(24.0);
@@ -188,59 +156,32 @@ fn more(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
     let close = eframe::egui::PopupCloseBehavior::CloseOnClickOutside;
     popup.close_behavior(close).frame(popup_frame(&t)).show(|ui| {
         ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
-        if row(ui, "more-statistics", icons::CHART_LINE, "Connection figures", "") {
-            s.state.call.statistics = true;
+        if view.stage == Stage::Connected && !view.is_test() {
+            reactions::choice(ui, s, 248.0);
+            let (_, line) = ui.allocate_space(vec2(248.0, 9.0));
+            ui.painter().hline(line.shrink2(vec2(8.0, 0.0)).x_range(), line.center().y, Stroke::new(1.0, t.surface3));
+        }
+        if menu::row(ui, "more-statistics", icons::CHART_LINE, "Connection figures", "") {
+            (s.state.call.statistics, s.state.call.statistics_of) = (true, None);
             ui.close();
         }
-        if let Some(member) = view.first() {
-            volume(ui, s, member);
+        if let [member] = view.members.as_slice()
+            && let Some(percent) = menu::volume(ui, "the other side", member.volume)
+        {
+            s.send(Command::Volume { of: member.peer, percent });
         }
         let full = ui.ctx().input(|i| i.viewport().fullscreen.unwrap_or(false));
-        if row(ui, "more-full", icons::FRAME_CORNERS, "Full screen", "F11") {
+        if menu::row(ui, "more-full", icons::FRAME_CORNERS, "Full screen", "F11") {
             ui.ctx().send_viewport_cmd(ViewportCommand::Fullscreen(!full));
             ui.close();
         }
-        if row(ui, "more-settings", icons::GEAR_SIX, "Settings", "Ctrl+,") {
+        if menu::row(ui, "more-settings", icons::GEAR_SIX, "Settings", "Ctrl+,") {
             s.state.settings.open(Page::Audio);
             ui.close();
         }
-        if row(ui, "more-help", icons::QUESTION, "Keys and help", "F1") {
+        if menu::row(ui, "more-help", icons::QUESTION, "Keys and help", "F1") {
             s.state.help = true;
             ui.close();
         }
     });
-}
-
-fn row(ui: &mut Ui, id: &str, glyph: &str, words: &str, key: &str) -> bool {
-    let t = DARK;
-    let (_, r) = ui.allocate_space(vec2(248.0, 40.0));
-    let response = ui.interact(r, Id::unique(id), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(Role::MenuItem, true, words));
-    if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(r, corner(9.0), t.surface3);
-    }
-    ui.painter().text(pos2(r.left() + 20.0, r.center().y), CENTER, glyph, icon(18.0), t.text2);
-    ui.painter().text(pos2(r.left() + 42.0, r.center().y), LEFT, words, medium(14.0), t.text);
-    ui.painter().text(pos2(r.right() - 12.0, r.center().y), Align2::RIGHT_CENTER, key, medium(12.0), t.text3);
-    response.on_hover_cursor(CursorIcon::PointingHand).clicked()
-}
-
-fn volume(ui: &mut Ui, s: &mut Scene<'_>, member: &MemberView) {
-    let t = DARK;
-    let (_, r) = ui.allocate_space(vec2(248.0, 62.0));
-    let glyph = if member.volume == 0 { icons::SPEAKER_SLASH } else { icons::SPEAKER_HIGH };
-    ui.painter().text(pos2(r.left() + 20.0, r.top() + 18.0), CENTER, glyph, icon(18.0), t.text2);
-    let words = format!("Volume, {} %", member.volume);
-    ui.painter().text(pos2(r.left() + 42.0, r.top() + 18.0), LEFT, words, medium(14.0), t.text);
-    let mut value = member.volume;
-    ui.spacing_mut().slider_width = 192.0;
-    ui.visuals_mut().selection.bg_fill = t.fill;
-    ui.visuals_mut().widgets.inactive.bg_fill = t.surface3;
-    let slider = Slider::new(&mut value, 0..=200).show_value(false).trailing_fill(true);
-    let response = ui.put(rect(r.left() + 42.0, r.top() + 32.0, 194.0, 22.0), slider);
-    let name = "Volume of the other side".to_owned();
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name));
-    if value != member.volume {
-        s.send(Command::Volume { of: member.peer, percent: value });
-    }
 }

@@ -31,7 +31,7 @@ fn place(stage: Rect, corner: Corner, below: f32) -> Rect {
     let w = (stage.width() * 0.25).clamp(150.0, 256.0);
     let size = vec2(w, w * 9.0 / 16.0);
     // Beside the bar where there is room, above it otherwise.
-    let beside = stage.width() >= 561.0 + 2.0 * (w + 32.0);
+    let beside = stage.width() >= super::bar::WIDTH + 16.0 + 2.0 * (w + 16.0);
     let bottom =
         stage.bottom() - 16.0 - if beside && !corner.left { 0.0 } else { 80.0 } - if corner.left { 36.0 } else { 0.0 };
     let x = if corner.left { stage.left() + 16.0 } else { stage.right() - 16.0 - size.x };
@@ -39,7 +39,8 @@ fn place(stage: Rect, corner: Corner, below: f32) -> Rect {
     Rect::from_min_size(pos2(x, y), size)
 }
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
+/// Shows it; says where.
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) -> Rect {
     let t = DARK;
     let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
     let chosen = s.state.call.itself.corner;
@@ -112,6 +113,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     };
     let on_picture = on && size.is_some();
     chip(ui, pos2(r.left() + 8.0, r.bottom() - 36.0), on_picture, &parts, &spoken, r.width() - 16.0);
+    r
 }
 
 /// Why one does not see oneself, in a word or three, and whether that is wrong.

@@ -2,7 +2,8 @@
 
 use eframe::egui::{Color32, Rect, Stroke, Ui, pos2, vec2};
 
-use super::{name, signal, words};
+use super::order::Who;
+use super::{bar, name, signal, words};
 use crate::model::id::Callee;
 use crate::model::snapshot::{MemberView, PlayerKey, Stage};
 use crate::ui::app::Scene;
@@ -12,9 +13,8 @@ use crate::ui::theme::{DARK, corner, icon_fill, medium, regular, rgb, semibold};
 use crate::ui::video::{Look, fit};
 
 /// Shows them; says where their picture is, if there is one.
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, member: Option<&MemberView>) -> Option<Rect> {
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, member: &MemberView) -> Option<Rect> {
     ui.painter().rect_filled(stage, 0.0, rgb(0x0A0C10));
-    let member = member?;
     let key = PlayerKey::Remote(member.call);
     let connected = matches!(member.stage, Stage::Connecting | Stage::Connected | Stage::Reconnecting);
     let size = s.videos.size(s.handle, key).filter(|_| connected && (member.remote.camera_on || member.remote.sharing));
@@ -114,14 +114,14 @@ pub(super) fn plate(ui: &mut Ui, stage: Rect, member: &MemberView, picture: Opti
         (icons::MICROPHONE, Color32::WHITE, "")
     };
     // Beside the bar where there is room, above it otherwise.
-    let low = stage.width() >= 916.0;
+    let low = stage.width() >= bar::WIDTH + 371.0;
     let y = stage.bottom() - 16.0 - 28.0 - if low { 0.0 } else { 80.0 };
     let at = pos2(stage.left() + 16.0, y);
     let on_picture = picture.is_some_and(|picture| picture.contains(at));
     let parts = [(glyph, icon_fill(15.0), ink), (name.as_str(), medium(13.0), Color32::WHITE)];
-    let room = if low { (stage.width() - 576.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
+    let room = if low { (stage.width() - bar::WIDTH - 31.0) / 2.0 - 24.0 } else { stage.width() / 2.0 };
     let plate = chip(ui, at, on_picture, &parts, &format!("{name}{state}"), room - signal::ROOM);
-    signal::sign(ui, pos2(plate.right() + 8.0, at.y), on_picture, &member.quality);
+    signal::sign(ui, Who::Them(member.peer), pos2(plate.right() + 8.0, at.y), on_picture, &member.quality);
     if member.remote.hand {
         let parts = [(icons::HAND, icon_fill(15.0), DARK.amber), ("Hand raised", medium(12.5), Color32::WHITE)];
         chip(ui, pos2(at.x, at.y - 36.0), on_picture, &parts, &format!("{name} raised a hand"), 200.0);

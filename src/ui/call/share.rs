@@ -1,21 +1,29 @@
 //! Sharing a screen or a window: the button with its list, and the banner while something is shared.
 
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Color32, Id, Popup, Rect, RectAlign, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{CursorIcon, Id, Popup, Rect, RectAlign, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
+use super::pill::{self, Look};
 use crate::model::command::Command;
 use crate::model::device::DeviceKind;
 use crate::model::snapshot::{Sharing, Snapshot};
 use crate::ui::app::Scene;
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, LEFT, label, rect, width};
+use crate::ui::paint::{CENTER, LEFT, label, rect};
 use crate::ui::theme::{DARK, corner, icon_fill, medium, semibold};
-use crate::ui::widgets::{Button, Choice, Kind, choice_list};
+use crate::ui::widgets::{Button, Choice, Kind, choice_list, tooltip};
 
-const BANNER: f32 = 44.0;
+const LIST: &str = "Choose what to share";
+const BANNER: f32 = 48.0;
 
 /// What the banner takes from the top of the picture, with the gap below it.
 pub(super) const ROOM: f32 = BANNER + 12.0;
+
+/// Where the banner lies on a picture that fills the stage.
+pub(super) fn place(stage: Rect) -> Rect {
+    let w = (stage.width() - 32.0).min(640.0);
+    rect((stage.center().x - w / 2.0).round(), stage.top() + 64.0, w, BANNER)
+}
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,14 +53,15 @@ pub(super) fn button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect) {
     let t = DARK;
     let sharing = s.snap.media.sharing.clone();
     let on = sharing.is_some();
-    let kind = if on { Kind::Primary } else { Kind::Second };
-    let button = Button::new("call-share", q, kind).icon(icons::MONITOR_ARROW_UP).icon_size(22.0).radius(24.0);
-    let tip = if on { "Share something else, or stop" } else { "Share a screen or window" };
-    let response = button.filled(on).name("Share").pressed(on).tip(tip).key("S").show(ui, &t);
-    if response.clicked() && !Popup::is_id_open(ui.ctx(), list_id()) {
+    let look = if on { Look::Doing(icons::MONITOR_ARROW_UP, "Sharing") } else { Look::On(icons::MONITOR_ARROW_UP) };
+    let (body, tail) = pill::show(ui, q, look, on, "Share", LIST);
+    let open = Popup::is_id_open(ui.ctx(), list_id());
+    if body.clicked() && !open {
+        key(ui.ctx(), s);
+    } else if tail.clicked() && !open {
         s.send(Command::ListDevices);
     }
-    let popup = Popup::menu(&response).id(list_id()).align(RectAlign::TOP_START);
+    let popup = Popup::menu(&tail).id(list_id()).align(RectAlign::TOP_START);
     let current = sharing.map_or(Row::Nothing, |sharing| Row::Display(sharing.id));
     let chosen = choice_list(&t, popup, 340.0, Id::unique("share-rows"), &current, &rows(s.snap));
     match chosen {
@@ -60,12 +69,16 @@ pub(super) fn button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect) {
         Some(Row::Display(id)) => s.send(Command::Share(Some(id))),
         Some(Row::Nothing) | None => {}
     }
-    if on {
-        let w = width(ui.painter(), "Sharing", semibold(12.0)) + 18.0;
-        let r = Rect::from_center_size(pos2(q.center().x, q.top() - 10.0), vec2(w.round(), 22.0));
-        ui.painter().rect(r, corner(11.0), t.fill, Stroke::new(2.0, t.surface), StrokeKind::Outside);
-        ui.painter().text(r.center(), CENTER, "Sharing", semibold(12.0), Color32::WHITE);
-    }
+    let tip = if on { "Stop sharing" } else { "Share a screen or window" };
+    tooltip(tail.on_hover_cursor(CursorIcon::PointingHand), &t, Some(LIST), None);
+    tooltip(body.on_hover_cursor(CursorIcon::PointingHand), &t, Some(tip), Some("S"));
+}
+
+/// Whether what is shared can be shown to ourselves on the stage: a window, for a screen would hold this window with itself
+/// in it, and so on without end.
+pub(super) fn shows_itself(snap: &Snapshot) -> bool {
+    let Some(sharing) = &snap.media.sharing else { return false };
+    snap.devices.displays.iter().any(|display| display.id == sharing.id && display.kind == DeviceKind::Window)
 }
 
 /// Stop first, while something is shared; then screens, then windows.
@@ -88,14 +101,12 @@ fn rows(snap: &Snapshot) -> Vec<Choice<Row>> {
 }
 
 /// What is shared, and how to end it; at the top for as long as it lasts.
-pub(super) fn banner(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
+pub(super) fn banner(ui: &mut Ui, s: &mut Scene<'_>, r: Rect) {
     let Some(Sharing { name, .. }) = s.snap.media.sharing.clone() else { return };
     let t = DARK;
-    let w = (stage.width() - 32.0).min(640.0);
-    let r = rect((stage.center().x - w / 2.0).round(), stage.top() + 64.0, w, BANNER);
     ui.painter().rect(
         r,
-        corner(13.0),
+        corner(14.0),
         t.accent_soft,
         Stroke::new(1.0, t.accent.gamma_multiply(0.6)),
         StrokeKind::Inside,
@@ -108,9 +119,9 @@ pub(super) fn banner(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) {
     let words = "You are sharing";
     let x = r.left() + 44.0;
     let end = ui.painter().text(pos2(x, y), LEFT, words, semibold(14.0), t.text).right();
-    let stop = rect(r.right() - 134.0, r.top() + 6.0, 128.0, BANNER - 12.0);
+    let stop = rect(r.right() - 132.0, r.top() + 7.0, 124.0, BANNER - 14.0);
     label(ui, pos2(end + 6.0, y), LEFT, &name, medium(14.0), t.text, stop.left() - end - 18.0);
-    let button = Button::new("share-stop", stop, Kind::Danger).label("Stop sharing").size(13.5).radius(9.0);
+    let button = Button::new("share-stop", stop, Kind::Danger).label("Stop sharing").size(13.0).radius(10.0);
     if button.tip("Stop sharing").key("S").show(ui, &t).clicked() {
         s.send(Command::Share(None));
     }

@@ -3,6 +3,7 @@
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Color32, Id, Pos2, Rect, Sense, Ui, WidgetInfo, pos2};
 
+use super::order::Who;
 use crate::model::quality::{CallQuality, Quality};
 use crate::ui::paint::{glass, rect};
 use crate::ui::theme::{DARK, corner};
@@ -30,10 +31,10 @@ pub(super) fn bars(ui: &Ui, centre: Pos2, quality: Quality) {
 /// Width of the sign on a tile, with the gap before it.
 pub(super) const ROOM: f32 = 44.0;
 
-/// The sign on a tile, from its left top corner: only while the connection is not good.
-pub(super) fn sign(ui: &mut Ui, at: Pos2, on_picture: bool, quality: &CallQuality) {
+/// The sign on somebody's tile, from its left top corner: only while the connection is not good, which is what it returns.
+pub(super) fn sign(ui: &mut Ui, whose: Who, at: Pos2, on_picture: bool, quality: &CallQuality) -> bool {
     let word = match quality.verdict.quality() {
-        Quality::Good => return,
+        Quality::Good => return false,
         Quality::Fair => "fair",
         Quality::Poor => "poor",
         Quality::Lost => "lost",
@@ -41,9 +42,10 @@ pub(super) fn sign(ui: &mut Ui, at: Pos2, on_picture: bool, quality: &CallQualit
     let area: Rect = rect(at.x, at.y, 36.0, 28.0);
     glass(ui.painter(), area, 10.0, on_picture);
     bars(ui, pos2(area.center().x + 1.0, area.center().y), quality.verdict.quality());
-    let response = ui.interact(area, Id::unique("quality-sign"), Sense::hover());
+    let response = ui.interact(area, Id::unique(("quality-sign", whose)), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("Connection: {word}")));
     if let Some(sentence) = &quality.sentence {
         response.on_hover_text(sentence);
     }
+    true
 }

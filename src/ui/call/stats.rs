@@ -2,9 +2,9 @@
 
 use eframe::egui::{Area, Color32, Id, Order, Rect, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::chart;
+use super::{chart, name};
 use crate::model::quality::Quality;
-use crate::model::snapshot::MemberView;
+use crate::model::snapshot::{CallView, MemberView};
 use crate::ui::app::Scene;
 use crate::ui::icons;
 use crate::ui::paint::{LEFT, label, paragraph, rect, shadow, tile_icon};
@@ -27,18 +27,18 @@ pub(super) fn place(stage: Rect) -> Rect {
     rect(stage.right() - 16.0 - w, stage.top() + 64.0, w, HIGH.min(stage.height() - 64.0 - 96.0))
 }
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, member: &MemberView) {
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView, member: &MemberView) {
     let k = place(stage);
     Area::new(Id::unique("statistics")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
         ui.set_clip_rect(stage);
         ui.allocate_rect(k, eframe::egui::Sense::click().difference(eframe::egui::Sense::FOCUSABLE));
-        panel(ui, s, k, member);
+        panel(ui, s, k, view, member);
         ui.set_clip_rect(stage);
         pointer(ui, pos2(super::top::connection(stage).center().x, k.top()));
     });
 }
 
-fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, member: &MemberView) {
+fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView, member: &MemberView) {
     let t = DARK;
     shadow(ui.painter(), k, 18.0, 44, 14, Color32::from_black_alpha(190));
     ui.painter().rect(k, corner(18.0), t.surface, Stroke::new(1.0, t.surface3), StrokeKind::Inside);
@@ -51,13 +51,15 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, member: &MemberView) {
         if bad { (t.amber_soft, t.amber, icons::WARNING) } else { (t.accent_soft, t.accent_text, icons::CHECK) };
     tile_icon(ui.painter(), pos2(x + 20.0, k.top() + 42.0), 40.0, glyph, ground, ink);
     let title = quality.sentence.as_deref().unwrap_or("The connection is good");
-    let sub = quality.verdict.advice().unwrap_or("Nothing to do.");
+    let advice = quality.verdict.advice().unwrap_or("Nothing to do.");
+    // Of several people one must know whose connection it is.
+    let sub = if view.members.len() > 1 { format!("With {}. {advice}", name(member)) } else { advice.to_owned() };
     let end = paragraph(ui, pos2(x + 54.0, k.top() + 20.0), w - 90.0, title, semibold(15.0), 22.0, t.text, false);
-    let end = paragraph(ui, pos2(x + 54.0, end.bottom() + 3.0), w - 60.0, sub, regular(13.0), 19.0, t.text2, false);
+    let end = paragraph(ui, pos2(x + 54.0, end.bottom() + 3.0), w - 60.0, &sub, regular(13.0), 19.0, t.text2, false);
     let close = rect(right - 26.0, k.top() + 14.0, 34.0, 34.0);
     let button = Button::new("statistics-close", close, Kind::Ghost).icon(icons::X).icon_size(16.0);
     if button.name("Close connection figures").key("Esc").show(ui, &t).clicked() {
-        s.state.call.statistics = false;
+        (s.state.call.statistics, s.state.call.statistics_of) = (false, None);
     }
     let y = (k.top() + 92.0).max(end.bottom() + 14.0).round();
     let line = Stroke::new(1.0, t.line);

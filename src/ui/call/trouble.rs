@@ -11,6 +11,9 @@ use crate::ui::icons;
 use crate::ui::paint::{chip, width};
 use crate::ui::theme::{DARK, icon, medium};
 
+/// What the strip at the top needs at each side.
+const STRIP: f32 = 330.0;
+
 /// What is wrong and what to do, in one line.
 pub fn words(snap: &Snapshot) -> Option<String> {
     let media = &snap.media;
@@ -33,7 +36,7 @@ pub fn words(snap: &Snapshot) -> Option<String> {
 /// What the network does, on which side, and why. That our picture is paused is part of the sentence once it is known how
 /// little gets through.
 fn network(snap: &Snapshot) -> Option<String> {
-    let member = snap.call.as_ref()?.first()?;
+    let member = super::worst(snap.call.as_ref()?)?;
     let known = member.quality.verdict.trouble.is_some_and(|trouble| match trouble.cause {
         Cause::Outage => true,
         Cause::Narrow { .. } => trouble.way == Way::Up,
@@ -45,9 +48,11 @@ fn network(snap: &Snapshot) -> Option<String> {
     member.quality.sentence.clone()
 }
 
-pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
+pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView, face_to_face: bool) {
     let Some(words) = words(s.snap).filter(|_| view.stage == Stage::Connected) else { return };
-    if s.state.call.statistics && view.first().is_some_and(|member| member.quality.sentence.as_ref() == Some(&words)) {
+    if s.state.call.statistics
+        && super::worst(view).is_some_and(|member| member.quality.sentence.as_ref() == Some(&words))
+    {
         return; // it stands over the figures
     }
     let room = stage.width() - 32.0;
@@ -57,7 +62,14 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView)
     let words = short.unwrap_or(words);
     let parts = [(icons::WARNING, icon(16.0), DARK.amber), (words.as_str(), medium(13.5), Color32::WHITE)];
     let wide = (width(ui.painter(), &words, medium(13.5)) + 42.0).min(room);
-    let below = if s.snap.media.sharing.is_some() { super::share::ROOM } else { 0.0 };
-    let at = pos2(stage.center().x - wide / 2.0, stage.top() + 64.0 + below);
+    let below = match (face_to_face, s.snap.media.sharing.is_some()) {
+        // In the strip at the top, where there is room between its words and its buttons: there are tiles below it.
+        (false, _) if stage.width() >= wide + 2.0 * STRIP => 20.0,
+        (false, true) => 76.0 + super::share::ROOM,
+        (false, false) => 76.0,
+        (true, true) => 64.0 + super::share::ROOM,
+        (true, false) => 64.0,
+    };
+    let at = pos2(stage.center().x - wide / 2.0, stage.top() + below);
     chip(ui, at, true, &parts, &words, room);
 }
