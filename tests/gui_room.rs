@@ -360,6 +360,15 @@ fn what_is_seen_is_told_with_its_size_and_what_is_hidden_is_not() {
 }
 
 #[test]
+fn a_test_call_goes_on_unseen() {
+    let mut window = Window::new(gui_world::test_call(Stage::Connected, 3, None));
+    let root = window.harness.input().viewport_id;
+    window.harness.input_mut().viewports.entry(root).or_default().minimized = Some(true);
+    window.rest(3.0);
+    assert_eq!(window.watched(), None);
+}
+
+#[test]
 fn who_does_not_fit_is_a_click_away() {
     let mut window = shown(room(30), 640.0, 480.0);
     let first = tiles(&window);

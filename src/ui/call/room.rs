@@ -119,7 +119,8 @@ fn rest(ui: &mut Ui, s: &mut Scene<'_>, more: &More, hidden: &[&Tile<'_>]) {
         let name = if tile.who == Who::Me { &s.snap.settings.name } else { &tile.name };
         avatar(ui.painter(), pos2(x, y), radius, name);
     }
-    ui.painter().text(pos2(area.center().x, y + radius + 20.0), CENTER, &words, medium(13.5), t.text);
+    let below = (area.height() * 0.2).clamp(12.0, 20.0);
+    ui.painter().text(pos2(area.center().x, y + radius + below), CENTER, &words, medium(13.5), t.text);
     focus_ring(ui, &t, &response, 16.0);
     if response.on_hover_cursor(CursorIcon::PointingHand).clicked() {
         s.state.call.page += 1;
