@@ -102,6 +102,44 @@ fn a_weak_path_gets_smaller_pictures_while_the_other_keeps_large_ones() {
     });
 }
 
+#[test]
+fn who_does_not_show_our_pictures_gets_none_until_they_do() {
+    common::run(LIMIT, async {
+        let (mut ann, bob, carl) = (Side::new("bob", lively()), Side::new("ann", quiet()), Side::new("ann", quiet()));
+        for (side, peer) in [(&ann, "bob"), (&ann, "carl"), (&bob, "ann"), (&carl, "ann")] {
+            side.session.add_peer(peer, PeerConfig::default()).await.expect("added");
+        }
+        negotiate(&ann, &bob).await;
+        ann.other = "carl";
+        negotiate(&ann, &carl).await;
+        let viewers = [Viewer::new(&bob), Viewer::new(&carl)];
+        let mut viewers = until("both", viewers, [|_| true, |_| true]).await;
+
+        ann.session.set_shown_height("bob", Some(0)).expect("bob is there");
+        let watch = move || {
+            let begun = Instant::now();
+            // What was under way still comes; then carl gets many, and bob none.
+            let (mut carls, mut bobs) = (0, 0);
+            while carls < 2 * MANY {
+                assert!(begun.elapsed() < SOON, "carl got {carls}, bob {bobs} since");
+                bobs += usize::from(viewers[0].look().is_some());
+                carls += usize::from(viewers[1].look().is_some());
+                if carls < MANY {
+                    bobs = 0;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert_eq!(bobs, 0, "while carl got {MANY}");
+            viewers
+        };
+        let viewers = tokio::task::spawn_blocking(watch).await.expect("seen");
+
+        ann.session.set_shown_height("bob", None).expect("bob is there");
+        until("both again", viewers, [|_| true, |_| true]).await;
+        end([ann, bob, carl]).await;
+    });
+}
+
 /// One output of a publisher, decoded without a gap.
 struct Output {
     units: mpsc::Receiver<EncodedVideo>,

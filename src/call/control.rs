@@ -7,19 +7,22 @@
 //! {"type":"state","camera":true,"muted":false,"hand":false,"sharing":false,"replay":false}
 //! {"type":"upload","narrow_bps":150000,"shared":false,"paused":false,"busy":false}
 //! {"type":"reaction","reaction":"thumbs_up"}
+//! {"type":"watch","size":"medium"}
 //! {"type":"bye"}
 //! ```
 //!
 //! Both sides send `hello` and `state` when the channel opens, and `state`, whole, after each change, so that a lost
 //! change cannot stay lost. `upload`, whole too, is what the sender finds wrong with its own way out: it knows best what the
 //! path gives; while all is well it says nothing. `reaction` (`thumbs_up`, `applause`, `heart`, `laugh`, `wow`) is shown for a few
-//! seconds. `bye` goes out when one leaves: the other side knows at once, where the transport would
+//! seconds. `watch` says how large the other side's picture is shown (`small`, `medium`, `large`; without `size` not at all), so
+//! that nothing is sent that nobody sees; until it is said, large. `bye` goes out when one leaves: the other side knows at once, where the transport would
 //! take seconds. Unknown types and keys belong to a later version and are ignored.
 
 use serde::{Deserialize, Serialize};
 
 use super::quality::Word;
 use crate::model::body::clean_name;
+use crate::model::command::TileSize;
 use crate::model::reaction::Reaction;
 use crate::model::snapshot::RemoteMedia;
 
@@ -78,6 +81,12 @@ pub enum Control {
     Reaction {
         /// What.
         reaction: Reaction,
+    },
+    /// How large the sender shows our picture; `None`: not at all.
+    Watch {
+        /// By the height of the tile.
+        #[serde(default)]
+        size: Option<TileSize>,
     },
     /// The sender leaves.
     Bye,
@@ -138,6 +147,8 @@ mod tests {
             Control::State { camera: false, muted: false, hand: false, sharing: true, replay: false },
             Control::Upload { narrow_bps: Some(150_000), shared: true, paused: false, busy: true },
             Control::Reaction { reaction: Reaction::Heart },
+            Control::Watch { size: Some(TileSize::Small) },
+            Control::Watch { size: None },
             Control::Bye,
         ] {
             assert_eq!(Control::decode(message.encode().as_bytes()), Ok(message));

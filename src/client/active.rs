@@ -11,6 +11,7 @@ use super::echo::Echo;
 use super::echo_report::Findings;
 use super::link::Link;
 use super::quality::Path;
+use crate::model::command::TileSize;
 use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::outcome::Direction;
 use crate::model::snapshot::{EchoReport, Level, RemoteMedia, RoomView, Stage};
@@ -58,6 +59,8 @@ pub(super) struct Leg {
     pub(super) link: Option<Link>,
     pub(super) stats_at: Option<Instant>,
     pub(super) path: Path,
+    /// How large they are shown here; `None`: not at all.
+    pub(super) watched: Option<TileSize>,
     /// They can be told of our state, and were.
     pub(super) told: bool,
     /// The server said that their program is gone.
@@ -140,6 +143,7 @@ impl Leg {
             link: None,
             stats_at: None,
             path: Path::default(),
+            watched: Some(TileSize::Large),
             told: false,
             gone: false,
         }

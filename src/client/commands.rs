@@ -74,8 +74,7 @@ impl Actor {
                 self.media.hand = up;
                 self.tell_state();
             }
-            // Whoever is sent at all is sent as large as the path bears.
-            Command::Watch(_) => {}
+            Command::Watch(seen) => self.watch(&seen),
             Command::Chat(text) => self.write(&text),
             Command::ChatOpen(open) => {
                 if let Some(active) = &mut self.active {

@@ -17,6 +17,7 @@ use crate::call::chat;
 use crate::call::control::{self, Control};
 use crate::call::lifecycle::Input;
 use crate::call::quality::Word;
+use crate::model::command::TileSize;
 use crate::model::device::DeviceState;
 use crate::model::id::CallId;
 use crate::model::notice::Notice;
@@ -125,6 +126,9 @@ impl Actor {
                             if let Some(link) = &leg.link {
                                 link.control(&hello);
                                 link.control(&state);
+                                if leg.watched != Some(TileSize::Large) {
+                                    link.control(&Control::Watch { size: leg.watched });
+                                }
                             }
                         }
                         self.keep_heard();
@@ -251,6 +255,7 @@ impl Actor {
             Ok(Control::Upload { narrow_bps, shared, paused, busy }) => {
                 leg.path.heard = Word { narrow_bps, shared, paused, busy };
             }
+            Ok(Control::Watch { size }) => self.is_watched(call, size),
             Ok(Control::Reaction { reaction }) => self.reacts(call, reaction, now),
             Ok(Control::Bye) => self.lead(now, call, Input::PeerLeft(call)),
             Ok(Control::Later) => {}
@@ -266,6 +271,35 @@ impl Actor {
         let (camera_on, muted, hand) = (self.media.camera_on, self.is_silent(), self.media.hand);
         let (sharing, replay) = (self.media.sharing.is_some(), self.settings.say_again);
         Control::from(RemoteMedia { camera_on, muted, hand, sharing, replay, reaction: None })
+    }
+
+    /// These legs are on the screen here, so large: what is not need not be sent.
+    pub(super) fn watch(&mut self, seen: &[(CallId, TileSize)]) {
+        for leg in self.active.iter_mut().flat_map(|active| &mut active.legs) {
+            let size = seen.iter().find(|(call, _)| *call == leg.call).map(|(_, size)| *size);
+            if std::mem::replace(&mut leg.watched, size) == size {
+                continue;
+            }
+            let Some(link) = &leg.link else { continue };
+            if size.is_none()
+                && let Err(e) = self.session.pause_video(link.peer())
+            {
+                tracing::debug!("{e}");
+            }
+            if leg.told {
+                link.control(&Control::Watch { size });
+            }
+        }
+    }
+
+    /// They show our picture so large.
+    fn is_watched(&self, call: CallId, size: Option<TileSize>) {
+        let height = size.map_or(Some(0), TileSize::height);
+        if let Some(link) = self.leg(call).and_then(|leg| leg.link.as_ref())
+            && let Err(e) = self.session.set_shown_height(link.peer(), height)
+        {
+            tracing::debug!("{e}");
+        }
     }
 
     /// Tells all others what we are called.

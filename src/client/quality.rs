@@ -47,8 +47,9 @@ impl Actor {
             leg.path.look_at = (leg.stage == Stage::Connected).then(|| now + LOOK);
             let Some(link) = leg.link.as_ref().filter(|_| leg.stage == Stage::Connected) else { continue };
             let Ok(mut seen) = self.session.seen(link.peer()) else { continue };
+            let moves = leg.remote.camera_on && !leg.remote.sharing && leg.watched.is_some();
             let path = &mut leg.path;
-            (seen.word, seen.moves) = (path.heard, leg.remote.camera_on && !leg.remote.sharing);
+            (seen.word, seen.moves) = (path.heard, moves);
             seen.relayed = leg.stats.transport.relayed;
             if !path.watch.see(now, &seen) {
                 continue;

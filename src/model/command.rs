@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::{CallId, Callee, PeerId};
 use super::reaction::Reaction;
 use super::settings::Settings;
@@ -14,7 +16,8 @@ use super::transfer::TransferId;
 pub const HOLD_LIMIT: Duration = Duration::from_secs(3);
 
 /// How large somebody is on the screen, in physical pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TileSize {
     /// At most 200 high: one of many beside a stage.
     Small,
@@ -31,6 +34,15 @@ impl TileSize {
             high if high > 400.0 => Self::Large,
             high if high > 200.0 => Self::Medium,
             _ => Self::Small,
+        }
+    }
+
+    /// So high it is at most, physical pixels; `None`: any height.
+    pub fn height(self) -> Option<u32> {
+        match self {
+            Self::Small => Some(200),
+            Self::Medium => Some(400),
+            Self::Large => None,
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Link {
     furthers: Furthers,
     /// What our pictures are worth at most, bit/s.
     top: AtomicU64,
+    /// What they are worth as large as they are shown there, bit/s; 0: they are not.
+    shown: AtomicU64,
     protection: Mutex<Protection>,
     before: Mutex<Option<Sample>>,
     pub(super) reported: Mutex<Option<Reported>>,
@@ -141,6 +143,7 @@ impl Link {
             lips,
             furthers: Furthers::default(),
             top: AtomicU64::new(session.top_rate()),
+            shown: AtomicU64::new(u64::MAX),
             protection: Mutex::default(),
             before: Mutex::default(),
             reported: Mutex::default(),
@@ -164,18 +167,38 @@ impl Link {
     /// The picture's size changed.
     pub fn set_top_rate(&self, top: u64) {
         self.top.store(top, Ordering::Relaxed);
-        self.peer.set_top(top);
+        self.peer.set_top(self.worth());
+    }
+
+    /// What pictures are worth there at most, bit/s.
+    fn worth(&self) -> u64 {
+        self.top.load(Ordering::Relaxed).min(self.shown.load(Ordering::Relaxed))
+    }
+
+    /// The other side shows our pictures so that they are worth this much, bit/s; 0: it shows none, and gets none.
+    pub fn set_shown(&self, session: &Inner, bps: u64) {
+        let before = self.shown.swap(bps, Ordering::Relaxed);
+        self.peer.set_top(self.worth());
+        if !self.sends_video || !self.flows.load(Ordering::Relaxed) || (before == 0) == (bps == 0) {
+            return;
+        }
+        session.update_rates(Instant::now());
+        session.media(|media| match bps {
+            0 => media.video.remove_output(self.id),
+            // Begins with a keyframe.
+            _ => media.video.add_output(self.id, self.video_out.clone()),
+        });
     }
 
     /// Bits a second for this peer, where it gets pictures.
     pub fn bitrate(&self) -> Option<u64> {
-        let top = self.top.load(Ordering::Relaxed);
-        self.flows.load(Ordering::Relaxed).then(|| top.min(*self.peer.budget().borrow()))
+        self.flows.load(Ordering::Relaxed).then(|| self.worth().min(*self.peer.budget().borrow()))
     }
 
     /// What its path carries for pictures, where it gets any: ours, or a screen that goes to everybody.
     pub fn path(&self, screen: bool) -> Option<Path> {
-        let bps = self.bitrate().filter(|_| self.sends_video || screen)?;
+        let camera = self.sends_video && self.shown.load(Ordering::Relaxed) > 0;
+        let bps = self.bitrate().filter(|_| camera || screen)?;
         Some(Path { id: self.id, bps })
     }
 
@@ -240,7 +263,7 @@ impl Link {
         let (published, input) = session.media(media).unwrap_or_default();
         let subscribed = self.subscribed().unwrap_or_default();
         seen.up.shared_bps = session.shared_bps(self.id);
-        seen.up.wanted_bps = self.top.load(Ordering::Relaxed);
+        seen.up.wanted_bps = self.worth();
         (seen.up.paused, seen.up.spared, seen.up.height) = (published.paused, published.spared, published.height);
         (seen.up.frames, seen.up.dropped, seen.up.encode_ms) =
             (published.frames, published.dropped, published.encode_ms);
@@ -287,7 +310,7 @@ impl Link {
         // The first picture too is made for this path.
         session.update_rates(Instant::now());
         session.media(|media| {
-            if self.sends_video {
+            if self.sends_video && self.shown.load(Ordering::Relaxed) > 0 {
                 // Begins with a keyframe, so the first picture there is a whole one.
                 media.video.add_output(self.id, self.video_out.clone());
             }

@@ -266,6 +266,16 @@ impl Session {
         Ok(())
     }
 
+    /// The peer shows our picture so high, pixels: it gets none that would be wasted there. `Some(0)`: it shows none, and
+    /// gets none until it does; `None`: as large as it is.
+    ///
+    /// # Errors
+    /// [`SessionError::UnknownPeer`].
+    pub fn set_shown_height(&self, peer: &str, height: Option<u32>) -> Result<(), SessionError> {
+        self.inner.link(peer)?.set_shown(&self.inner, rate::shown(height));
+        Ok(())
+    }
+
     /// How loud the peer is played, percent, 0…200.
     ///
     /// # Errors
