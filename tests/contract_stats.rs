@@ -177,14 +177,16 @@ fn loss_that_is_provoked_is_counted_on_both_sides() {
             report.remote_inbound_rtp.iter().any(|of| of.fraction_lost > 0.0 || of.packets_lost > 0)
         })
         .await;
-        // All of it: pictures must be asked for anew.
+        // So much that it cannot be repaired: pictures must be asked for anew.
+        path.lose(60);
+        until(&bob, "a keyframe asked for", |report| inbound(report, MediaKind::Video).pli_count > 0).await;
+        until(&ann, "that wish", |report| outbound(report, MediaKind::Video).pli_count > 0).await;
+        // All of it: what comes then is a keyframe that nobody had to ask for.
         path.lose(100);
         tokio::time::sleep(Duration::from_millis(1500)).await;
+        let theirs = bob.session.stats_report("ann").await.expect("a report");
         path.lose(0);
-        let theirs =
-            until(&bob, "a keyframe asked for", |report| inbound(report, MediaKind::Video).pli_count > 0).await;
         let decoded = inbound(&theirs, MediaKind::Video).frames_decoded;
-        until(&ann, "that wish", |report| outbound(report, MediaKind::Video).pli_count > 0).await;
         let after = until(&bob, "pictures again", |report| {
             inbound(report, MediaKind::Video).frames_decoded > decoded.map(|frames| frames + 15)
         })

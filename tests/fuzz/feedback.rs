@@ -40,7 +40,7 @@ pub fn read(input: &[u8]) {
         while let Some((_, sequence)) = pacer.poll(now, &mut controller) {
             controller.sent(Departure { ssrc: 1, sequence, size: 1100, at: now });
         }
-        pacer.collapsed(now, &controller);
+        pacer.collapsed(now, &mut controller);
         let (estimate, pace) = (controller.estimate(), controller.pace(now));
         assert!((limits.least..=limits.most).contains(&estimate), "{estimate}");
         assert!((0.0..=2.0 * limits.most).contains(&pace), "{pace}");

@@ -11,7 +11,7 @@ use super::others::{self, Others, Seen};
 use super::pace::Swiftness;
 use super::path::{Delivery, Path};
 use super::phase::Phase;
-use super::probe::{Finding, Probe};
+use super::probe::{self, Finding, Probe};
 use super::sparse::{Said, Sparse};
 use super::window::since;
 
@@ -40,30 +40,8 @@ const GROWTH: f64 = 0.04;
 const YIELD: f64 = 0.20;
 /// Only if so much of the estimate is really sent.
 const USED: f64 = 0.8;
-/// A probe goes out at so many times the estimate, …
-const PROBE_RATE: f64 = 3.0;
-/// … or so many where a ceiling was found just before; …
-const PROBE_AGAIN: f64 = 1.6;
-/// … as long as so many seconds of the estimate, …
-const PROBE_SPAN: f64 = 0.025;
-/// … but not fewer bytes than these, or this many seconds of the estimate where that is less, …
-const PROBE_LEAST: (usize, f64) = (2_000, 0.060);
-/// … and no more; …
-const PROBE_MOST: usize = 12_000;
-/// Three small packets: fewer tell no rate.
-const PROBE_SMALLEST: usize = 1_200;
-/// A probe succeeds with so many times the estimate, …
-const PROBE_GAIN: f64 = 1.25;
-/// … of which so much is taken.
-const PROBE_TAKE: f64 = 0.90;
-/// Pauses between probes, seconds: the first after a failure, and the longest.
-const PROBE_PAUSE: (f64, f64) = (0.35, 0.5);
 /// What most paths carry, bit/s: sound reckons with that where a path is not found to carry less within so many seconds.
 const MOST_PATHS: (f64, f64) = (1e6, 1.0);
-/// Where a probe finds the most there is, the estimate is at least so much of that, …
-const PROBE_FULL: f64 = 0.97;
-/// … and does not grow beyond so much of it.
-const BELOW: f64 = 1.0;
 /// What a probe found to be the most is believed for so long, seconds.
 const CEILING_KEPT: f64 = 4.0;
 /// Loss above this, with a queue, is congestion, …
@@ -221,18 +199,14 @@ impl Controller {
             && self.path.queue() <= DRAINED
             && (self.probes == 0 || (self.path.arrivals() >= 5 && since(self.heard, now) <= 0.15))
             && self.estimate < 0.97 * self.limits.most.min(self.wanted);
-        let of_estimate = |seconds: f64| (self.estimate * seconds / 8.0) as usize;
-        let least = of_estimate(PROBE_LEAST.1).clamp(PROBE_SMALLEST, PROBE_LEAST.0);
-        let least = if self.silenced.is_some() { PROBE_LEAST.0 } else { least };
-        wants.then(|| of_estimate(PROBE_SPAN).clamp(least, PROBE_MOST))
+        wants.then(|| probe::size(self.estimate, self.silenced.is_some()))
     }
 
     /// Begins a probe of so many bytes with what leaves next.
     pub fn begin_probe(&mut self, now: Instant, bytes: usize) {
-        let times = if self.ceiling(now).is_some() { PROBE_AGAIN } else { PROBE_RATE };
         // After a silence: is the path as it was?
         let before = self.silenced.take().unwrap_or(0.0);
-        let rate = (self.estimate * times).max(before).min(1.5 * self.limits.most);
+        let rate = probe::rate(self.estimate, self.ceiling(now).is_some()).max(before).min(1.5 * self.limits.most);
         self.probes = self.probes.wrapping_add(1);
         tracing::debug!(rate, bytes, estimate = self.estimate, "a probe begins");
         self.probe = Some(Probe::new(self.probes, rate, bytes, now));
@@ -363,7 +337,6 @@ impl Controller {
             }
             if draining > OTHERS && queue > LONG && self.history.rate() < YIELDED * self.before {
                 self.estimate = (0.4 * self.before).max(self.estimate).max(200e3).min(self.limits.most);
-                tracing::debug!(queue, worst, estimate = self.estimate, "others keep the queue up");
                 self.phase = Phase::Competing(Others::new(now));
                 (self.grown, self.cut) = (now, now);
                 return;
@@ -371,10 +344,9 @@ impl Controller {
             // The longer look still has the time before.
             let left = if draining > YOUNG { queue } else { sudden };
             if left < DRAINED {
-                tracing::debug!(draining, estimate = self.estimate, "the queue is gone");
                 self.phase = Phase::Steady;
                 self.grown = now;
-                self.probe_after(now, 0.6 * PROBE_PAUSE.0);
+                self.probe_after(now, 0.6 * probe::PAUSE.0);
             }
         }
         if self.phase == Phase::Steady {
@@ -410,14 +382,14 @@ impl Controller {
         if self.ceiling.is_some_and(|(ceiling, _)| ceiling > 1.2 * delivery) {
             self.ceiling = None;
         }
-        self.probe_after(now, PROBE_PAUSE.0);
+        self.probe_after(now, probe::PAUSE.0);
     }
 
     fn grow(&mut self, now: Instant, queue: f64) {
         let span = since(self.grown, now).min(0.2);
         self.grown = now;
         let used = self.history.rate() > USED * self.estimate;
-        let top = self.ceiling(now).map_or(self.limits.most, |ceiling| BELOW * ceiling).min(self.limits.most);
+        let top = self.ceiling(now).map_or(self.limits.most, |ceiling| probe::BELOW * ceiling).min(self.limits.most);
         if queue < SHORT && used && self.estimate < top {
             self.estimate = (self.estimate * (1.0 + GROWTH * span)).min(top);
         } else if queue > DRAINED {
@@ -456,7 +428,6 @@ impl Controller {
 
     /// The path has become longer: what looked like a queue is none.
     fn renew_path(&mut self, now: Instant) {
-        tracing::debug!(queue = self.path.queue(), estimate = self.estimate, "the path became longer");
         self.path.renew();
         self.phase = Phase::Steady;
         self.grown = now;
@@ -474,17 +445,17 @@ impl Controller {
                 let full = delivered < 0.8 * sent;
                 self.limited |= full;
                 self.ceiling = (full && delivered > 0.7 * self.estimate).then_some((delivered, now));
-                if proven > PROBE_GAIN * self.estimate {
+                if proven > probe::GAIN * self.estimate {
                     let most = self.limits.most.min(self.wanted.max(self.estimate));
-                    self.estimate = (PROBE_TAKE * proven).min(most);
+                    self.estimate = (probe::TAKE * proven).min(most);
                     self.failures = 0;
                     0.0
                 } else {
                     self.failures += 1;
                     if full {
-                        self.estimate = self.estimate.max(PROBE_FULL * delivered).min(self.limits.most);
+                        self.estimate = self.estimate.max(probe::FULL * delivered).min(self.limits.most);
                     }
-                    (PROBE_PAUSE.0 * (1.0 + 0.4 * f64::from(self.failures))).min(PROBE_PAUSE.1)
+                    probe::pause(self.failures)
                 }
             }
         };

@@ -2,6 +2,47 @@
 
 use std::time::Instant;
 
+/// One goes out at so many times the estimate, …
+const RATE: f64 = 3.0;
+/// … or so many where a ceiling was found just before; …
+const AGAIN: f64 = 1.6;
+/// … as long as so many seconds of the estimate, …
+const SPAN: f64 = 0.025;
+/// … but not fewer bytes than these, or this many seconds of the estimate where that is less, …
+const LEAST: (usize, f64) = (2_000, 0.060);
+/// … and no more; …
+const MOST: usize = 12_000;
+/// Three small packets: fewer tell no rate.
+const SMALLEST: usize = 1_200;
+
+/// It succeeds with so many times the estimate, …
+pub(super) const GAIN: f64 = 1.25;
+/// … of which so much is taken.
+pub(super) const TAKE: f64 = 0.90;
+/// Where one finds the most there is, the estimate is at least so much of that, …
+pub(super) const FULL: f64 = 0.97;
+/// … and does not grow beyond so much of it.
+pub(super) const BELOW: f64 = 1.0;
+/// Pauses between probes, seconds: the first after a failure, and the longest.
+pub(super) const PAUSE: (f64, f64) = (0.35, 0.5);
+
+/// Until the next one, after so many failures in a row; seconds.
+pub(super) fn pause(failures: u32) -> f64 {
+    (PAUSE.0 * (1.0 + 0.4 * f64::from(failures))).min(PAUSE.1)
+}
+
+/// At what rate one goes out, bit/s; `ceiling`: one was found just before.
+pub(super) fn rate(estimate: f64, ceiling: bool) -> f64 {
+    estimate * if ceiling { AGAIN } else { RATE }
+}
+
+/// How many bytes one takes; after a `silence` not fewer than usual, however low the estimate fell.
+pub(super) fn size(estimate: f64, silence: bool) -> usize {
+    let of_estimate = |seconds: f64| (estimate * seconds / 8.0) as usize;
+    let least = if silence { LEAST.0 } else { of_estimate(LEAST.1).clamp(SMALLEST, LEAST.0) };
+    of_estimate(SPAN).clamp(least, MOST)
+}
+
 /// What a probe found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Finding {
