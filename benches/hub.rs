@@ -1,4 +1,5 @@
-//! What the signaling server's machine costs: a relayed envelope, a login, and the client's signing and checking.
+//! What the signaling server's machine costs: a relayed envelope, a login, coming into a room and leaving it; and the
+//! client's signing and checking.
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -12,7 +13,9 @@ use visavis::signal::envelope::{Envelope, Guard};
 use visavis::signal::hub::{ConnId, Hub, Input, Output};
 use visavis::signal::key::KeyPair;
 use visavis::signal::limits::Limits;
-use visavis::signal::message::{ClientMessage, Login, ServerMessage, to_text};
+use visavis::signal::message::{ClientMessage, Join, Login, ServerMessage, to_text};
+use visavis::signal::room::secret::Code;
+use visavis::signal::room::{Entry, Place, RoomName};
 
 const UNIX: u64 = 1_790_000_000;
 
@@ -49,6 +52,12 @@ fn hub_of(people: u32, now: Instant) -> Hub<String> {
     hub
 }
 
+fn ask(n: u32, room: &RoomName) -> String {
+    let at = Place { server: "bench", room };
+    let entry = Entry::seal(&keys(n), &at, None, Code([n as u8; 32]), 1, UNIX + 600);
+    to_text(&ClientMessage::Join(Join { room: room.clone(), limit: None, verifier: None, entry }))
+}
+
 fn benches(c: &mut Criterion) {
     let now = Instant::now();
     let body = Body::Offer { sdp: "a=x\r\n".repeat(150) };
@@ -70,6 +79,22 @@ fn benches(c: &mut Criterion) {
             next += 1;
             let conn = join(&mut hub, now, next);
             hub.handle(now, Input::Closed(conn));
+        });
+    });
+    let room: RoomName = "bench".parse().expect("a name");
+    for n in 2..9 {
+        hub.handle(now, Input::Text(ConnId(u64::from(n)), ask(n, &room)));
+    }
+    while hub.poll().is_some() {}
+    let (join, leave) = (ask(1, &room), to_text(&ClientMessage::Leave { room }));
+    let mut later = now;
+    group.bench_function("into a room of eight and out", |b| {
+        b.iter(|| {
+            // A second for each: nobody may come and go faster.
+            later += Duration::from_secs(1);
+            hub.handle(later, Input::Text(ConnId(1), join.clone()));
+            hub.handle(later, Input::Text(ConnId(1), leave.clone()));
+            std::iter::from_fn(|| hub.poll()).map(black_box).count()
         });
     });
     group.finish();

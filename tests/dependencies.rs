@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates of ours that come in other versions too, through others: name, why it cannot be helped.
-const TWICE: [(&str, &str); 4] = [
+const TWICE: [(&str, &str); 5] = [
     ("getrandom", "random number crates of three generations are below the cryptography"),
+    ("hmac", "webrtc's cryptography is still of the generation before"),
     ("rustix", "the window system's event loop is still at 0.38"),
     ("webpki-roots", "the older one only passes on the newer one's list"),
     ("thiserror", "webrtc's and nokhwa's error types are still of the first"),

@@ -11,8 +11,10 @@ use visavis::model::body::Body;
 use visavis::model::id::CallId;
 use visavis::model::snapshot::ServerState;
 use visavis::server::{Server, ServerConfig};
+use visavis::signal::client::{RoomEvent, RoomOver};
 use visavis::signal::key::KeyPair;
 use visavis::signal::limits::Limits;
+use visavis::signal::room::secret::Password;
 
 #[test]
 fn two_programs_talk_and_learn_of_each_others_going() {
@@ -130,6 +132,47 @@ fn a_wrong_server_is_named_in_words() {
             a.stop().await;
         }
         answering.abort();
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn people_meet_in_a_room_with_a_password() {
+    guarded(async {
+        let (server, url) = server().await;
+        let password = |text| Some(Password::new(text).unwrap());
+        let name = |text: &str| text.parse::<visavis::signal::room::RoomName>().unwrap();
+        let mut people = Vec::new();
+        for n in 1..=3 {
+            let (signaling, mut events) = Signaling::start(KeyPair::from_seed([n; 32]), &url, false);
+            event(&mut events, "online", is_online).await;
+            people.push((signaling, events));
+        }
+        let [(a, mut from_a), (b, mut from_b), (c, mut from_c)] =
+            <[_; 3]>::try_from(people).unwrap_or_else(|_| unreachable!());
+        let is_joined = |e: &SignalEvent| matches!(e, SignalEvent::Room(RoomEvent::Joined { .. }));
+        a.join(name("Standup"), password("swordfish"), None).unwrap();
+        event(&mut from_a, "a is in", is_joined).await;
+        b.join(name(" STANDUP "), password("swordfish"), None).unwrap();
+        let told = event(&mut from_b, "b is in", is_joined).await;
+        let SignalEvent::Room(RoomEvent::Joined { members, pass: Some(pass), call, .. }) = told else { unreachable!() };
+        assert_eq!(members.iter().map(|member| member.id).collect::<Vec<_>>(), [a.id()]);
+        let came =
+            |e: &SignalEvent| matches!(e, SignalEvent::Room(RoomEvent::Entered { member, .. }) if member.id == b.id());
+        event(&mut from_a, "b came", came).await;
+        assert!(pass.proves(&pass.proof(a.id(), b.id(), call), a.id(), b.id(), call));
+        // A guess is refused, and nobody inside hears of it; the way out of a program is heard at once.
+        c.join(name("standup"), password("sword"), None).unwrap();
+        let over = |e: &SignalEvent| matches!(e, SignalEvent::Room(RoomEvent::Over { why: RoomOver::NoEntry, .. }));
+        event(&mut from_c, "c is refused", over).await;
+        let id = b.id();
+        b.stop().await;
+        let next = event(&mut from_a, "news", |e| matches!(e, SignalEvent::Room(_))).await;
+        assert_eq!(next, SignalEvent::Room(RoomEvent::Left { room: name("standup"), id }));
+        a.leave(name("standup")).unwrap();
+        so("the room is gone", || server.rooms() == 0).await;
+        a.stop().await;
+        c.stop().await;
         server.shutdown().await;
     });
 }

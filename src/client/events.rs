@@ -43,6 +43,7 @@ impl Actor {
             SignalEvent::Refused { .. } => {
                 self.take_over().await;
             }
+            SignalEvent::Room(event) => tracing::debug!("{event:?}"),
             SignalEvent::Dropped(why) => tracing::warn!("a message was dropped: {why}"),
             SignalEvent::ClockWrong { by_s } => {
                 let words = format!(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -18,10 +18,12 @@ use super::dial::{Socket, dial};
 use crate::model::body::Body;
 use crate::model::id::{CallId, PeerId};
 use crate::model::snapshot::ServerState;
-use crate::signal::client::{Client, ConnectError, Input, Output};
+use crate::signal::client::{Client, ConnectError, Input, Output, RoomEvent};
 use crate::signal::envelope::{EnvelopeError, Verified};
 use crate::signal::key::KeyPair;
 use crate::signal::limits::CLIENT_QUEUE;
+use crate::signal::room::secret::{Password, RoomKey};
+use crate::signal::room::{Place, RoomName};
 
 const EVENTS: usize = 256;
 /// How long the farewell to the server may take.
@@ -45,6 +47,8 @@ pub enum SignalEvent {
     },
     /// Somebody we talked to is not connected any more.
     Gone(PeerId),
+    /// Who is in a room.
+    Room(RoomEvent),
     /// The first connection to this server was refused: nobody listens there, so one may be started. Told once a
     /// server; say [`Signaling::set_server`] or [`Signaling::reconnect`] when it runs, else it is tried again anyway.
     Refused {
@@ -88,7 +92,8 @@ impl Signaling {
         let id = keys.id();
         let client = Client::new(keys, seed);
         let first = Input::Server { url: url.to_owned(), embedded };
-        let driver = Driver { client, events, url: url.to_owned(), socket: None, dialing: None };
+        let (url, making) = (url.to_owned(), JoinSet::new());
+        let driver = Driver { client, events, url, socket: None, dialing: None, making };
         let task = tokio::spawn(driver.run(first, inbox));
         (Self { wishes, task, id }, receiver)
     }
@@ -104,6 +109,23 @@ impl Signaling {
     /// [`Refused`]: nothing was sent.
     pub fn send(&self, to: PeerId, call: CallId, body: Body) -> Result<(), Refused> {
         self.wish(Input::Send { to, call, body })
+    }
+
+    /// Wants to be in a room, from now on and after every reconnect. [`SignalEvent::Room`] tells what comes of it.
+    /// `limit`: how many may be in it, if nobody is yet.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing was done.
+    pub fn join(&self, room: RoomName, password: Option<Password>, limit: Option<u32>) -> Result<(), Refused> {
+        self.wish(Input::Join { room, password, limit })
+    }
+
+    /// Leaves a room; nothing more is told of it.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing was done.
+    pub fn leave(&self, room: RoomName) -> Result<(), Refused> {
+        self.wish(Input::Leave(room))
     }
 
     /// Tries now instead of later, also after another program signed in with the same ID.
@@ -127,8 +149,8 @@ impl Signaling {
         self.wishes.try_send(Wish::Input(input)).map_err(|_| Refused)
     }
 
-    /// Sends what was asked for, says goodbye to the server, and returns when the task has ended: under a second as
-    /// long as the server reads.
+    /// Sends what was asked for, leaves all rooms, says goodbye to the server, and returns when the task has ended: under
+    /// a second as long as the server reads.
     pub async fn stop(self) {
         // overflow: await; the task takes wishes at once unless it waits for its own events to be read
         let asking = self.wishes.send(Wish::Stop);
@@ -147,12 +169,15 @@ struct Driver {
     url: String,
     socket: Option<Socket>,
     dialing: Option<BoxFuture<'static, Result<Socket, ConnectError>>>,
+    /// Keys of rooms in the making; as many as the machine wants rooms.
+    making: JoinSet<Input>,
 }
 
 enum Woken {
     Wish(Option<Wish>),
     Dialed(Box<Result<Socket, ConnectError>>),
     Frame(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
+    Made(Input),
     Time,
 }
 
@@ -165,11 +190,16 @@ impl Driver {
                 wish = inbox.recv() => Woken::Wish(wish),
                 dialed = dialed(&mut self.dialing) => Woken::Dialed(Box::new(dialed)),
                 frame = frame(&mut self.socket) => Woken::Frame(frame),
+                Some(Ok(made)) = self.making.join_next() => Woken::Made(made),
                 () = until(deadline) => Woken::Time,
             };
             match woken {
                 Woken::Wish(Some(Wish::Input(input))) => self.take(input).await,
-                Woken::Wish(Some(Wish::Stop) | None) => break,
+                Woken::Wish(Some(Wish::Stop) | None) => {
+                    self.take(Input::LeaveAll).await;
+                    break;
+                }
+                Woken::Made(made) => self.take(made).await,
                 Woken::Dialed(result) => {
                     self.dialing = None;
                     match *result {
@@ -229,6 +259,15 @@ impl Driver {
                         self.close().await;
                         continue;
                     }
+                    Output::Derive { server, room, password } => {
+                        // Tens of milliseconds of work: not where texts wait.
+                        self.making.spawn_blocking(move || {
+                            let made = RoomKey::derive(&Place { server: &server, room: &room }, &password);
+                            Input::Derived { server, room, password, made }
+                        });
+                        continue;
+                    }
+                    Output::Room(event) => SignalEvent::Room(event),
                     Output::State(state) => SignalEvent::State(state),
                     Output::Received(verified) => SignalEvent::Received(verified),
                     Output::Dropped(error) => SignalEvent::Dropped(error),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
-use crate::signal::limits::Limits;
+use crate::signal::limits::{Limits, ROOM_MEMBERS_MOST};
 
 /// Settings of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -79,6 +79,8 @@ impl ServerConfig {
             ("connections", limits.connections > 0, "must be at least 1"),
             ("register_seconds", (1..=60).contains(&limits.register_seconds), "must be from 1 to 60"),
             ("idle_seconds", (2..=3600).contains(&limits.idle_seconds), "must be from 2 to 3600"),
+            ("rooms_per_connection", limits.rooms_per_connection <= 64, "must be from 0 to 64"),
+            ("room_members", (2..=ROOM_MEMBERS_MOST).contains(&limits.room_members), "must be from 2 to 32"),
         ];
         match rules.into_iter().find(|(_, good, _)| !good) {
             Some((key, _, rule)) => Err(ConfigError::Value { key, rule }),

@@ -155,6 +155,11 @@ impl Server {
         self.shared.lock().hub.connections()
     }
 
+    /// Rooms with somebody in them.
+    pub fn rooms(&self) -> usize {
+        self.shared.lock().hub.rooms()
+    }
+
     /// What happened so far.
     pub fn counts(&self) -> Counts {
         self.shared.lock().hub.counts()

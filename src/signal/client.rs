@@ -5,101 +5,29 @@
 //! still while a laptop sleeps and the other can be set).
 //!
 //! Invariants: an envelope is sent only while online, else it comes back as [`Output::Undeliverable`]; nothing unproven
-//! leaves by [`Output::Received`]; after being evicted it stays away until asked.
+//! leaves by [`Output::Received`] or [`Output::Room`]; after being evicted it stays away until asked.
+
+mod io;
+mod rooms;
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::envelope::{Dropped, Envelope, EnvelopeError, Guard, Verified};
-use super::key::KeyPair;
+use super::envelope::{Dropped, Envelope, EnvelopeError, Guard};
+use super::key::{KeyPair, from_base64url};
 use super::limits::{
     BACKOFF_FIRST, BACKOFF_MOST, Bucket, CLIENT_BURST, CLIENT_QUEUE, CLIENT_RATE, CLOCK_SKEW, CONNECT, ENVELOPE_LIFE,
     PING, PONG, STABLE, VERSION,
 };
 use super::message::{ClientMessage, ErrorCode, Hello, Login, ServerMessage, to_text};
+use super::room::secret::Code;
 use crate::model::body::Body;
 use crate::model::id::{CallId, PeerId};
 use crate::model::snapshot::ServerState;
+use rooms::{Rooms, Said};
 
-/// Why a connection could not be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectError {
-    /// What happened and what to do, for people.
-    pub reason: String,
-    /// Nobody listens there: a server may be started.
-    pub refused: bool,
-    /// It cannot get better by itself (the URL is wrong): do not try again.
-    pub permanent: bool,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Use this server from now on; connects at once.
-    Server {
-        /// WebSocket URL.
-        url: String,
-        /// It runs inside this program.
-        embedded: bool,
-    },
-    /// The connection asked for by [`Output::Connect`] stands.
-    Connected,
-    /// It could not be made.
-    ConnectFailed(ConnectError),
-    /// A text message came.
-    Text(String),
-    /// The connection ended, with the reason as far as it is known.
-    Disconnected(String),
-    /// Say this to somebody.
-    Send {
-        /// Whom.
-        to: PeerId,
-        /// About which call.
-        call: CallId,
-        /// What.
-        body: Body,
-    },
-    /// Try now instead of later, also after having been evicted.
-    Reconnect,
-    /// A deadline passed.
-    Tick,
-}
-
-/// What is to be done, or known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Drop any connection there is, and connect.
-    Connect {
-        /// WebSocket URL.
-        url: String,
-    },
-    /// Write this.
-    Text(String),
-    /// Drop the connection.
-    Close,
-    /// Whether people can reach us.
-    State(ServerState),
-    /// Somebody said something: proven.
-    Received(Verified),
-    /// An envelope was dropped.
-    Dropped(EnvelopeError),
-    /// It was not sent, or did not arrive: the person is not connected, or we are not.
-    Undeliverable {
-        /// Whom it was for.
-        to: PeerId,
-        /// About which call.
-        call: CallId,
-    },
-    /// Somebody we talked to is not connected any more.
-    Gone(PeerId),
-    /// The first connection to this server was refused: nobody listens there.
-    Refused,
-    /// This computer's clock and the server's differ by so many seconds, more than envelopes bear.
-    ClockWrong {
-        /// Ours minus theirs.
-        by_s: i64,
-    },
-}
+pub use io::{ConnectError, Input, Output};
+pub use rooms::{Member, RoomEvent, RoomOver};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -113,6 +41,13 @@ enum Link {
     Greeting { until: Instant, login_sent: bool },
     /// Logged in.
     Online { since: Instant, ping: Instant, asked: Option<Instant> },
+}
+
+/// What is held back to keep below the rate.
+enum Waiting {
+    /// Signed when it goes.
+    Envelope(PeerId, CallId, Body),
+    Text(String),
 }
 
 /// The machine.
@@ -130,7 +65,10 @@ pub struct Client {
     guard: Guard,
     /// Last sequence number used, by addressee and call; newest last.
     sequences: VecDeque<((PeerId, CallId), u64)>,
-    waiting: VecDeque<(PeerId, CallId, Body)>,
+    waiting: VecDeque<Waiting>,
+    rooms: Rooms,
+    /// Name and nonce of the server, from its hello on.
+    greeted: Option<(String, Code)>,
     bucket: Option<Bucket>,
     random: u64,
     out: VecDeque<Output>,
@@ -157,6 +95,8 @@ impl Client {
             guard: Guard::new(id),
             sequences: VecDeque::new(),
             waiting: VecDeque::new(),
+            rooms: Rooms::new(id),
+            greeted: None,
             bucket: None,
             random: seed,
             out: VecDeque::new(),
@@ -191,7 +131,7 @@ impl Client {
             Link::Online { ping, asked, .. } => {
                 let life = asked.map_or(ping, |at| at + PONG);
                 let queue = self.bucket.as_ref().filter(|_| !self.waiting.is_empty()).map(Bucket::next);
-                Some(queue.map_or(life, |at| at.min(life)))
+                [Some(life), queue, self.rooms.deadline()].into_iter().flatten().min()
             }
         }
     }
@@ -200,6 +140,9 @@ impl Client {
     pub fn handle(&mut self, now: Instant, unix: u64, input: Input) {
         match input {
             Input::Server { url, embedded } => {
+                if !self.url.is_empty() && url != self.url {
+                    self.rooms.moved();
+                }
                 (self.url, self.embedded) = (url, embedded);
                 (self.attempts, self.reached, self.refusal_told) = (0, false, false);
                 self.out.push_back(Output::State(ServerState::Connecting));
@@ -224,7 +167,31 @@ impl Client {
                 }
             }
             Input::Send { to, call, body } => self.send(now, unix, to, call, body),
+            Input::Join { room, password, limit } => self.rooms.join((&self.keys, now, unix), room, password, limit),
+            Input::Leave(room) => self.rooms.leave(&room),
+            Input::LeaveAll => self.rooms.leave_all(),
+            Input::Derived { server, room, password, made } => {
+                self.rooms.derived((&self.keys, now, unix), (server, &room, &password), made);
+            }
             Input::Tick => self.tick(now, unix),
+        }
+        self.speak_for_rooms(now, unix);
+    }
+
+    fn speak_for_rooms(&mut self, now: Instant, unix: u64) {
+        while let Some(said) = self.rooms.poll() {
+            match said {
+                Said::Event(event) => self.out.push_back(Output::Room(event)),
+                Said::Derive { server, room, password } => {
+                    self.out.push_back(Output::Derive { server, room, password });
+                }
+                // overflow: dropped; a join is said again, and who has left is missed when their entry expires
+                Said::Text(text) if self.is_online() && self.waiting.len() < CLIENT_QUEUE => {
+                    self.waiting.push_back(Waiting::Text(text));
+                    self.flush(now, unix);
+                }
+                Said::Text(_) => {}
+            }
         }
     }
 
@@ -281,8 +248,11 @@ impl Client {
     }
 
     fn give_up_waiting(&mut self) {
-        for (to, call, _) in std::mem::take(&mut self.waiting) {
-            self.out.push_back(Output::Undeliverable { to, call });
+        self.rooms.offline();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if let Waiting::Envelope(to, call, _) = waiting {
+                self.out.push_back(Output::Undeliverable { to, call });
+            }
         }
     }
 
@@ -311,6 +281,9 @@ impl Client {
                 self.link = Link::Online { since: now, ping: now + PING, asked: Some(now) };
                 self.ping();
                 self.tell_online();
+                if let Some((server, nonce)) = self.greeted.take() {
+                    self.rooms.online((&self.keys, now, unix), server, nonce);
+                }
             }
             (ServerMessage::Envelope(envelope), Link::Online { .. }) => match self.guard.open(&envelope, unix) {
                 Ok(verified) => self.out.push_back(Output::Received(verified)),
@@ -320,6 +293,17 @@ impl Client {
                 self.out.push_back(Output::Undeliverable { to, call });
             }
             (ServerMessage::Gone { id }, Link::Online { .. }) => self.out.push_back(Output::Gone(id)),
+            (ServerMessage::Joined { room, seq, limit, members, .. }, Link::Online { .. }) => {
+                self.rooms.joined((now, unix), &room, seq, limit, members);
+            }
+            (ServerMessage::Entered { room, entry }, Link::Online { .. }) => {
+                self.rooms.entered(now, unix, &room, entry);
+            }
+            (ServerMessage::Left { room, id }, Link::Online { .. }) => self.rooms.left(unix, &room, id),
+            (ServerMessage::NotJoined { room, seq, code, .. }, Link::Online { .. }) => {
+                self.rooms.not_joined(now, &room, seq, code);
+            }
+            (ServerMessage::Error { code: ErrorCode::UnknownType, .. }, Link::Online { .. }) => self.rooms.unknown(),
             (ServerMessage::Pong { .. }, Link::Online { since, asked: Some(at), .. }) => {
                 let rtt = now.saturating_duration_since(at).as_millis() as u32;
                 self.link = Link::Online { since, ping: now + PING, asked: None };
@@ -351,6 +335,7 @@ impl Client {
         if by_s.unsigned_abs() > CLOCK_SKEW {
             self.out.push_back(Output::ClockWrong { by_s });
         }
+        self.greeted = from_base64url(&hello.nonce).map(|nonce| (hello.server.clone(), Code(nonce)));
         let sig = self.keys.sign(&hello.signed_bytes(self.id));
         let login = Login { v: VERSION, id: self.id, key: self.keys.public(), sig };
         self.out.push_back(Output::Text(to_text(&ClientMessage::Login(login))));
@@ -379,16 +364,22 @@ impl Client {
             // overflow: refuse the newest
             return self.out.push_back(Output::Undeliverable { to, call });
         }
-        self.waiting.push_back((to, call, body));
+        self.waiting.push_back(Waiting::Envelope(to, call, body));
         self.flush(now, unix);
     }
 
     fn flush(&mut self, now: Instant, unix: u64) {
         while !self.waiting.is_empty() && self.bucket.as_mut().is_some_and(|bucket| bucket.take(now)) {
-            let Some((to, call, body)) = self.waiting.pop_front() else { return };
-            let seq = self.next_sequence(to, call);
-            let envelope = Envelope::seal(&self.keys, to, call, seq, unix + ENVELOPE_LIFE, &body);
-            self.out.push_back(Output::Text(to_text(&ClientMessage::Envelope(envelope))));
+            let text = match self.waiting.pop_front() {
+                Some(Waiting::Envelope(to, call, body)) => {
+                    let seq = self.next_sequence(to, call);
+                    let envelope = Envelope::seal(&self.keys, to, call, seq, unix + ENVELOPE_LIFE, &body);
+                    to_text(&ClientMessage::Envelope(envelope))
+                }
+                Some(Waiting::Text(text)) => text,
+                None => return,
+            };
+            self.out.push_back(Output::Text(text));
         }
     }
 
@@ -420,6 +411,7 @@ impl Client {
             _ => {}
         }
         if self.is_online() {
+            self.rooms.tick((&self.keys, now, unix));
             self.flush(now, unix);
         }
     }

@@ -1,9 +1,13 @@
-//! The server's machine: who is connected, and whom a message is for. It trusts nobody and remembers nothing.
+//! The server's machine: who is connected, whom a message is for, and, in `rooms`, who is in which room. It trusts
+//! nobody and remembers nothing beyond that.
 //!
 //! Generic over the text type `T`, so that a relayed message is handed on without being copied.
 //!
 //! Invariants: an ID belongs to at most one connection; every connection has a deadline (login or idle); after
 //! [`Output::Close`] a connection is forgotten and nothing more is sent to it.
+
+mod attempts;
+mod rooms;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -14,8 +18,10 @@ use serde::Deserialize;
 
 use super::key::to_base64url;
 use super::limits::{ACQUAINTANCES, ACQUAINTED, Bucket, Limits, VERSION};
-use super::message::{ErrorCode, Hello, Login, ServerMessage, to_text};
+use super::message::{ErrorCode, Hello, Join, Login, ServerMessage, to_text};
+use super::room::RoomName;
 use crate::model::id::{CallId, PeerId};
+use rooms::{Guest, Rooms};
 
 /// One connection; the driver numbers them and never uses a number twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +89,7 @@ struct Conn {
     seen: Instant,
     due: Instant,
     known: Vec<(PeerId, Instant)>,
+    guest: Guest,
 }
 
 /// The machine.
@@ -93,6 +100,7 @@ pub struct Hub<T> {
     people: HashMap<PeerId, ConnId>,
     addresses: HashMap<IpAddr, u32>,
     due: BTreeSet<(Instant, ConnId)>,
+    rooms: Rooms,
     out: VecDeque<Output<T>>,
     counts: Counts,
 }
@@ -114,12 +122,18 @@ struct Head<'a> {
     t: Option<u64>,
 }
 
+#[derive(Deserialize)]
+struct Leave {
+    room: RoomName,
+}
+
 impl<T: AsRef<str> + From<String>> Hub<T> {
     /// One with this name (1 to 100 characters without control characters), which every login signs.
     pub fn new(name: &str, limits: Limits) -> Self {
         let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
         let name = if name.is_empty() { "visavis".to_owned() } else { name };
         Self {
+            rooms: Rooms::new(&name, &limits),
             name,
             limits,
             conns: HashMap::new(),
@@ -145,7 +159,14 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
             Input::Shutdown => {
                 let all: Vec<ConnId> = self.conns.keys().copied().collect();
                 self.people.clear(); // so that nobody is told of anybody's going
+                self.rooms.clear();
                 all.into_iter().for_each(|conn| self.expel(now, conn, ErrorCode::ShuttingDown));
+            }
+        }
+        while let Some((conn, message)) = self.rooms.poll() {
+            // A slow answer may come too late for its connection.
+            if self.conns.contains_key(&conn) {
+                self.say(conn, &message);
             }
         }
     }
@@ -157,7 +178,7 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
 
     /// When [`Input::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.rooms.deadline()).min()
     }
 
     /// What happened so far.
@@ -168,6 +189,11 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
     /// Connections, logged in or not.
     pub fn connections(&self) -> usize {
         self.conns.len()
+    }
+
+    /// Rooms with somebody in them.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
     }
 
     /// The connection of this person.
@@ -197,8 +223,8 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
         self.due.insert((due, conn));
         let bucket = Bucket::new(now, self.limits.messages_per_second, self.limits.burst);
         let text = to_text(&ServerMessage::Hello(hello.clone()));
-        let hello = Some(hello);
-        self.conns.insert(conn, Conn { address, hello, id: None, bucket, seen: now, due, known: Vec::new() });
+        let (hello, known, guest) = (Some(hello), Vec::new(), Guest::new(now, address, nonce));
+        self.conns.insert(conn, Conn { address, hello, id: None, bucket, seen: now, due, known, guest });
         match over {
             Some(code) => self.expel(now, conn, code),
             None => self.out.push_back(Output::Send(conn, T::from(text))),
@@ -243,6 +269,18 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
                     _ => self.expel(now, conn, ErrorCode::Malformed),
                 }
             }
+            ("join", Some(me)) => match serde_json::from_str::<Join>(text.as_ref()) {
+                Ok(join) => {
+                    if let Some(state) = self.conns.get_mut(&conn) {
+                        self.rooms.join(now, &mut state.guest, (conn, me), join);
+                    }
+                }
+                Err(_) => self.expel(now, conn, ErrorCode::Malformed),
+            },
+            ("leave", Some(me)) => match serde_json::from_str::<Leave>(text.as_ref()) {
+                Ok(leave) => self.rooms.leave(&leave.room, me),
+                Err(_) => self.expel(now, conn, ErrorCode::Malformed),
+            },
             ("ping", Some(_)) => self.say(conn, &ServerMessage::Pong { t: head.t.unwrap_or_default() }),
             (_, Some(_)) => {
                 let text = "this server does not know that type of message".to_owned();
@@ -289,6 +327,7 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
     }
 
     fn tick(&mut self, now: Instant) {
+        self.rooms.tick(now);
         while let Some((at, conn)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, conn));
             let Some(state) = self.conns.get_mut(&conn) else { continue };
@@ -346,6 +385,7 @@ impl<T: AsRef<str> + From<String>> Hub<T> {
         }
         let Some(id) = state.id.filter(|id| self.people.get(id) == Some(&conn)) else { return };
         self.people.remove(&id);
+        self.rooms.away(now, id);
         for (peer, at) in state.known {
             if now.saturating_duration_since(at) <= ACQUAINTED
                 && let Some(there) = self.people.get(&peer).copied()

@@ -31,6 +31,43 @@ pub const ACQUAINTED: Duration = Duration::from_secs(60);
 /// How many such people are remembered a connection. Overflow: the one longest silent is forgotten.
 pub const ACQUAINTANCES: usize = 16;
 
+/// Rooms in all. One takes about 0.5 KiB and 0.5 KiB a member: 4.5 KiB with eight, 9 MiB for all.
+pub const ROOMS: u32 = 2_000;
+/// Rooms one person is in. An address is in as many as its connections may be.
+pub const ROOMS_PER_CONNECTION: u32 = 4;
+/// Members of a room, unless who opens it wants fewer: in a mesh everybody sends to everybody.
+pub const ROOM_MEMBERS: u32 = 8;
+/// The most members an operator can allow, and a client takes note of.
+pub const ROOM_MEMBERS_MOST: u32 = 32;
+/// How long the seat of somebody whose connection ended is kept.
+pub const ROOM_GRACE: Duration = Duration::from_secs(10);
+/// How much later than the last one a wrong password is answered.
+pub const ROOM_REFUSAL: Duration = Duration::from_secs(1);
+/// Wrong passwords a connection may try at once; then one each [`ROOM_ATTEMPT_EVERY`].
+pub const ROOM_ATTEMPTS: u32 = 5;
+/// The same of an address (of IPv6, its first 64 bits), over all its connections.
+pub const ROOM_ATTEMPTS_PER_ADDRESS: u32 = 20;
+/// See [`ROOM_ATTEMPTS`].
+pub const ROOM_ATTEMPT_EVERY: Duration = Duration::from_secs(30);
+/// Addresses remembered for that. Overflow: the one nearest to being forgotten anyway.
+pub const ROOM_ADDRESSES: usize = 4_096;
+/// Joins a connection may ask for at once; then one each [`ROOM_JOIN_EVERY`]. Each is told to the whole room.
+pub const ROOM_JOINS: u32 = 10;
+/// See [`ROOM_JOINS`].
+pub const ROOM_JOIN_EVERY: Duration = Duration::from_secs(1);
+
+/// How long an entry is valid, seconds.
+pub const ENTRY_LIFE: u64 = 600;
+/// How often a client signs a new one.
+pub const ENTRY_RENEW: Duration = Duration::from_secs(240);
+/// Rooms a client wants to be in. Overflow: the newest is refused.
+pub const CLIENT_ROOMS: usize = 16;
+/// How long a client waits for the answer to a join.
+pub const ROOM_ANSWER: Duration = Duration::from_secs(15);
+/// Memberships that are over, remembered by a client. Overflow: the oldest is forgotten, and
+/// with it whatever does not outlive it is refused.
+pub const REMEMBERED_ENTRIES: usize = 1_024;
+
 /// How long an envelope is valid, seconds.
 pub const ENVELOPE_LIFE: u64 = 60;
 /// How far two clocks may be apart, seconds.
@@ -76,6 +113,12 @@ pub struct Limits {
     pub register_seconds: u32,
     /// [`IDLE`], seconds.
     pub idle_seconds: u32,
+    /// [`ROOMS`].
+    pub rooms: u32,
+    /// [`ROOMS_PER_CONNECTION`].
+    pub rooms_per_connection: u32,
+    /// [`ROOM_MEMBERS`]; at most [`ROOM_MEMBERS_MOST`].
+    pub room_members: u32,
 }
 
 impl Default for Limits {
@@ -88,6 +131,9 @@ impl Default for Limits {
             connections: CONNECTIONS,
             register_seconds: REGISTER.as_secs() as u32,
             idle_seconds: IDLE.as_secs() as u32,
+            rooms: ROOMS,
+            rooms_per_connection: ROOMS_PER_CONNECTION,
+            room_members: ROOM_MEMBERS,
         }
     }
 }
@@ -127,10 +173,49 @@ impl Bucket {
     }
 }
 
+/// Something that may happen `burst` times at once and then once `every` so often, in eight bytes (the generic cell
+/// rate algorithm). For what is rarer than a [`Bucket`] counts, and kept for many.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    until: std::time::Instant,
+}
+
+impl Pace {
+    /// One of which nothing was taken.
+    pub fn new(now: std::time::Instant) -> Self {
+        Self { until: now }
+    }
+
+    /// Whether it may happen now.
+    pub fn is_free(&self, now: std::time::Instant, burst: u32, every: Duration) -> bool {
+        self.until.saturating_duration_since(now) <= every * burst.saturating_sub(1)
+    }
+
+    /// It happened.
+    pub fn take(&mut self, now: std::time::Instant, every: Duration) {
+        self.until = self.until.max(now) + every;
+    }
+
+    /// When it is as if nothing had ever been taken.
+    pub fn settled(&self) -> std::time::Instant {
+        self.until
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn a_pace_gives_its_burst_and_then_one_at_a_time() {
+        let (start, every) = (Instant::now(), Duration::from_secs(30));
+        let mut pace = Pace::new(start);
+        let mut taken = |at: Instant| {
+            (0..100).take_while(|_| pace.is_free(at, 5, every).then(|| pace.take(at, every)).is_some()).count()
+        };
+        assert_eq!([0, 29, 30, 31, 90, 1000].map(|s| taken(start + Duration::from_secs(s))), [5, 0, 1, 0, 2, 5]);
+    }
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {

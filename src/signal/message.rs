@@ -141,6 +141,71 @@
 //! a call with and those it invites. A `decline` may give the reason `full`. The room of a call of two that grows has the
 //! call's ID. What follows from it is written down at [`room`](mod@crate::call::room).
 //!
+//! # Rooms
+//! People who know a name meet in a room, which is there from its first member to its last. A **name** has 1 to 60
+//! characters: runs of white space become one space, at the ends none; control, zero-width and direction-changing
+//! characters count as white space; then each character by itself is put in lower case (Unicode's full mapping, of no
+//! language and without context). It is sent and signed so (`malformed` else), and two names are one room if they are
+//! equal then. They are not normalized: send composed characters (NFC), as keyboards give them.
+//! ```json
+//! {"type":"join","room":"monday","limit":8,"verifier":"…","entry":{"id":"…","key":"…","nonce":"…","seq":1,"expires":1790000600,"proof":"…","sig":"…"}}
+//! {"type":"joined","room":"monday","seq":1,"locked":true,"limit":8,"members":[{"id":"…","key":"…",…},…]}
+//! {"type":"entered","room":"monday","entry":{"id":"…","key":"…",…}}
+//! {"type":"left","room":"monday","id":"…"}
+//! {"type":"not_joined","room":"monday","seq":1,"code":"no_entry","text":"…"}
+//! {"type":"leave","room":"monday"}
+//! ```
+//! Whoever joins first opens the room, and sets its `limit` (2 to the server's; others are cut to that; may be missing)
+//! and, by a `verifier`, its password. `joined` answers with the others, in the order in which they came; they get the
+//! newcomer's entry by `entered`, and so they do whenever a member joins again, which replaces its entry and is no news.
+//! An answer has the `seq` of the entry it is to, and is void unless that is the newest. `leave` is not answered; `left`
+//! is for the others. Nobody else learns who is in a room.
+//!
+//! **Entry.** A member signs that it is there: `nonce` is the one of this connection's `hello`, `seq` counts its entries
+//! since then from 1, `expires` is its clock + 600, and `sig` is over these lines (`proof` or `-` in the last):
+//! ```text
+//! visavis entry 1
+//! <the server's name>
+//! <room>
+//! <id>
+//! <nonce>
+//! <seq>
+//! <expires>
+//! <proof or ->
+//! ```
+//! A member joins again every 240 s, so that its entry stays valid. The server checks key, nonce and signature
+//! (`bad_entry`). The others check, before a member is shown: `key` hashes to `id`; their clock − 120 ≤ `expires` ≤
+//! their clock + 720; the signature; in a locked room the `proof`, and elsewhere that there is none. An entry of a
+//! membership that is over (`left`, or another `nonce` since) counts only with a greater `seq`. Whose entry expires
+//! (+ 120) without a new one is gone.
+//!
+//! **Password.** It never leaves the member. `S` is Argon2id (RFC 9106, version 0x13, 19 456 KiB, 2 passes, 1 lane, 32
+//! bytes) of its UTF-8 bytes with the first 16 bytes of SHA-256 of `visavis room salt 1`, LF, server's name, LF, room.
+//! With HMAC-SHA256 (RFC 2104) keyed by `S`, the *room key* is the code of `visavis room key 1` and the `verifier` that
+//! of `visavis room verifier 1`. The server keeps a salted hash of the verifier. `proof` is the code of the first seven
+//! lines above, keyed by the room key. Two members who call each other in a locked room show the same again in `ring`
+//! and `accept`, by a member `proof` of the body: the code, keyed by the room key, of the lines
+//! `visavis room proof 1`, server's name, room, `from`, `to`, call ID. Who does not is declined. The call ID of a
+//! room as a whole is the first 16 bytes of SHA-256 of `visavis room call 1`, LF, server's name, LF, room.
+//!
+//! **Refusals.** `no_entry`: the password is wrong, or missing, or the room has none; told after a second (each further
+//! one a second later), always in the same words. That a room is full (`full`) is told only to who may enter it.
+//! `wait`: too many wrong passwords from this connection (5, then one in 30 s) or address (20, then one in 30 s), of
+//! which no more is looked at, or too many joins (10, then one a second). `too_many`: this person is in 4 rooms, or this
+//! address in as many as its connections may be. `no_room`: the server has 2000. None ends the connection. An operator
+//! can change the numbers of rooms and members.
+//!
+//! **Reconnecting.** When a connection ends, its member stays in the room for 10 s. Who logs in with the same ID and
+//! joins again within them was never away; else the others are told `left`. A leaving program says `leave` first.
+//!
+//! **What a dishonest server can do**: withhold anything; show a room to some as without others (members who call each
+//! other can compare); show one who left until their entry expires; guess the password from the verifier, at its own
+//! pace, so choose long ones. **What it cannot**: make up a member, or add a silent listener. Whoever is shown has
+//! signed for this room; media flow only between two who signed for each other (see Envelopes), so nobody gets any who
+//! is not shown to the person they come from. Into a room without a password anybody may come who knows its name, and
+//! is shown. Whom the server lets into a locked one without the password is shown to nobody and answered by nobody;
+//! neither is who has overheard a verifier.
+//!
 //! # Keepalive
 //! A client sends `{"type":"ping","t":<any whole number below 2⁵³>}` at least every `idle_s` / 2 seconds and is answered
 //! `{"type":"pong","t":<the same>}`; no answer for 10 seconds means the connection is dead. The server closes a
@@ -185,20 +250,32 @@
 //!
 //! # Example to check an implementation against
 //! Secret keys: sender 32 bytes of `0x01`, addressee 32 bytes of `0x02`; `call` `000102030405060708090a0b0c0d0e0f`, `seq`
-//! 1, `expires` 1790000060, `kind` `busy`, `body` `{}`; for the login the `hello` above. See the test
+//! 1, `expires` 1790000060, `kind` `busy`, `body` `{}`; for the login the `hello` above. On that connection the sender
+//! joins `monday` with the password `swordfish`, `expires` 1790000600, and rings the addressee by `call`. See the test
 //! `the_example_of_the_specification` for the program that made it.
 //! ```text
 //! sender's ID      6HTG-Z65X-B7YF-S53D-MHDA-D8G7
 //! addressee's ID   D8W0-7NFG-B682-M73D-NYY9-9T4H
 //! login's sig      YiKwNr_p2opF9zZ33Af26KJot4Qe2yvEsvTl5Gulb_HUG5xOQ4wp2ETgHbIJWfOLlSmqPYXhsbWrLV9PKfoLAw
 //! envelope's sig   J2Drjhk7UYp8EM6lehdGU88BqL9Tu8--nI-fAWPlOU3TJG1ncwi2dUvOkOlWUEQoJpTlMFzdt2StMzs8NE0rBw
+//! verifier         uOJXFDltihIPm5LCgA8ByrEx3BPVPrY8x09tE_qO1RA
+//! entry's proof    s5EKeBW2lZhft7DK5y2o0QjRufny3X48zZHVb_eMmQ8
+//! entry's sig      _95R3PK9hVICEMyU9yl1OZ6pwJ22ms_tkwkP51qAGgiN7dZ2ggg9agC4WMqdnr_fEAgyx6o3zzGz0CK5Qz_lDQ
+//! ring's proof     kgxwBp6_jrxH9SCdzdUsIRs0X4xUSgg4aLNxNGjwuH0
+//! room's call      ced3c4f4220760e64a46ea05956240a3
 //! ```
+
+mod code;
 
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Envelope;
 use super::key::{PublicKey, Signature};
+use super::room::secret::Code;
+use super::room::{Entry, RoomName};
 use crate::model::id::{CallId, PeerId};
+
+pub use code::{ErrorCode, RoomCode};
 
 /// What a server says first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +332,21 @@ pub struct Login {
     pub sig: Signature,
 }
 
+/// Wants to be in a room, or to stay there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Which.
+    pub room: RoomName,
+    /// How many may be in it; counts from whoever opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Of its password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<Code>,
+    /// For the others.
+    pub entry: Entry,
+}
+
 /// From a client to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -263,6 +355,13 @@ pub enum ClientMessage {
     Login(Login),
     /// To be relayed.
     Envelope(Envelope),
+    /// Into a room.
+    Join(Join),
+    /// Out of it.
+    Leave {
+        /// Which.
+        room: RoomName,
+    },
     /// A sign of life is wanted.
     Ping {
         /// Comes back.
@@ -298,6 +397,45 @@ pub enum ServerMessage {
         /// Who.
         id: PeerId,
     },
+    /// The answer to `join`.
+    Joined {
+        /// Where.
+        room: RoomName,
+        /// Of the entry this is the answer to.
+        seq: u64,
+        /// It has a password.
+        locked: bool,
+        /// How many may be in it.
+        limit: u32,
+        /// The others, in the order in which they came; not to be trusted before they were checked.
+        members: Vec<Entry>,
+    },
+    /// Somebody came into a room one is in, or signed anew for it.
+    Entered {
+        /// Where.
+        room: RoomName,
+        /// Who; not to be trusted before it was checked.
+        entry: Entry,
+    },
+    /// Somebody is not in that room any more.
+    Left {
+        /// Where.
+        room: RoomName,
+        /// Who.
+        id: PeerId,
+    },
+    /// The other answer to `join`.
+    NotJoined {
+        /// Where.
+        room: RoomName,
+        /// Of the entry this is the answer to.
+        seq: u64,
+        /// Why.
+        code: RoomCode,
+        /// The same in words.
+        #[serde(default)]
+        text: String,
+    },
     /// The answer to `ping`.
     Pong {
         /// What the ping said.
@@ -316,48 +454,6 @@ pub enum ServerMessage {
     Unknown,
 }
 
-/// The codes of the table above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the table above says it
-pub enum ErrorCode {
-    Malformed,
-    TooBig,
-    TooFast,
-    BadVersion,
-    BadLogin,
-    LoginFirst,
-    LoginTimeout,
-    NotYou,
-    Evicted,
-    Idle,
-    TooManyConnections,
-    Full,
-    ShuttingDown,
-    UnknownType,
-    /// A later version's code.
-    #[serde(other)]
-    Other,
-}
-
-impl ErrorCode {
-    /// The WebSocket close code (RFC 6455 section 7.4) that goes with it; `None` where the connection goes on.
-    pub fn close_code(self) -> Option<u16> {
-        match self {
-            Self::UnknownType | Self::Other => None,
-            Self::TooBig => Some(1009),
-            Self::ShuttingDown => Some(1001),
-            Self::TooManyConnections | Self::Full => Some(1013),
-            _ => Some(1008),
-        }
-    }
-
-    /// Whether the same attempt can go well later.
-    pub fn retry(self) -> bool {
-        !matches!(self, Self::BadVersion | Self::BadLogin | Self::LoginFirst | Self::NotYou | Self::Evicted)
-    }
-}
-
 /// As JSON text.
 pub fn to_text<T: Serialize>(message: &T) -> String {
     // These types hold strings and numbers only, which always serialize.
@@ -365,74 +461,4 @@ pub fn to_text<T: Serialize>(message: &T) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::body::Body;
-    use crate::signal::key::KeyPair;
-    use proptest::prelude::*;
-
-    fn hello() -> Hello {
-        let nonce: Vec<u8> = (0..32).collect();
-        Hello {
-            v: 1,
-            server: "example.org".into(),
-            nonce: crate::signal::key::to_base64url(&nonce),
-            time: 1_790_000_000,
-            idle_s: 60,
-            max_bytes: 65536,
-        }
-    }
-
-    #[test]
-    fn messages_look_as_specified() {
-        let text = r#"{"type":"hello","v":1,"server":"example.org","nonce":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","time":1790000000,"idle_s":60,"max_bytes":65536}"#;
-        assert_eq!(to_text(&ServerMessage::Hello(hello())), text);
-        assert_eq!(to_text(&ClientMessage::Ping { t: 5 }), r#"{"type":"ping","t":5}"#);
-        let error = ServerMessage::Error { code: ErrorCode::TooFast, text: "slow down".into() };
-        assert_eq!(to_text(&error), r#"{"type":"error","code":"too_fast","text":"slow down"}"#);
-    }
-
-    #[test]
-    fn the_example_of_the_specification() {
-        let (a, b) = (KeyPair::from_seed([1; 32]), KeyPair::from_seed([2; 32]));
-        let call = CallId(std::array::from_fn(|n| n as u8));
-        let envelope = Envelope::seal(&a, b.id(), call, 1, 1_790_000_060, &Body::Busy);
-        let mine = format!(
-            "sender's ID      {}\naddressee's ID   {}\nlogin's sig      {}\nenvelope's sig   {}",
-            a.id(),
-            b.id(),
-            a.sign(&hello().signed_bytes(a.id())),
-            envelope.sig
-        );
-        let page: String =
-            include_str!("message.rs").lines().map(|l| l.trim_start_matches("//! ").to_owned() + "\n").collect();
-        assert!(page.contains(&mine), "the page should say:\n{mine}");
-    }
-
-    #[test]
-    fn what_a_later_server_says_is_ignored() {
-        let news = serde_json::from_str::<ServerMessage>(r#"{"type":"weather","sun":true}"#);
-        assert_eq!(news.unwrap(), ServerMessage::Unknown);
-        let error = serde_json::from_str::<ServerMessage>(r#"{"type":"error","code":"eclipse"}"#);
-        assert_eq!(error.unwrap(), ServerMessage::Error { code: ErrorCode::Other, text: String::new() });
-    }
-
-    #[test]
-    fn a_name_that_could_forge_a_line_is_not_signed() {
-        assert!(hello().is_sound());
-        assert!(!Hello { server: "a\nb".into(), ..hello() }.is_sound());
-        assert!(!Hello { nonce: "x\ny".into(), ..hello() }.is_sound());
-        assert!(!Hello { server: String::new(), ..hello() }.is_sound());
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC{0,200}", at in 0usize..200, by in any::<char>()) {
-            let _ = serde_json::from_str::<ServerMessage>(&text);
-            let mut near: Vec<char> = to_text(&ServerMessage::Hello(hello())).chars().collect();
-            let at = at % near.len();
-            near[at] = by;
-            let _ = serde_json::from_str::<ServerMessage>(&near.into_iter().collect::<String>());
-        }
-    }
-}
+mod tests;

@@ -12,12 +12,14 @@ use visavis::model::invitation::Invitation;
 use visavis::rtc::foreign::one_layer;
 use visavis::rtc::sdp;
 use visavis::session::{Candidate, Description};
-use visavis::signal::client::{Client, Input, Output};
+use visavis::signal::client::{Client, Input, Output, RoomEvent};
 use visavis::signal::envelope::{Envelope, Guard};
 use visavis::signal::hub::{self, ConnId, Hub};
 use visavis::signal::key::KeyPair;
 use visavis::signal::limits::Limits;
-use visavis::signal::message::{ClientMessage, Hello, Login, ServerMessage, to_text};
+use visavis::signal::message::{ClientMessage, Hello, Join, Login, RoomCode, ServerMessage, to_text};
+use visavis::signal::room::secret::{Code, Password, RoomKey};
+use visavis::signal::room::{Entry, Place, RoomName};
 
 const UNIX: u64 = 1_800_000_000;
 
@@ -207,8 +209,38 @@ fn login(n: u8) -> Login {
     Login { v: 1, id: keys.id(), key: keys.public(), sig: keys.sign(&hello().signed_bytes(keys.id())) }
 }
 
+fn room() -> RoomName {
+    "team größe".parse().expect("a name")
+}
+
+/// Keys 1 and 2 are in the room, with its password.
+fn entry(n: u8) -> Entry {
+    let at = Place { server: "here", room: &room() };
+    Entry::seal(&keys(n), &at, Some(&RoomKey::from_bytes([9; 32])), Code([3; 32]), 1, UNIX + 600)
+}
+
+fn join(n: u8) -> Join {
+    Join { room: room(), limit: Some(2), verifier: Some(Code([9; 32])), entry: entry(n) }
+}
+
+fn of_rooms() -> [String; 4] {
+    [
+        ServerMessage::Joined { room: room(), seq: 1, locked: true, limit: 8, members: vec![entry(1), entry(3)] },
+        ServerMessage::Entered { room: room(), entry: entry(3) },
+        ServerMessage::Left { room: room(), id: keys(1).id() },
+        ServerMessage::NotJoined { room: room(), seq: 1, code: RoomCode::Wait, text: "later".into() },
+    ]
+    .map(|message| to_text(&message))
+}
+
 pub fn messages() -> Vec<Vec<u8>> {
-    let to_server = [ClientMessage::Login(login(1)), ClientMessage::Ping { t: 5 }].map(|message| to_text(&message));
+    let to_server = [
+        ClientMessage::Login(login(1)),
+        ClientMessage::Join(join(1)),
+        ClientMessage::Leave { room: room() },
+        ClientMessage::Ping { t: 5 },
+    ]
+    .map(|message| to_text(&message));
     let to_client = [
         ServerMessage::Hello(hello()),
         ServerMessage::Welcome { id: keys(1).id() },
@@ -217,7 +249,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         ServerMessage::Pong { t: 5 },
     ]
     .map(|message| to_text(&message));
-    bytes(to_server.into_iter().chain(to_client))
+    bytes(to_server.into_iter().chain(to_client).chain(of_rooms()))
 }
 
 pub fn message(input: &[u8]) {
@@ -226,6 +258,12 @@ pub fn message(input: &[u8]) {
         let _ = to_text(&message);
     }
     match serde_json::from_str::<ServerMessage>(&text) {
+        Ok(ServerMessage::Entered { room, entry }) => {
+            let at = Place { server: "here", room: &room };
+            if entry.check(&at, Some(&RoomKey::from_bytes([9; 32])), UNIX).is_ok() {
+                assert_eq!(entry.signed_bytes(&at), self::entry(3).signed_bytes(&at), "made up");
+            }
+        }
         Ok(ServerMessage::Hello(hello)) => drop((hello.is_sound(), hello.signed_bytes(keys(1).id()))),
         Ok(message) => drop(to_text(&message)),
         Err(_) => {}
@@ -250,10 +288,13 @@ pub fn envelope(input: &[u8]) {
 
 pub fn hub_talks() -> Vec<Vec<u8>> {
     let envelope = to_text(&ClientMessage::Envelope(sealed().remove(1)));
+    let join_text = |n| to_text(&ClientMessage::Join(join(n)));
+    let leave = to_text(&ClientMessage::Leave { room: room() });
     let (one, two) = (to_text(&ClientMessage::Login(login(1))), to_text(&ClientMessage::Login(login(2))));
     bytes([
         format!("0{one}\n1{two}\n0{envelope}\n1{{\"type\":\"ping\",\"t\":1}}"),
         format!("0{two}\n1{two}\n2{envelope}"),
+        format!("0{one}\n0{}\n1{two}\n1{}\n0{leave}\n1{leave}", join_text(1), join_text(2)),
     ])
 }
 
@@ -276,15 +317,17 @@ pub fn hub_talk(input: &[u8]) {
     for conn in 0..3 {
         hub.handle(now, hub::Input::Closed(ConnId(conn)));
     }
+    hub.handle(now + Duration::from_secs(60), hub::Input::Tick);
     while hub.poll().is_some() {}
-    assert_eq!(hub.connections(), 0);
+    assert_eq!((hub.connections(), hub.rooms(), hub.deadline()), (0, 0, None));
 }
 
 pub fn client_talks() -> Vec<Vec<u8>> {
     let welcome = to_text(&ServerMessage::Welcome { id: keys(2).id() });
     let envelopes = sealed().into_iter().map(|envelope| to_text(&ServerMessage::Envelope(envelope)));
     let talk = [to_text(&ServerMessage::Hello(hello())), welcome.clone()].into_iter().chain(envelopes.take(2));
-    bytes([talk.collect::<Vec<_>>().join("\n"), welcome])
+    let rooms = [to_text(&ServerMessage::Hello(hello())), welcome.clone()].into_iter().chain(of_rooms());
+    bytes([talk.collect::<Vec<_>>().join("\n"), rooms.collect::<Vec<_>>().join("\n"), welcome])
 }
 
 /// What a server says to our client, line by line.
@@ -293,6 +336,9 @@ pub fn client_talk(input: &[u8]) {
     let mut client = Client::new(keys(2), 1);
     client.handle(now, UNIX, Input::Server { url: "ws://127.0.0.1:1".into(), embedded: false });
     client.handle(now, UNIX, Input::Connected);
+    let password = Password::new("swordfish").ok();
+    client.handle(now, UNIX, Input::Join { room: room(), password, limit: None });
+    let member = |id: PeerId| assert!(id == keys(1).id() || id == keys(3).id(), "{id} was made up");
     for line in input.split(|byte| *byte == b'\n') {
         client.handle(now, UNIX, Input::Text(lossy(line)));
         now += Duration::from_millis(700);
@@ -300,6 +346,12 @@ pub fn client_talk(input: &[u8]) {
         for _ in 0..1_000 {
             match client.poll() {
                 Some(Output::Connect { .. }) => client.handle(now, UNIX, Input::Connected),
+                Some(Output::Derive { server, room, password }) => {
+                    let made = Ok((RoomKey::from_bytes([9; 32]), Code([9; 32])));
+                    client.handle(now, UNIX, Input::Derived { server, room, password, made });
+                }
+                Some(Output::Room(RoomEvent::Joined { members, .. })) => members.iter().for_each(|m| member(m.id)),
+                Some(Output::Room(RoomEvent::Entered { member: one, .. })) => member(one.id),
                 Some(_) => {}
                 None => break,
             }
@@ -311,7 +363,7 @@ pub fn client_talk(input: &[u8]) {
 pub fn ids() -> Vec<Vec<u8>> {
     let id = keys(1).id();
     let invitation = format!("visavis:{id}?server=wss://example.org&name=Ada");
-    bytes([id.to_string(), CallId([7; 16]).to_string(), "echo".to_owned(), invitation])
+    bytes([id.to_string(), CallId([7; 16]).to_string(), "echo".to_owned(), invitation, " Team  GRÖẞE İ".to_owned()])
 }
 
 pub fn id(input: &[u8]) {
@@ -320,6 +372,10 @@ pub fn id(input: &[u8]) {
         assert_eq!(id.to_string().parse(), Ok(id));
     }
     let _ = (text.parse::<CallId>().is_ok(), text.parse::<Callee>().is_ok());
+    if let Ok(name) = text.parse::<RoomName>() {
+        assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        assert_eq!(serde_json::from_str::<RoomName>(&to_text(&name)).expect("its own spelling"), name);
+    }
     if let Ok(invitation) = text.parse::<Invitation>() {
         assert_eq!(invitation.to_string().parse(), Ok(invitation));
     }

@@ -411,6 +411,7 @@ impl World {
                 client::Output::Gone(peer) => self.give_calls(person, lifecycle::Input::Gone(peer)),
                 client::Output::Dropped(error) => assert!(self.hostile, "an honest envelope was dropped: {error}"),
                 client::Output::Refused | client::Output::ClockWrong { .. } => {}
+                client::Output::Room(_) | client::Output::Derive { .. } => unreachable!("nobody joins a room here"),
             }
         }
     }

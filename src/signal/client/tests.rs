@@ -1,5 +1,7 @@
 //! The client is given what a server and a driver would give it, on a virtual clock.
 
+mod rooms;
+
 use super::*;
 use std::time::Duration;
 

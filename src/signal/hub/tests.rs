@@ -1,5 +1,7 @@
 //! The hub is given what connections would give it, on a virtual clock.
 
+mod rooms;
+
 use super::*;
 use crate::model::body::Body;
 use crate::signal::envelope::Envelope;
