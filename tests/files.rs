@@ -250,7 +250,7 @@ async fn beside_a_call(size: usize) -> Duration {
     assert_eq!(over(&b, "large.bin").await, TransferState::Done);
     let took = began.elapsed();
     assert_eq!(sha256(&path), sha256(&b.downloads().join("large.bin")));
-    let stats = b.handle.snapshot().call.as_ref().expect("a call").stats.clone();
+    let stats = b.handle.snapshot().call.as_ref().expect("a call").first().expect("somebody").stats.clone();
     let (video, audio) = (&stats.received.video, &stats.received.audio);
     println!(
         "{size} bytes in {:.1} s, {:.2} MB/s; meanwhile {pictures} pictures looked at, {:.1} fps in the last second, {} freezes \

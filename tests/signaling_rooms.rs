@@ -58,7 +58,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn rooms() -> [RoomName; 2] {
-    ["open", "locked"].map(|name| name.parse().unwrap())
+    ["open", "locked"].map(|name| name.parse().expect("a name of a room"))
 }
 
 fn right(room: &RoomName) -> Option<&'static str> {
