@@ -6,7 +6,7 @@
 //! | `identity.key` | the key the ID comes from ([`super::identity`]) | nothing starts, the file stays |
 //! | `settings.toml` | choices ([`super::preferences`]) | kept aside, defaults taken, said |
 //! | `history.sqlite` | chat and recent calls ([`super::history`]) | kept aside, a new one made, said |
-//! | `pasted` | pictures that were pasted, until the program ends ([`super::files`]) | removed at the next start |
+//! | `pasted` | pictures that were pasted, until the program ends (`client::files`) | removed at the next start |
 //!
 //! Invariant: nothing is ever deleted because it cannot be read.
 

@@ -2,12 +2,12 @@
 //!
 //! What goes over a data channel is invisible to the congestion control of the pictures, and its own fills every queue it
 //! finds. So it is held below both, as RFC 6817 (LEDBAT) does it: the round trips of acknowledgements tell how long the
-//! queue is; while it is shorter than [`TARGET`], which is less than what pictures give way to, the rate grows, otherwise it
+//! queue is; while it is shorter than `TARGET`, which is less than what pictures give way to, the rate grows, otherwise it
 //! falls. Where the pictures get less than they are worth ([`Room`]), the file goes down to a small share of the path until
 //! they have it again.
 //!
 //! Sans-I/O; time is an argument. Invariants: never more than [`MOST_WAY`] bytes are without acknowledgement; the rate is
-//! never below [`LEAST_RATE`], so that a file comes through in the end.
+//! never below `LEAST_RATE`, so that a file comes through in the end.
 
 use std::time::{Duration, Instant};
 

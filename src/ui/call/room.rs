@@ -1,4 +1,4 @@
-//! Several people on the screen: everybody's tile where [`layout`](super::layout) puts it, in the order of
+//! Several people on the screen: everybody's tile where [`super::layout`] puts it, in the order of
 //! [`order`](super::order).
 
 use std::collections::HashMap;
