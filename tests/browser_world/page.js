@@ -109,7 +109,19 @@ async function answer(description, options) {
 async function said(description, polite) {
   if (description.type === 'offer' && pc.signalingState !== 'stable' && !polite) return null;
   if (description.type === 'answer') { await take(description); return null; }
-  return answer(description);
+  const takenBack = pc.signalingState === 'have-local-offer';
+  const answered = await answer(description);
+  if (takenBack) await sendAgain();
+  return answered;
+}
+// Once it has taken an offer back in a call, Chromium (seen in 148, and between two Chromiums alike) sends neither sound
+// nor pictures, whatever is negotiated later, until its senders are given their tracks anew.
+async function sendAgain() {
+  for (const sender of pc.getSenders()) {
+    const track = sender.track;
+    await sender.replaceTrack(null);
+    await sender.replaceTrack(track);
+  }
 }
 async function candidate(candidate) { if (pc.remoteDescription) await pc.addIceCandidate(candidate); else early.push(candidate); }
 // Only the H.264 of this profile (and what belongs to it), or of this codec.
