@@ -74,15 +74,21 @@ async fn until(what: &'static str, viewers: [Viewer; 2], wanted: [fn(u32) -> boo
     tokio::task::spawn_blocking(look).await.expect("seen")
 }
 
+/// Ann, who sends, with bob connected and carl still to be.
+async fn three() -> [Side; 3] {
+    let (mut ann, bob, carl) = (Side::new("bob", lively()), Side::new("ann", quiet()), Side::new("ann", quiet()));
+    for (side, peer) in [(&ann, "bob"), (&ann, "carl"), (&bob, "ann"), (&carl, "ann")] {
+        side.session.add_peer(peer, PeerConfig::default()).await.expect("added");
+    }
+    negotiate(&ann, &bob).await;
+    ann.other = "carl";
+    [ann, bob, carl]
+}
+
 #[test]
 fn a_weak_path_gets_smaller_pictures_while_the_other_keeps_large_ones() {
     common::run(LIMIT, async {
-        let (mut ann, bob, carl) = (Side::new("bob", lively()), Side::new("ann", quiet()), Side::new("ann", quiet()));
-        for (side, peer) in [(&ann, "bob"), (&ann, "carl"), (&bob, "ann"), (&carl, "ann")] {
-            side.session.add_peer(peer, PeerConfig::default()).await.expect("added");
-        }
-        negotiate(&ann, &bob).await;
-        ann.other = "carl";
+        let [ann, bob, carl] = three().await;
         let path = lossy::negotiate(&ann, &carl).await;
         let viewers = [Viewer::new(&bob), Viewer::new(&carl)];
         let viewers = until("both large", viewers, [|width| width == 320, |width| width == 320]).await;
@@ -105,12 +111,7 @@ fn a_weak_path_gets_smaller_pictures_while_the_other_keeps_large_ones() {
 #[test]
 fn who_does_not_show_our_pictures_gets_none_until_they_do() {
     common::run(LIMIT, async {
-        let (mut ann, bob, carl) = (Side::new("bob", lively()), Side::new("ann", quiet()), Side::new("ann", quiet()));
-        for (side, peer) in [(&ann, "bob"), (&ann, "carl"), (&bob, "ann"), (&carl, "ann")] {
-            side.session.add_peer(peer, PeerConfig::default()).await.expect("added");
-        }
-        negotiate(&ann, &bob).await;
-        ann.other = "carl";
+        let [ann, bob, carl] = three().await;
         negotiate(&ann, &carl).await;
         let viewers = [Viewer::new(&bob), Viewer::new(&carl)];
         let mut viewers = until("both", viewers, [|_| true, |_| true]).await;

@@ -4,11 +4,11 @@ use chrono::{Local, NaiveDate};
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    Area, Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Order, Rect, ScrollArea, Sense, Stroke,
-    StrokeKind, TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Color32, CornerRadius, CursorIcon, Id, Key, Modifiers, OpenUrl, Rect, ScrollArea, Sense, Stroke, StrokeKind,
+    TextEdit, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
-use super::State;
+use super::{State, side};
 use crate::model::chat::{ChatLine, Delivery, MAX_TEXT};
 use crate::model::command::Command;
 use crate::model::snapshot::CallView;
@@ -28,18 +28,7 @@ pub(super) struct Draft {
 }
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, pushes: bool) {
-    let w = 340.0_f32.min(all.width() - 32.0);
-    let k = Rect::from_min_max(
-        pos2(all.right() - 16.0 - w, all.top() + 16.0),
-        pos2(all.right() - 16.0, all.bottom() - 16.0),
-    );
-    if pushes {
-        return panel(ui, s, k, view);
-    }
-    Area::new(Id::unique("chat-panel")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
-        ui.allocate_rect(k, Sense::click().difference(Sense::FOCUSABLE));
-        panel(ui, s, k, view);
-    });
+    side::show(ui, "chat-panel", all, pushes, |ui, k| panel(ui, s, k, view));
 }
 
 fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {

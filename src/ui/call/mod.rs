@@ -16,6 +16,7 @@ mod reactions;
 mod remote;
 mod room;
 mod share;
+mod side;
 mod signal;
 mod stats;
 mod tile;

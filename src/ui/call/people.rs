@@ -1,12 +1,10 @@
 //! The people panel: everybody by name and ID, what they do, and how loud they are; and a field to invite somebody.
 
-use eframe::egui::{
-    Area, Color32, Id, Key, Order, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2,
-};
+use eframe::egui::{Color32, Key, Rect, ScrollArea, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
 use super::order::Who;
 use super::tile::Tile;
-use super::{State, menu};
+use super::{State, menu, side};
 use crate::model::command::Command;
 use crate::model::id::{Callee, PeerId};
 use crate::model::snapshot::{CallView, Recent, Stage};
@@ -45,18 +43,7 @@ pub(super) fn count(view: &CallView) -> usize {
 }
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, pushes: bool) {
-    let w = 340.0_f32.min(all.width() - 32.0);
-    let k = Rect::from_min_max(
-        pos2(all.right() - 16.0 - w, all.top() + 16.0),
-        pos2(all.right() - 16.0, all.bottom() - 16.0),
-    );
-    if pushes {
-        return panel(ui, s, k, view);
-    }
-    Area::new(Id::unique("people-panel")).order(Order::Middle).fixed_pos(k.min).show(ui.ctx(), |ui| {
-        ui.allocate_rect(k, Sense::click().difference(Sense::FOCUSABLE));
-        panel(ui, s, k, view);
-    });
+    side::show(ui, "people-panel", all, pushes, |ui, k| panel(ui, s, k, view));
 }
 
 fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
