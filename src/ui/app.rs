@@ -7,7 +7,7 @@ use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, 
 use tokio::sync::broadcast;
 
 use super::theme::{DARK, Tokens};
-use super::video::Videos;
+use super::video::{Videos, Wakes};
 use super::wake::Waker;
 use super::{call, first_run, green_room, help, home, incoming, keys, settings, talk, theme, toast};
 use crate::client::{Handle, Refused};
@@ -122,9 +122,10 @@ impl App {
         theme::install(ctx);
         ctx.set_theme(theme::preference(handle.snapshot().settings.theme));
         let wake = Arc::new(Waker::new(ctx.clone()));
-        let (state, pictures) = (Arc::clone(&wake), Arc::clone(&wake));
+        let [state, lead, follow] = [(); 3].map(|()| Arc::clone(&wake));
         handle.on_change(move || state.state());
-        let videos = Videos::new(cc.gl.clone(), Arc::new(move || pictures.picture()));
+        let wakes = Wakes { lead: Arc::new(move || lead.lead()), follow: Arc::new(move || follow.follow()) };
+        let videos = Videos::new(cc.gl.clone(), wakes);
         Self { notices: handle.notices(), handle, videos, wake, state: State::default(), opening: None }
     }
 
