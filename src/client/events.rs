@@ -20,6 +20,7 @@ use crate::call::quality::Word;
 use crate::model::command::TileSize;
 use crate::model::device::DeviceState;
 use crate::model::id::CallId;
+use crate::model::mention::mentions;
 use crate::model::notice::Notice;
 use crate::model::snapshot::{PlayerKey, RemoteMedia, ServerState, Stage};
 use crate::model::stats::{Percentiles, Stats};
@@ -335,6 +336,11 @@ impl Actor {
                 Effect::Wrote(call, text) => {
                     let Some(from) = self.leg(call).map(|leg| leg.peer) else { continue };
                     self.sound(Sound::Message);
+                    if mentions(&text, &self.settings.name)
+                        && let Some(active) = &mut self.active
+                    {
+                        active.talk.mention();
+                    }
                     self.told.push(Notice::Chat { from, text });
                 }
                 Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),

@@ -70,6 +70,7 @@ fn call_view(active: &Active, now: Instant) -> CallView {
         members: Arc::new(active.legs.iter().map(|leg| member_view(leg, now)).collect()),
         chat: active.talk.lines(),
         unread: active.talk.unread(),
+        mentioned: active.talk.is_mentioned(),
         files: Arc::default(),
         report: active.test.as_ref().and_then(|test| test.report.clone()),
     }

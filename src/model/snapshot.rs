@@ -191,6 +191,8 @@ pub struct CallView {
     pub chat: Arc<Vec<ChatLine>>,
     /// Messages and offers of files that came while the panel was closed.
     pub unread: u32,
+    /// One of these messages mentions us by name.
+    pub mentioned: bool,
     /// Files that go to the others and come from them, in the order they were offered.
     pub files: Arc<Vec<TransferView>>,
     /// The verdict of a test call, once it is there.

@@ -177,6 +177,7 @@ pub fn call(stage: Stage) -> Snapshot {
         members: Arc::new(vec![member]),
         chat: Arc::new(chat()),
         unread: 1,
+        mentioned: false,
         files: Arc::default(),
         report: None,
     });

@@ -8,6 +8,7 @@ mod ended;
 mod files;
 mod itself;
 mod layout;
+mod mention;
 mod menu;
 mod order;
 mod people;
@@ -33,6 +34,7 @@ use super::app::{Scene, is_hidden};
 use crate::client::Handle;
 use crate::model::command::{Command, TileSize};
 use crate::model::id::{CallId, Callee};
+use crate::model::mention::mentions;
 use crate::model::snapshot::{CallView, MemberView, Snapshot, Stage};
 pub(super) use share::key as share_key;
 use tile::Tile;
@@ -79,6 +81,13 @@ impl State {
             s.state.call.people_open = false;
         }
         s.send(Command::ChatOpen(open));
+    }
+
+    /// Closes the innermost thing of the chat that is open, if anything but the panel is.
+    pub(super) fn close_in_chat(&mut self) -> bool {
+        let closed = self.chat_open && self.chat.offer.refuse();
+        self.chat.wants_focus |= closed;
+        closed
     }
 
     /// Opens or closes the panel of people.
@@ -279,6 +288,17 @@ fn words(stage: &Stage, seconds: u32) -> String {
         Stage::Reconnecting => format!("Reconnecting… {seconds} s"),
         Stage::Ended(_) => "Gone".to_owned(),
     }
+}
+
+/// What is said of a message from this one if it mentions us.
+pub(super) fn mention(snap: &Snapshot, from: Callee, text: &str) -> Option<String> {
+    let member = snap.call.as_ref()?.members.iter().find(|member| member.peer == from)?;
+    mentions(text, &snap.settings.name).then(|| {
+        // The toast has room for the beginning.
+        let begin: String = text.chars().take(120).collect();
+        let more = if begin.len() < text.len() { "…" } else { "" };
+        format!("{} mentions you: {begin}{more}", name(member))
+    })
 }
 
 /// What somebody is called here.
