@@ -139,7 +139,8 @@ fn chat_files() {
         file.time += i64::from(n) * 3600;
         file
     });
-    look("chat-files", gui_world::with_files(files.collect()), USUAL, |harness| {
+    let snapshot = Snapshot { no_file_dialog: true, ..gui_world::with_files(files.collect()) };
+    look("chat-files", snapshot, USUAL, |harness| {
         harness.key_press(Key::C);
         harness.run_steps(3);
         harness.get_by_role_and_label(Role::Button, "Send a file").click();

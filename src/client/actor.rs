@@ -2,6 +2,7 @@
 //! ([`super::link`], [`super::echo`], signaling, the session) and comes back as an event.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub(super) enum Beside {
     Echoed(CallId, Box<Stats>, Option<Percentiles>),
     /// What was to be shared cannot be.
     NotShared(DeviceError),
+    /// What was chosen in the dialog that was shown in this call.
+    Chosen(CallId, Result<Vec<PathBuf>, files::NoDialog>),
     /// What happens to files.
     Files(Box<files::News>),
     /// What came of a step of the link with the peer called so.

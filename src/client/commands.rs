@@ -83,11 +83,13 @@ impl Actor {
                 self.files.show(open);
             }
             Command::SendFiles(paths) => self.send_files(paths),
+            Command::ChooseFiles => self.choose_files(),
             Command::SendImage(png) => self.send_image(png),
             Command::AcceptFile(id) => self.answer_file(id, Wish::Accept(id)),
             Command::RefuseFile(id) => self.answer_file(id, Wish::Refuse(id)),
             Command::CancelFile(id) => self.answer_file(id, Wish::Cancel(id)),
             Command::OpenFolder(id) => self.open_folder(id),
+            Command::OpenPicture(id) => self.open_picture(id),
             Command::Preview(on) => {
                 self.preview = on;
                 self.apply_media();

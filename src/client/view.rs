@@ -23,6 +23,7 @@ impl Actor {
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
             problems: self.problems.values().cloned().collect(),
+            no_file_dialog: self.files.no_dialog,
             quitting: self.quitting,
         });
         for notice in self.told.drain(..) {

@@ -106,6 +106,8 @@ pub enum Command {
     ChatOpen(bool),
     /// Offer these files, and those in these folders, to the other side of the call.
     SendFiles(Vec<PathBuf>),
+    /// Show the desktop's dialog to choose files, and offer what is chosen to the others of this call.
+    ChooseFiles,
     /// Offer a picture that was pasted: a whole PNG file.
     SendImage(Arc<[u8]>),
     /// Take a file that is offered.
@@ -116,6 +118,8 @@ pub enum Command {
     CancelFile(TransferId),
     /// Show the folder that a file lies in.
     OpenFolder(TransferId),
+    /// Open a picture that was sent or received, by the system's own program for it.
+    OpenPicture(TransferId),
     /// Open camera and microphone for a look (green room, first run, settings), or close them again.
     Preview(bool),
     /// Play a short sound on the chosen speaker.

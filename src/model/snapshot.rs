@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub recents: Arc<Vec<Recent>>,
     /// Things that are wrong until they are solved, in words.
     pub problems: Vec<String>,
+    /// The desktop turned out to have no dialog to choose files: paths are dropped or written.
+    pub no_file_dialog: bool,
     /// The program has been told to end: the window closes itself.
     pub quitting: bool,
 }

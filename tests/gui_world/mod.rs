@@ -22,7 +22,7 @@ use visavis::model::snapshot::{
     Snapshot, Stage,
 };
 use visavis::model::stats::{Percentiles, Stats};
-use visavis::model::transfer::{TransferId, TransferState, TransferView};
+use visavis::model::transfer::{Preview, TransferId, TransferState, TransferView};
 
 /// Noon of some day, UTC; what the fixtures call a while ago.
 pub const NOON: i64 = 1_762_171_200;
@@ -268,6 +268,7 @@ pub fn file(n: u8, mine: bool, state: TransferState) -> TransferView {
         rate: 602_931,
         state,
         path: None,
+        preview: Preview::None,
         time: chat()[2].time + 1,
     }
 }

@@ -269,7 +269,7 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) -> Rect {
     } else if focused {
         offer.see(ui.ctx(), id, &text, view);
     } else {
-        offer.refuse();
+        offer.close();
     }
     let empty = text.trim().is_empty();
     let at = rect(f.right() - 40.0, f.bottom() - 40.0, 34.0, 34.0);

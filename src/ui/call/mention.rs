@@ -31,7 +31,12 @@ impl Offer {
         !self.names.is_empty()
     }
 
-    /// Closes it; whether there was one.
+    /// The keyboard is elsewhere.
+    pub(super) fn close(&mut self) {
+        self.names.clear();
+    }
+
+    /// Closes it for good, as far as this `@` goes; whether there was one.
     pub(super) fn refuse(&mut self) -> bool {
         let open = self.is_open();
         if open {
