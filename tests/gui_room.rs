@@ -115,6 +115,30 @@ fn a_tile_says_what_its_person_does() {
 }
 
 #[test]
+fn a_ring_is_around_oneself_too_while_one_speaks_and_is_heard() {
+    for (people, name) in [(3, "You, talking"), (2, "You, talking")] {
+        let mut snapshot = room(people);
+        snapshot.media.speaking = true;
+        let mut window = Window::new(snapshot.clone());
+        assert!(window.sees(name), "{people}");
+        let area = if people > 2 {
+            tile(&window, "You")
+        } else {
+            window.harness.get_by_label("Your own picture").rect()
+        };
+        let edge = |window: &mut Window| {
+            let picture = window.harness.render().unwrap();
+            picture.get_pixel(area.center().x as u32, (area.top() - 2.0) as u32).0
+        };
+        let ring = edge(&mut window);
+        snapshot.media.muted = true;
+        window.publish(snapshot);
+        assert_ne!(ring, edge(&mut window), "who is muted is not heard");
+        assert!(window.sees("You, muted"));
+    }
+}
+
+#[test]
 fn only_a_bad_connection_is_marked() {
     assert!(!usual(4).sees("Connection: "));
     let snapshot = member(room(4), 1, |member| member.quality = Arc::new(gui_world::quality(Some(7))));

@@ -311,7 +311,7 @@ impl Actor {
         self.tell_state();
         let now = Instant::now();
         if !wanted {
-            (self.media.level, self.media.trouble) = (Level::default(), None);
+            (self.media.level, self.media.speaking, self.media.trouble) = (Level::default(), false, None);
         }
         self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
         self.devices_in_use(wanted);

@@ -40,7 +40,7 @@ impl Actor {
 
     /// Reads the levels that meters show.
     pub(super) fn read_meters(&mut self) {
-        self.media.level = self.session.level();
+        (self.media.level, self.media.speaking) = (self.session.level(), self.session.is_speaking());
         self.media.trouble = self.session.microphone_trouble();
         self.read_replay();
         let Some(active) = &mut self.active else { return };

@@ -86,6 +86,8 @@ pub struct LocalMedia {
     pub held: bool,
     /// Level of what is sent, for a meter; follows only while something shows it.
     pub level: Level,
+    /// We have been speaking for 300 ms, and are heard.
+    pub speaking: bool,
     /// Our hand is up.
     pub hand: bool,
     /// What we show for a moment.

@@ -107,6 +107,7 @@ pub fn home() -> Snapshot {
             muted: false,
             held: false,
             level: Level { rms: -22, peak: -12 },
+            speaking: false,
             hand: false,
             reaction: None,
             sharing: None,

@@ -3,8 +3,8 @@
 use eframe::egui::accesskit::Role;
 use eframe::egui::epaint::RectShape;
 use eframe::egui::{
-    Align2, Color32, ColorImage, CursorIcon, Event, Id, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, TextEdit, TextureOptions,
-    Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Color32, ColorImage, CursorIcon, Event, Id, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, TextEdit,
+    TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
