@@ -416,7 +416,7 @@ fn a_shared_screen_takes_the_stage_and_ones_own_is_said() {
 
     let mut snapshot = room(6);
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     let window = shown(snapshot, 1280.0, 800.0);
     assert!(is_at(tile(&window, "You"), 16.0, 128.0, 1024.0, 576.0));
     assert!(is_at(window.harness.get_by_label("You are sharing Budget 2027.ods").rect(), 16.0, 68.0, 1024.0, 48.0));

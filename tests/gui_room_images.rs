@@ -113,7 +113,7 @@ fn the_speaker_in_a_high_window() {
 fn our_shared_window() {
     let mut snapshot = speaks(room(6), 0);
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     look("room-sharing", snapshot, USUAL, |_| {});
 }
 

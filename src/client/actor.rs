@@ -60,6 +60,8 @@ pub(super) enum Beside {
     Stats(CallId, Box<Stats>),
     /// What the echo measured.
     Echoed(CallId, Box<Stats>, Option<Percentiles>),
+    /// What is shared is shared so from now on.
+    Shared { id: String, sound: bool, smooth: bool },
     /// What was to be shared cannot be.
     NotShared(DeviceError),
     /// What was chosen in the dialog that was shown in this call.

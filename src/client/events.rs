@@ -354,6 +354,7 @@ impl Actor {
         match result {
             Beside::Files(news) => self.files_news(*news),
             Beside::Chosen(call, chosen) => self.files_chosen(call, chosen),
+            Beside::Shared { id, sound, smooth } => self.shared_as(&id, sound, smooth),
             Beside::NotShared(error) => self.told.push(Notice::Problem(error.to_string())),
             Beside::Echo(call, body) => self.tests.handle(now, Input::Received { from: echo::id(), call, body }),
             Beside::Step(peer, done) => {

@@ -91,6 +91,15 @@ pub enum Command {
     Camera(bool),
     /// Share the screen or window with this ID in the call, instead of the camera; `None`: share no more.
     Share(Option<String>),
+    /// Let the others keep the last picture of what is shared, or go on.
+    PauseShare(bool),
+    /// Share the same on, otherwise.
+    ShareAs {
+        /// With what the computer plays.
+        sound: bool,
+        /// For what moves: smaller pictures, twice as many. Otherwise for text.
+        smooth: bool,
+    },
     /// Raise or lower the hand.
     RaiseHand(bool),
     /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs; a call of two becomes a room by it.

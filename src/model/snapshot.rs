@@ -116,12 +116,18 @@ pub enum SayAgain {
 }
 
 /// A screen or window that is shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sharing {
     /// As listed in [`Devices::displays`].
     pub id: String,
     /// For people.
     pub name: String,
+    /// The others keep the last picture.
+    pub paused: bool,
+    /// With what the computer plays.
+    pub sound: bool,
+    /// For what moves: smaller pictures, twice as many. Otherwise for text.
+    pub smooth: bool,
 }
 
 /// A meter's reading, in whole dBFS from −60 (or less) to 0.
