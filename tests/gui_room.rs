@@ -12,7 +12,7 @@ use gui_world::room::*;
 use gui_world::window::*;
 use visavis::model::command::{Command, TileSize};
 use visavis::model::reaction::Reaction;
-use visavis::model::snapshot::{RoomView, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{HearsayView, RoomView, Sharing, Snapshot, Stage};
 
 /// The window with everybody's picture.
 fn shown(snapshot: Snapshot, w: f32, h: f32) -> Window {
@@ -121,11 +121,8 @@ fn a_ring_is_around_oneself_too_while_one_speaks_and_is_heard() {
         snapshot.media.speaking = true;
         let mut window = Window::new(snapshot.clone());
         assert!(window.sees(name), "{people}");
-        let area = if people > 2 {
-            tile(&window, "You")
-        } else {
-            window.harness.get_by_label("Your own picture").rect()
-        };
+        let area =
+            if people > 2 { tile(&window, "You") } else { window.harness.get_by_label("Your own picture").rect() };
         let edge = |window: &mut Window| {
             let picture = window.harness.render().unwrap();
             picture.get_pixel(area.center().x as u32, (area.top() - 2.0) as u32).0
@@ -278,6 +275,25 @@ fn everybody_is_listed_by_name_and_id() {
     assert!(tile(&window, "Tomás Rivera").right() <= 1280.0 - 356.0, "the panel pushes the tiles");
     window.key(NONE, Key::Escape);
     assert!(!window.sees(&who(0).to_string()));
+}
+
+#[test]
+fn who_is_known_by_hearsay_is_listed_with_whose_word_it_is() {
+    let heard = |n: u8, name: &str, refused| HearsayView {
+        peer: gui_world::peer(n),
+        name: name.to_owned(),
+        by: vec!["Lena Fischer".to_owned()],
+        refused,
+    };
+    let mut window = Window::new(with(room(3), |call| {
+        call.hearsay = Arc::new(vec![heard(20, "Ravi Patel", false), heard(21, "Mei Chen", true)]);
+    }));
+    window.key(NONE, Key::P);
+    window.harness.run_steps(2);
+    assert!(window.sees("Ravi Patel") && window.sees("Mei Chen"));
+    assert!(window.sees("Not reached yet; here, says Lena Fischer"));
+    assert!(window.sees("Does not take your call; here, says Lena Fischer"));
+    assert_eq!(copy(&mut window, "Copy the ID of Ravi Patel"), Some(gui_world::peer(20).to_string()));
 }
 
 #[test]

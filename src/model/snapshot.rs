@@ -197,6 +197,8 @@ pub struct CallView {
     pub video: bool,
     /// The others, in the order in which they came: in a call of two exactly one, in an empty room none.
     pub members: Arc<Vec<MemberView>>,
+    /// Those who are in the room by the word of others and are not reached from here.
+    pub hearsay: Arc<Vec<HearsayView>>,
     /// The conversation, oldest first, with what is kept of earlier calls.
     pub chat: Arc<Vec<ChatLine>>,
     /// Messages and offers of files that came while the panel was closed.
@@ -237,6 +239,19 @@ pub struct RoomView {
     pub name: String,
     /// Only who knows its password gets in.
     pub locked: bool,
+}
+
+/// Somebody who is in the room by the word of others only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HearsayView {
+    /// Who.
+    pub peer: PeerId,
+    /// What they called themselves in the last call with them, or the start of their ID.
+    pub name: String,
+    /// What those are called who say so.
+    pub by: Vec<String>,
+    /// They did not take our call; otherwise they are called again by itself.
+    pub refused: bool,
 }
 
 /// One of the others in a call.

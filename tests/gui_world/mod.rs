@@ -176,6 +176,7 @@ pub fn call(stage: Stage) -> Snapshot {
         seconds: 767,
         video: true,
         members: Arc::new(vec![member]),
+        hearsay: Arc::default(),
         chat: Arc::new(chat()),
         unread: 1,
         mentioned: false,
