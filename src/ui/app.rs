@@ -152,7 +152,7 @@ impl App {
         }
     }
 
-    fn hear(&mut self, time: f64) {
+    fn hear(&mut self, snap: &Snapshot, time: f64) {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Told(text)) => self.state.toast.tell(text, time),
@@ -160,6 +160,11 @@ impl App {
                     self.state.toast.tell(format!("{name} ({}) is in the call now", peer.short()), time);
                 }
                 Ok(Notice::Left { name, .. }) => self.state.toast.tell(format!("{name} has left the call"), time),
+                Ok(Notice::Chat { from, text }) if !self.state.call.chat_open => {
+                    if let Some(words) = call::mention(snap, from, &text) {
+                        self.state.toast.tell(words, time);
+                    }
+                }
                 Ok(Notice::Devices(switch)) => self.state.toast.devices(&switch, time),
                 Ok(Notice::Problem(text)) => self.state.toast.problem(text, time),
                 // The rest is in the snapshot already.
@@ -228,7 +233,7 @@ impl eframe::App for App {
         let snap = self.handle.snapshot();
         let time = ctx.input(|i| i.time);
         self.log_opening(&ctx);
-        self.hear(time);
+        self.hear(&snap, time);
         ctx.set_theme(theme::preference(snap.settings.theme));
         self.videos.begin(&self.handle, is_hidden(&ctx));
         let in_call = shows_call(&snap);
