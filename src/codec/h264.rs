@@ -15,6 +15,11 @@
 //! decoder on which one it builds, by a number, for the standard's index may mean another one behind a hole; without that
 //! one the decoder takes nothing but a keyframe. `kept` keeps the books of it.
 //!
+//! Measured with 720p at 1 Mbit/s and 360p at 300 kbit/s, the moving scene, a person who sways and a camera that turns,
+//! twice each: after 0.4 s such a picture has 67 % fewer bytes than a keyframe, after 1.2 s 42 %, after 3 s 66 %, never
+//! more, and from 0.8 dB less quality to 2.3 dB more. The half second after it is 0.3 to 2 dB better, and on a path of
+//! just the bitrate what waits behind it waits 5 to 76 ms instead of 56 to 73.
+//!
 //! Keeping pictures costs the others nothing that can be measured: with and without it 10 s of 720p at 1 Mbit/s and of
 //! 360p at 300 kbit/s differ by 0.01 dB and by no more time than two runs of the same do. Streams for browsers are made
 //! without it all the same: it allows gaps in frame numbers, which decoders may take for intended.
@@ -118,7 +123,7 @@ pub struct KeptPictures {
 }
 
 /// A picture that builds on a kept one is quantised as a keyframe would be, but so much coarser than others at least and
-/// at most. As measured: at the same quality it takes a third to three quarters less than a keyframe.
+/// at most.
 const COARSER: (f32, f32) = (5.0, 10.0);
 /// What keyframes of few bits are quantised by.
 const COARSE: f32 = 36.0;
@@ -450,6 +455,8 @@ fn copy(picture: &decoder::DecodedYUV<'_>, unit: &EncodedVideo) -> Result<Option
 }
 
 #[cfg(test)]
-mod recovery_tests;
+mod recovery {
+    mod tests;
+}
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ pub enum Marker {
 
 impl Marker {
     /// A NAL unit with its start code.
-    pub(super) fn nal(self) -> Vec<u8> {
+    pub fn nal(self) -> Vec<u8> {
         let (kind, index, id) = match self {
             Self::Keeps { index, id } => (b'k', index, id),
             Self::Builds { id } => (b'b', 0, id),

@@ -1,3 +1,5 @@
+//! Encoder and decoder as a stream without loss, or with nothing but keyframes to heal it, sees them.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::*;
+use super::super::*;
 
 /// A person who sways before a still wall, with grain; never twice the same.
 fn picture(n: u64, (width, height): (u32, u32)) -> VideoFrame {
