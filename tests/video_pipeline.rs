@@ -45,7 +45,7 @@ fn subscribe(units: mpsc::Receiver<EncodedVideo>, wanted: impl Fn() + Send + Syn
     let name = "test".to_owned();
     VideoSubscriber::start(
         units,
-        SubscribeConfig { name, player: Player::new(), keyframe_wanted, on_first_frame: None, lips: None },
+        SubscribeConfig { name, player: Player::new(), keyframe_wanted, kept: None, on_first_frame: None, lips: None },
     )
 }
 
@@ -429,6 +429,7 @@ fn the_first_picture_is_told_once_and_stopping_does_not_wait_for_the_sender() {
             name: "first".to_owned(),
             player: player.clone(),
             keyframe_wanted: Arc::new(|| ()),
+            kept: None,
             on_first_frame: Some(Box::new(move || tell.send(()).unwrap())),
             lips: None,
         },

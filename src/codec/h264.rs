@@ -7,8 +7,32 @@
 //!
 //! The decoder is strict: after an error it takes nothing but a keyframe, with a fresh state, so that no picture built on
 //! a damaged one is ever shown. Its input is whatever the network brought.
+//!
+//! # After a loss
+//! Between programs of this kind an encoder lets the decoders keep a picture every half second (a long-term reference,
+//! [`Encoder::keep_pictures`]). Once all have said that they have it, a picture can build on it alone
+//! ([`Encoder::recover`]) and stand in for a keyframe: who lost something can decode it all the same. `marker` tells the
+//! decoder on which one it builds, by a number, for the standard's index may mean another one behind a hole; without that
+//! one the decoder takes nothing but a keyframe. `kept` keeps the books of it.
+//!
+//! Measured with 720p at 1 Mbit/s and 360p at 300 kbit/s, the moving scene, a person who sways and a camera that turns,
+//! twice each: after 0.4 s such a picture has 67 % fewer bytes than a keyframe, after 1.2 s 42 %, after 3 s 66 %, never
+//! more, and from 0.8 dB less quality to 2.3 dB more. The half second after it is 0.3 to 2 dB better, and on a path of
+//! just the bitrate what waits behind it waits 5 to 76 ms instead of 56 to 73.
+//!
+//! Keeping pictures costs the others nothing that can be measured: with and without it 10 s of 720p at 1 Mbit/s and of
+//! 360p at 300 kbit/s differ by 0.01 dB and by no more time than two runs of the same do. Streams for browsers are made
+//! without it all the same: it allows gaps in frame numbers, which decoders may take for intended.
+//!
+//! The library codes a picture on a kept one like any other, and then it has up to 1.8 times the bytes of a keyframe,
+//! though 2 dB more quality: the head has moved on farther than its motion search looks, and the rate control holds the
+//! quantiser near the last one. So the encoder sets it for this one picture. It cannot be set by the limits of the
+//! quantiser, which are read when an encoder begins; it can by the one for no rate control at all.
 
+mod kept;
+pub mod marker;
 mod native;
+mod syntax;
 
 use std::time::Instant;
 
@@ -16,7 +40,10 @@ use bytes::Bytes;
 use openh264::decoder;
 use openh264::formats::YUVSource;
 
+use kept::Kept;
+use marker::Marker;
 use native::{Native, Planes};
+use syntax::{Sequence, Slice};
 
 use crate::model::encoded::EncodedVideo;
 use crate::model::frame::{FrameError, VideoFrame};
@@ -58,7 +85,7 @@ pub enum DecodeError {
     /// Damaged, or refers to a picture that never came.
     #[error("damaged H.264 (code {0}); waiting for a keyframe")]
     Damaged(i64),
-    /// After an error, or before the first keyframe: this one cannot be decoded.
+    /// After an error or a hole, or before the first keyframe: this one cannot be decoded.
     #[error("waiting for a keyframe")]
     Waiting,
     /// Too many bytes for one picture.
@@ -75,7 +102,31 @@ pub struct Encoder {
     /// `None` until a picture can be encoded: the size is not known yet, or the library failed.
     inner: Option<Native>,
     keyframe: bool,
+    /// Keeps pictures for later, with numbers of this stream, from the next keyframe on.
+    keeps: Option<u8>,
+    kept: Kept,
+    sequence: Option<Sequence>,
+    /// All have the newest kept picture.
+    confirm: bool,
+    recover: bool,
+    /// What pictures are quantised by, on average.
+    qp: Option<f32>,
 }
+
+/// The kept pictures of an [`Encoder`], by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeptPictures {
+    /// The one on which [`Encoder::recover`] builds.
+    pub confirmed: Option<u32>,
+    /// A newer one; [`Encoder::confirm`] it once all have it.
+    pub pending: Option<u32>,
+}
+
+/// A picture that builds on a kept one is quantised as a keyframe would be, but so much coarser than others at least and
+/// at most.
+const COARSER: (f32, f32) = (5.0, 10.0);
+/// What keyframes of few bits are quantised by.
+const COARSE: f32 = 36.0;
 
 fn fits((width, height): (u32, u32)) -> bool {
     let (long, short) = (width.max(height), width.min(height));
@@ -90,7 +141,17 @@ impl Encoder {
     pub fn new(config: EncoderConfig) -> Result<Self, EncodeError> {
         let bitrate_bps = config.bitrate_bps.clamp(*BITRATE_RANGE.start(), *BITRATE_RANGE.end());
         let config = EncoderConfig { bitrate_bps, fps: config.fps.clamp(1.0, 240.0), ..config };
-        let mut encoder = Self { config, inner: None, keyframe: false };
+        let mut encoder = Self {
+            config,
+            inner: None,
+            keyframe: false,
+            keeps: None,
+            kept: Kept::default(),
+            sequence: None,
+            confirm: false,
+            recover: false,
+            qp: None,
+        };
         let size = (config.width & !1, config.height & !1);
         if fits(size) {
             encoder.inner = Some(encoder.open(size)?);
@@ -99,7 +160,31 @@ impl Encoder {
     }
 
     fn open(&self, size: (u32, u32)) -> Result<Native, EncodeError> {
-        Native::open(size, self.config.fps, self.config.bitrate_bps).map_err(EncodeError::Codec)
+        Native::open(size, self.config.fps, self.config.bitrate_bps, self.keeps.is_some()).map_err(EncodeError::Codec)
+    }
+
+    /// Keeps a picture for later now and then, from the next keyframe on, so that after a loss a picture can build on it:
+    /// [`Encoder::recover`]. Only for decoders of ours, all of them; `stream` makes the numbers of these pictures others
+    /// than those of another encoder that a decoder may get pictures of.
+    pub fn keep_pictures(&mut self, stream: Option<u8>) {
+        self.keeps = stream;
+    }
+
+    /// The kept pictures.
+    pub fn kept(&self) -> KeptPictures {
+        let id = |picture: Option<kept::Picture>| picture.map(|picture| picture.id);
+        KeptPictures { confirmed: id(self.kept.confirmed()), pending: id(self.kept.pending()) }
+    }
+
+    /// All decoders have the pending one.
+    pub fn confirm(&mut self) {
+        self.confirm = true;
+    }
+
+    /// Builds the very next picture on the confirmed one, so that who has that can decode it, whatever was lost since: a
+    /// fraction of a keyframe. Without one it becomes a keyframe.
+    pub fn recover(&mut self) {
+        self.recover = true;
     }
 
     /// What it aims at now.
@@ -134,17 +219,29 @@ impl Encoder {
         }
         (self.config.width, self.config.height) = size;
         let mut inner = match self.inner.take().filter(|inner| inner.size() == size) {
-            Some(inner) => inner,
-            None => self.open(size)?,
+            // Whether it keeps pictures is settled at its beginning.
+            Some(inner) if !self.keyframe || inner.keeps() == self.keeps.is_some() => inner,
+            _ => {
+                (self.kept, self.sequence) = (Kept::default(), None);
+                (self.confirm, self.recover) = (false, false);
+                self.open(size)?
+            }
         };
-        if std::mem::take(&mut self.keyframe) {
-            inner.force_keyframe();
-        }
+        let builds = self.prepare(&mut inner);
         let mut data = Pooled::with_capacity(ROOM);
         let planes = Planes { y: frame.y(), u: frame.u(), v: frame.v() };
         let time_ms = frame.media_time.as_millis().min(i64::MAX as u128) as i64;
         // On an error the encoder is dropped: the next picture begins anew.
         let kind = inner.encode(&planes, time_ms, &mut data).map_err(EncodeError::Codec)?;
+        if builds.is_some() {
+            inner.control_rate();
+        }
+        if let (true, Some(_)) = (inner.keeps(), kind) {
+            // Milliseconds and the stream: unlike any other for two years of 30 pictures a second in five of them.
+            let id = (time_ms as u32).wrapping_mul(8) | u32::from(self.keeps.unwrap_or_default() & 7);
+            self.note(&mut data, id, builds);
+        }
+        self.recover &= kind.is_none();
         self.inner = Some(inner);
         Ok(kind.map(|keyframe| EncodedVideo {
             keyframe,
@@ -153,6 +250,65 @@ impl Encoder {
             at,
             captured: None,
         }))
+    }
+
+    /// Tells the library what the next picture is to be; gives the kept one that it will build on.
+    fn prepare(&mut self, inner: &mut Native) -> Option<kept::Picture> {
+        let on = self.kept.confirmed().filter(|_| self.recover && !self.keyframe);
+        if std::mem::take(&mut self.keyframe) || (self.recover && on.is_none()) {
+            inner.force_keyframe();
+            self.confirm = false;
+            return None;
+        }
+        // Heard after the picture: what that builds on stays what it was.
+        if let (true, Some(all_have)) = (std::mem::take(&mut self.confirm), self.kept.pending()) {
+            if !all_have.is_idr {
+                inner.on_kept(self.kept.idr, all_have.frame_num, true);
+            }
+            self.kept.confirm();
+        } else if on.is_some() || self.kept.is_late() {
+            // Who asked may not have it; with another one it is tried again.
+            if let Some(late) = self.kept.give_up() {
+                inner.on_kept(self.kept.idr, late.frame_num, false);
+            }
+        }
+        if on.is_some() {
+            let usual = self.qp.unwrap_or(COARSE);
+            let qp = usual + (COARSE - usual).clamp(COARSER.0, COARSER.1);
+            inner.build_on_kept(self.kept.idr, (qp as i32).min(51));
+        }
+        on
+    }
+
+    /// Looks at what the library made, and marks it.
+    fn note(&mut self, data: &mut Vec<u8>, id: u32, builds: Option<kept::Picture>) {
+        self.sequence = Sequence::of(data).or(self.sequence);
+        let Some(slice) = self.sequence.and_then(|sequence| sequence.slice(data)) else {
+            // Not what it was asked for: nothing is known of it.
+            self.kept = Kept::default();
+            return;
+        };
+        let Slice { idr, builds_on, qp, .. } = slice;
+        if idr.is_none() && builds.is_none() {
+            self.qp = Some(self.qp.map_or(qp as f32, |usual| usual + (qp as f32 - usual) / 8.0));
+        }
+        let keeps = self.kept.made(&slice, id);
+        let marker = match (builds, keeps) {
+            (Some(on), _) if idr.is_none() => {
+                if builds_on == Some(on.index) {
+                    Some(Marker::Builds { id: on.id })
+                } else {
+                    self.keyframe = true;
+                    None
+                }
+            }
+            (_, Some(kept)) => Some(Marker::Keeps { index: kept.index.min(1) as u8, id: kept.id }),
+            _ => None,
+        };
+        let slice = data.windows(5).position(|w| w[..4] == [0, 0, 0, 1] && matches!(w[4] & 31, 1 | 5));
+        if let (Some(marker), Some(at)) = (marker, slice) {
+            data.splice(at..at, marker.nal());
+        }
     }
 }
 
@@ -164,6 +320,12 @@ pub struct Decoder {
     inner: decoder::Decoder,
     waiting: bool,
     fresh: bool,
+    /// Kept pictures of a sender of ours, by index.
+    held: [Option<u32>; 2],
+    newest: Option<u32>,
+    /// Frame number of the last picture of a sender of ours. Where pictures are kept, the library takes a hole for
+    /// intended.
+    last: Option<(Sequence, u32)>,
 }
 
 fn new_decoder() -> Result<decoder::Decoder, DecodeError> {
@@ -176,7 +338,7 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError::Damaged`] where the library cannot start.
     pub fn new() -> Result<Self, DecodeError> {
-        Ok(Self { inner: new_decoder()?, waiting: true, fresh: true })
+        Ok(Self { inner: new_decoder()?, waiting: true, fresh: true, held: [None; 2], newest: None, last: None })
     }
 
     /// Decodes one access unit; `None` where it holds no picture (parameter sets alone).
@@ -186,17 +348,34 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError`]: hold the last picture and ask for a keyframe. Until one comes every call fails.
     pub fn decode(&mut self, unit: &EncodedVideo) -> Result<Option<VideoFrame>, DecodeError> {
-        if self.waiting && !has_idr(&unit.data) {
-            return Err(DecodeError::Waiting);
+        let marker = Marker::of(&unit.data);
+        let idr = (self.waiting || starts_anew(&unit.data)) && has_idr(&unit.data);
+        let slice = self.last.filter(|_| !idr).map(|(sequence, _)| sequence.slice(&unit.data));
+        if !idr {
+            let fits = match (marker, self.last) {
+                (Some(Marker::Builds { id }), _) => self.held.contains(&Some(id)),
+                (_, Some((sequence, last))) => {
+                    slice.flatten().is_none_or(|slice| slice.frame_num == sequence.after(last)) && !self.waiting
+                }
+                _ => !self.waiting,
+            };
+            if !fits {
+                // Not for the library: what it has is still good for a picture that builds on a kept one.
+                self.waiting = true;
+                return Err(DecodeError::Waiting);
+            }
         }
         if unit.data.len() > MAX_ACCESS_UNIT {
             return Err(self.fail(DecodeError::TooLarge(unit.data.len())));
         }
-        if self.waiting && !self.fresh {
+        if self.waiting && !self.fresh && idr {
             // What damaged the state of the old one must not reach into the new beginning.
             self.inner = new_decoder()?;
         }
         self.fresh = false;
+        if idr {
+            self.forget();
+        }
         let frame = match self.inner.decode(&unit.data) {
             Ok(Some(picture)) => copy(&picture, unit),
             Ok(None) => Ok(None),
@@ -205,16 +384,47 @@ impl Decoder {
         match frame {
             Ok(frame) => {
                 self.waiting &= frame.is_none();
+                if frame.is_some() {
+                    self.decoded(&unit.data, marker, slice.flatten());
+                }
                 Ok(frame)
             }
             Err(e) => Err(self.fail(e)),
         }
     }
 
+    /// The newest picture that a sender of ours asked to keep; `None` where there is none, or it is gone.
+    pub fn kept(&self) -> Option<u32> {
+        self.newest
+    }
+
+    fn decoded(&mut self, unit: &[u8], marker: Option<Marker>, slice: Option<Slice>) {
+        if let Some(Marker::Keeps { index, id }) = marker {
+            self.held[usize::from(index & 1)] = Some(id);
+            self.newest = Some(id);
+            if let (None, Some(sequence)) = (self.last, Sequence::of(unit)) {
+                self.last = Some((sequence, 0));
+            }
+        }
+        if let (Some((_, last)), Some(slice)) = (&mut self.last, slice) {
+            *last = slice.frame_num;
+        }
+    }
+
+    fn forget(&mut self) {
+        (self.held, self.newest, self.last) = ([None; 2], None, None);
+    }
+
     fn fail(&mut self, error: DecodeError) -> DecodeError {
         self.waiting = true;
+        self.forget();
         error
     }
+}
+
+/// Whether the access unit begins with parameter sets, as one with an IDR does.
+fn starts_anew(unit: &[u8]) -> bool {
+    nal_types(&unit[..unit.len().min(8)]).next() == Some(7)
 }
 
 /// Whether the access unit has a slice of an IDR picture (nal_unit_type 5, H.264 table 7-1).
@@ -245,220 +455,8 @@ fn copy(picture: &decoder::DecodedYUV<'_>, unit: &EncodedVideo) -> Result<Option
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn picture(n: u64, width: u32, height: u32) -> VideoFrame {
-        let mut frame = VideoFrame::black(width, height, Duration::from_millis(n * 33)).unwrap();
-        let mut noise = 7u32;
-        for (i, y) in frame.planes_mut().0.iter_mut().enumerate() {
-            noise = noise.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-            let x = i as u64 % u64::from(width) + n * 4;
-            *y = (60 + x % 120) as u8 + (noise >> 29) as u8;
-        }
-        frame
-    }
-
-    fn encoder(bitrate_bps: u32) -> Encoder {
-        Encoder::new(EncoderConfig { width: 320, height: 180, fps: 30.0, bitrate_bps }).unwrap()
-    }
-
-    fn encode(encoder: &mut Encoder, n: u64) -> Option<EncodedVideo> {
-        encoder.encode(&picture(n, 320, 180), Instant::now()).unwrap()
-    }
-
-    #[test]
-    fn only_the_first_picture_and_the_asked_for_are_keyframes() {
-        let mut encoder = encoder(1_000_000);
-        let mut keyframes = Vec::new();
-        for n in 0..400 {
-            if n == 200 {
-                encoder.force_keyframe();
-            }
-            if encode(&mut encoder, n).is_some_and(|e| e.keyframe) {
-                keyframes.push(n);
-            }
-        }
-        assert_eq!(keyframes, [0, 200]);
-    }
-
-    #[test]
-    fn it_is_constrained_baseline_in_one_slice_with_parameter_sets_before_keyframes() {
-        let mut encoder = encoder(1_000_000);
-        let first = encode(&mut encoder, 0).unwrap();
-        assert_eq!(nal_types(&first.data).collect::<Vec<_>>(), [7, 8, 5]);
-        let sps = first.data.windows(4).position(|w| w == [0, 0, 1, 0x67]).unwrap() + 4;
-        assert_eq!(first.data[sps], 66, "profile_idc");
-        assert_eq!(first.data[sps + 1] & 0x40, 0x40, "constraint_set1_flag");
-        let second = encode(&mut encoder, 1).unwrap();
-        assert_eq!(nal_types(&second.data).collect::<Vec<_>>(), [1]);
-    }
-
-    #[test]
-    fn the_bitrate_is_kept_and_changes_at_once() {
-        let mut encoder = encoder(800_000);
-        let mut n = 0;
-        let mut rate = |encoder: &mut Encoder, seconds: u64| -> f64 {
-            let pictures = n..n + seconds * 30;
-            n = pictures.end;
-            let bytes: usize = pictures.filter_map(|n| encode(encoder, n)).map(|e| e.data.len()).sum();
-            bytes as f64 * 8.0 / seconds as f64
-        };
-        for bps in [800_000, 250_000, 1_200_000, 1_800_000, 100_000, 1_500_000, 700_000] {
-            encoder.set_bitrate(bps);
-            rate(&mut encoder, 1);
-            let got = rate(&mut encoder, 6);
-            assert!((got / f64::from(bps) - 1.0).abs() < 0.15, "{got} for {bps}");
-            assert_eq!(encoder.config().bitrate_bps, bps);
-        }
-    }
-
-    #[test]
-    fn a_keyframe_does_not_hold_up_what_follows_for_long() {
-        let bps = 300_000;
-        let mut encoder = encoder(bps);
-        // What a path that carries just this rate has not delivered yet, bytes, and the most of that.
-        let (mut behind, mut most) = (0.0f64, 0.0f64);
-        for n in 0..240 {
-            let mut frame = picture(n, 320, 180);
-            for (i, y) in frame.planes_mut().0.iter_mut().enumerate() {
-                // A fabric that hangs still; before it, what moves.
-                let (x, row) = (i as u32 % 320, i as u32 / 320);
-                if !(100..220).contains(&x) {
-                    let thread = (x / 3).wrapping_mul(2_654_435_761) ^ (row / 3).wrapping_mul(40_503);
-                    *y = 80 + (thread.wrapping_mul(69_069) >> 26) as u8;
-                }
-            }
-            if n > 0 && n % 60 == 0 {
-                encoder.force_keyframe();
-            }
-            let unit = encoder.encode(&frame, Instant::now()).unwrap();
-            let bytes = unit.map_or(0, |unit| unit.data.len());
-            behind = (behind + bytes as f64 - f64::from(bps) / 8.0 / 30.0).max(0.0);
-            if n >= 60 {
-                most = most.max(behind);
-            }
-        }
-        let ms = most * 8.0 / f64::from(bps) * 1000.0;
-        assert!(ms < 105.0, "{ms} ms");
-    }
-
-    #[test]
-    fn another_size_simply_goes_on_with_a_keyframe() {
-        let (mut encoder, mut decoder) = (encoder(1_000_000), Decoder::new().unwrap());
-        for (n, (w, h)) in [(320, 180), (320, 180), (640, 360), (180, 320), (180, 320)].into_iter().enumerate() {
-            let unit = encoder.encode(&picture(n as u64, w, h), Instant::now()).unwrap().unwrap();
-            assert_eq!(unit.keyframe, matches!(n, 0 | 2 | 3));
-            let frame = decoder.decode(&unit).unwrap().unwrap();
-            assert_eq!((frame.width(), frame.height(), frame.media_time), (w, h, unit.media_time));
-        }
-        assert_eq!(encoder.encode(&picture(9, 4096, 2160), Instant::now()).unwrap_err(), EncodeError::Size(4096, 2160));
-        assert!(encoder.encode(&picture(10, 180, 320), Instant::now()).is_ok());
-    }
-
-    #[test]
-    fn after_a_loss_it_errs_until_the_next_keyframe() {
-        let (mut encoder, mut decoder) = (encoder(1_000_000), Decoder::new().unwrap());
-        let mut results = Vec::new();
-        for n in 0..30 {
-            if n == 20 {
-                encoder.force_keyframe();
-            }
-            let unit = encode(&mut encoder, n).unwrap();
-            if n == 10 {
-                continue;
-            }
-            results.push((n, decoder.decode(&unit).is_ok()));
-        }
-        assert!(results.iter().all(|&(n, ok)| ok != (11..20).contains(&n)), "{results:?}");
-    }
-
-    #[test]
-    fn a_damaged_unit_does_not_outlive_the_next_keyframe() {
-        let (mut encoder, mut decoder) = (encoder(1_000_000), Decoder::new().unwrap());
-        decoder.decode(&encode(&mut encoder, 0).unwrap()).unwrap().unwrap();
-        let unit = encode(&mut encoder, 1).unwrap();
-        let mut cut = unit.clone();
-        cut.data = unit.data.slice(..unit.data.len() / 2);
-        let broken = decoder.decode(&cut);
-        assert!(matches!(broken, Err(_) | Ok(None)), "{broken:?}");
-        encoder.force_keyframe();
-        assert!(decoder.decode(&encode(&mut encoder, 2).unwrap()).unwrap().is_some());
-    }
-
-    #[test]
-    fn nothing_is_decoded_before_a_keyframe() {
-        let (mut encoder, mut decoder) = (encoder(1_000_000), Decoder::new().unwrap());
-        encode(&mut encoder, 0);
-        assert_eq!(decoder.decode(&encode(&mut encoder, 1).unwrap()), Err(DecodeError::Waiting));
-    }
-
-    fn unit(data: Vec<u8>) -> EncodedVideo {
-        EncodedVideo {
-            data: data.into(),
-            keyframe: true,
-            media_time: Duration::ZERO,
-            at: Instant::now(),
-            captured: None,
-        }
-    }
-
-    #[test]
-    fn a_picture_too_large_to_show_is_refused() {
-        // SPS, Baseline, level 5.2, 4096 × 4096 macroblocks (65,536 pixels a side), and an IDR slice to use it.
-        let mut bits = String::new();
-        let ue = |n: u32| format!("{:0>1$b}", n + 1, 2 * (n + 1).ilog2() as usize + 1);
-        for n in [0, 0, 2, 1] {
-            bits += &ue(n);
-        }
-        bits += "0";
-        bits += &(ue(4095) + &ue(4095));
-        bits += "11001";
-        let mut data = vec![0, 0, 0, 1, 0x67, 66, 0xc0, 52];
-        for byte in bits.as_bytes().chunks(8) {
-            let text = format!("{:0<8}", std::str::from_utf8(byte).unwrap());
-            data.push(u8::from_str_radix(&text, 2).unwrap());
-        }
-        data.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x00, 0x40]);
-        assert!(!matches!(Decoder::new().unwrap().decode(&unit(data)), Ok(Some(_))));
-        let mut decoder = Decoder::new().unwrap();
-        let mut large = vec![0, 0, 0, 1, 0x65];
-        large.resize(MAX_ACCESS_UNIT + 1, 0x55);
-        assert_eq!(decoder.decode(&unit(large)), Err(DecodeError::TooLarge(MAX_ACCESS_UNIT + 1)));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn random_bytes_never_panic(data: Vec<u8>, nal in 0u8..32) {
-            let mut decoder = Decoder::new().unwrap();
-            let mut bytes = vec![0, 0, 0, 1, 0x65, 0x88, 0, 0, 0, 1, 0x60 | nal];
-            bytes.extend(&data);
-            let _ = decoder.decode(&unit(bytes));
-            let _ = decoder.decode(&unit(data));
-        }
-
-        #[test]
-        fn flipped_bits_never_panic_and_a_keyframe_heals(flips in proptest::collection::vec((any::<usize>(), 0u8..8), 1..20)) {
-            let (mut encoder, mut decoder) = (encoder(300_000), Decoder::new().unwrap());
-            for n in 0..2 {
-                let mut data = encoder.encode(&picture(n, 64, 48), Instant::now()).unwrap().unwrap().data.to_vec();
-                for (at, bit) in &flips {
-                    let at = at % data.len();
-                    data[at] ^= 1 << bit;
-                }
-                let _ = decoder.decode(&unit(data));
-            }
-            encoder.force_keyframe();
-            let clean = encoder.encode(&picture(3, 64, 48), Instant::now()).unwrap().unwrap();
-            // The state may be damaged without an error yet; then this one tells, and the next keyframe begins anew.
-            if decoder.decode(&clean).is_err() {
-                prop_assert!(decoder.decode(&clean).unwrap().is_some());
-            }
-        }
-    }
+mod recovery {
+    mod tests;
 }
+#[cfg(test)]
+mod tests;

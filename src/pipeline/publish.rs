@@ -16,6 +16,7 @@ mod encode;
 mod encodings;
 mod guard;
 mod ladder;
+mod recovery;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ use crate::model::source::VideoSpec;
 use capture::Capture;
 use encode::Encode;
 use encodings::{Counts, Encodings, all_at};
+use recovery::Receiver;
 
 /// How long [`VideoPublisher::stop`] waits for a device that does not answer.
 const STOP: Duration = Duration::from_secs(1);
@@ -143,6 +145,8 @@ pub struct PublishStats {
     pub dropped: u64,
     /// Keyframes.
     pub keyframes: u64,
+    /// Pictures in the place of a keyframe that build on one which all receivers keep.
+    pub recoveries: u64,
     /// Bytes encoded.
     pub bytes: u64,
     /// Mean time to encode one picture, ms, over the last 30.
@@ -170,6 +174,7 @@ struct Output {
     new: bool,
     /// The one it gets.
     encoding: usize,
+    receiver: Receiver,
     /// How much more it has seen than that one has made.
     more: Counts,
 }
@@ -383,9 +388,15 @@ impl VideoPublisher {
     /// picture that is there already. An output whose receiver is gone is removed by itself. One with the same `id` is
     /// replaced.
     pub fn add_output(&self, id: u64, sender: Sender<EncodedVideo>) {
+        self.add_output_of(id, sender, false);
+    }
+
+    /// The same for a receiver that is `own`, a program of this kind, or not.
+    pub fn add_output_of(&self, id: u64, sender: Sender<EncodedVideo>, own: bool) {
+        let (receiver, more) = (Receiver { own, kept: None }, Counts::default());
         self.shared.wish(|w| {
             w.outputs.retain(|output| output.id != id);
-            w.outputs.push(Output { id, sender, waiting: true, new: true, encoding: 0, more: Counts::default() });
+            w.outputs.push(Output { id, sender, waiting: true, new: true, encoding: 0, receiver, more });
             w.encodings[0].keyframe = true;
             // Not once the camera is switched off, although its thread may not have closed it yet.
             if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {

@@ -38,6 +38,9 @@ const SAMPLES: usize = 4096;
 /// Pictures over which times are averaged.
 const WINDOW: usize = 30;
 
+/// Which picture is kept is told again after so many: the word may get lost.
+const TELL_AGAIN: u32 = 30;
+
 /// Longest wait of [`VideoSubscriber::stop`].
 const STOP: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,9 @@ pub struct SubscribeConfig {
     pub player: Player,
     /// Asks the sender for a keyframe; called on the thread `dec-…`, must return at once.
     pub keyframe_wanted: Arc<dyn Fn() + Send + Sync>,
+    /// Told of the newest picture that the decoder keeps for later, again now and then; on the thread `dec-…`, must return
+    /// at once.
+    pub kept: Option<Arc<dyn Fn(Option<u32>) + Send + Sync>>,
     /// Called once, after the first picture was shown; on the thread `dec-…`, must return at once.
     pub on_first_frame: Option<Box<dyn FnOnce() + Send>>,
     /// The sound that the pictures belong to; `None`: they are shown without regard to any.
@@ -140,6 +146,7 @@ impl VideoSubscriber {
             shared: Arc::clone(&shared),
             config,
             asked: None,
+            told: (None, 0),
             times: VecDeque::new(),
             playout: Playout::default(),
             shown: None,
@@ -233,6 +240,8 @@ struct Decode {
     shared: Arc<Shared>,
     config: SubscribeConfig,
     asked: Option<Instant>,
+    /// The kept picture that was told of, and pictures since.
+    told: (Option<u32>, u32),
     times: VecDeque<Duration>,
     playout: Playout<Decoded>,
     /// When the last one was shown.
@@ -310,6 +319,7 @@ impl Decode {
         let begun = Instant::now();
         let result = decoder.decode(unit);
         let done = Instant::now();
+        self.tell_kept(decoder.kept());
         match result {
             Ok(Some(mut frame)) => {
                 frame.at = Some(done);
@@ -342,6 +352,15 @@ impl Decode {
                     (self.config.keyframe_wanted)();
                 }
             }
+        }
+    }
+
+    fn tell_kept(&mut self, kept: Option<u32>) {
+        self.told.1 += 1;
+        let again = kept.is_some() && self.told.1 >= TELL_AGAIN;
+        if let (Some(tell), true) = (&self.config.kept, again || kept != self.told.0) {
+            self.told = (kept, 0);
+            tell(kept);
         }
     }
 

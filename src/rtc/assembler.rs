@@ -2,13 +2,15 @@
 //!
 //! An access unit is given out at once when all its packets are there and every one before it was. At a gap the
 //! assembler waits for the NACKed packets up to a limit, or until a whole keyframe is there behind the gap; after the limit
-//! nothing is given out until the next keyframe, which it asks for. Whatever comes in, a damaged unit is never given out, and no more than [`MAX_PACKETS`] packets are kept.
+//! nothing is given out until the next keyframe, which it asks for; a picture that builds on one that decoders keep serves as
+//! well as a keyframe, and is meant by the word from here on. Whatever comes in, a damaged unit is never given out, and no more than [`MAX_PACKETS`] packets are kept.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
 
+use crate::codec::h264::marker::Marker;
 use crate::model::pool::Pooled;
 
 /// Most packets kept while waiting; 720p at 2.5 Mbit/s fills it in eight seconds.
@@ -22,6 +24,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 
 const START_CODE: &[u8] = &[0, 0, 0, 1];
 const IDR: u8 = 5;
+const SEI: u8 = 6;
 const SPS: u8 = 7;
 const FILLER: u8 = 12;
 const STAP_A: u8 = 24;
@@ -49,6 +52,13 @@ pub struct AccessUnit {
     pub keyframe: bool,
     /// RTP timestamp, unwrapped: it never goes back by a wrap. Its lower 32 bits are the timestamp on the wire.
     pub timestamp: u64,
+}
+
+impl AccessUnit {
+    /// Decodable without what came just before: by itself, or by a picture that the decoder keeps.
+    pub fn begins(&self) -> bool {
+        self.keyframe || Marker::recovers(&self.data)
+    }
 }
 
 /// What the assembler gives out.
@@ -138,7 +148,7 @@ impl Assembler {
                     match unit {
                         // Only padding: nothing to show, nothing lost.
                         Ok(None) => continue,
-                        Ok(Some(unit)) if !waited || unit.keyframe => {
+                        Ok(Some(unit)) if !waited || unit.begins() => {
                             self.asked = None;
                             return Some(Output::Unit(unit));
                         }
@@ -284,6 +294,7 @@ fn begins_keyframe(payload: &[u8]) -> bool {
     match payload.first().map(|byte| byte & 31) {
         Some(SPS) => true,
         Some(STAP_A) => payload.get(3).is_some_and(|byte| byte & 31 == SPS),
+        Some(SEI) => matches!(Marker::read(payload), Some(Marker::Builds { .. })),
         _ => false,
     }
 }

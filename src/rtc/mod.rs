@@ -17,6 +17,7 @@ pub mod engine;
 pub mod fec;
 pub mod foreign;
 pub mod ice;
+pub mod kept;
 mod length;
 mod nack;
 mod outbound;

@@ -357,6 +357,8 @@ impl Outbound {
         }
         for (ssrc, stream) in streams {
             (stream.restart, stream.kept) = (true, Kept::default());
+            // The half of a picture may have left: a real keyframe.
+            wishes.kept(*ssrc, None);
             wishes.ask(*ssrc);
         }
     }

@@ -31,6 +31,7 @@ use super::engine::{AUDIO_TYPE, BundlePolicy, Ears, Engine, RtcError, VIDEO_TYPE
 use super::fec::interceptor::Fec;
 use super::ice::server;
 use super::ice::{Network, ServerFailure};
+use super::kept::KeptWish;
 use super::outbound::{Estimator, Outbound};
 use super::receiver::AudioOut;
 use super::report::{Known, report};
@@ -114,6 +115,8 @@ pub struct PeerSetup {
     pub audio_out: AudioOut,
     /// Called when the other side needs a keyframe of ours; must return at once.
     pub keyframe_wanted: Wish,
+    /// Told which of our pictures the other side keeps, where it is one of ours.
+    pub kept: KeptWish,
 }
 
 /// The two queues a connection speaks through. Both must be read; the second holds the other side back.
@@ -182,7 +185,7 @@ impl Peer {
             tasks: Mutex::new(Some(JoinSet::new())),
             counters: Counters::default(),
             captures: Arc::default(),
-            keyframe: Arc::default(),
+            asks: Arc::default(),
             rtt_us: Arc::default(),
             video_out: setup.video_out,
             audio_out: setup.audio_out,
@@ -203,6 +206,7 @@ impl Peer {
         let (audio, audio_ssrc) = track(RtpCodecKind::Audio, audio_codec().rtp_codec, STREAM, "audio");
         let (video, video_ssrc) = track(RtpCodecKind::Video, video_codec().rtp_codec, STREAM, "video");
         shared.wishes.set(video_ssrc, Some(setup.keyframe_wanted));
+        shared.wishes.set_kept(video_ssrc, setup.kept);
         let tap = Tap::new(
             Arc::clone(&shared.counters.heard),
             [audio_ssrc, video_ssrc],
@@ -310,8 +314,17 @@ impl Peer {
 
     /// Asks the other side for a keyframe; may be called as often as one likes.
     pub fn keyframe_asker(&self) -> Wish {
-        let keyframe = Arc::clone(&self.shared.keyframe);
-        Arc::new(move || keyframe.notify_one())
+        self.shared.asks.keyframe_asker()
+    }
+
+    /// Tells the other side which of its pictures is kept here.
+    pub fn kept_teller(&self) -> KeptWish {
+        self.shared.asks.kept_teller()
+    }
+
+    /// Whether the other side is a program of this kind: its description understands our repair packets.
+    pub fn is_own(&self) -> bool {
+        self.shared.outbound.repairs.understood()
     }
 
     /// When the picture that the other side's receiver gives this media time was captured here, if it went out in the

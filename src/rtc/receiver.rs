@@ -1,6 +1,6 @@
 //! RTP → encoded media. One task a track drains it (the crate keeps 256 packets, then drops).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::assembler::{Assembler, Output, VideoPacket};
+use super::kept::{self, KeptWish};
 use super::red;
 use super::sender::from_rtp;
 use super::sound::Types;
@@ -34,16 +35,49 @@ pub(crate) struct Received {
     pub expected: AtomicU64,
 }
 
+/// What whoever shows a track's pictures has to say to their sender.
+#[derive(Default)]
+pub(crate) struct Asks {
+    keyframe: AtomicBool,
+    /// overflow: newest wins
+    kept: Mutex<Option<Option<u32>>>,
+    wake: Notify,
+}
+
+impl Asks {
+    /// Asks for a keyframe; may be called as often as one likes.
+    pub fn keyframe_asker(self: &Arc<Self>) -> Wish {
+        let asks = Arc::clone(self);
+        Arc::new(move || {
+            asks.keyframe.store(true, Ordering::Release);
+            asks.wake.notify_one();
+        })
+    }
+
+    /// Tells which picture is kept.
+    pub fn kept_teller(self: &Arc<Self>) -> KeptWish {
+        let asks = Arc::clone(self);
+        Arc::new(move |kept| {
+            *asks.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+            asks.wake.notify_one();
+        })
+    }
+
+    fn take_kept(&self) -> Option<Option<u32>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Where the pictures of one track go. While there is nobody, they are dropped.
 pub(crate) struct VideoSink {
     out: Mutex<Option<mpsc::Sender<EncodedVideo>>>,
-    keyframe: Arc<Notify>,
+    asks: Arc<Asks>,
     received: Arc<Received>,
 }
 
 impl VideoSink {
-    pub fn new(out: Option<mpsc::Sender<EncodedVideo>>, keyframe: Arc<Notify>, received: Arc<Received>) -> Self {
-        Self { out: Mutex::new(out), keyframe, received }
+    pub fn new(out: Option<mpsc::Sender<EncodedVideo>>, asks: Arc<Asks>, received: Arc<Received>) -> Self {
+        Self { out: Mutex::new(out), asks, received }
     }
 
     /// Somebody else takes them from now on.
@@ -53,8 +87,7 @@ impl VideoSink {
 
     /// Asks for a keyframe; may be called as often as one likes.
     pub fn keyframe_asker(&self) -> Wish {
-        let keyframe = Arc::clone(&self.keyframe);
-        Arc::new(move || keyframe.notify_one())
+        self.asks.keyframe_asker()
     }
 
     /// `false`: no room. Nobody there to take it is fine.
@@ -151,7 +184,7 @@ pub(crate) async fn receive_video(
                 Some(TrackRemoteEvent::OnEnded) | None => return,
                 Some(_) => {}
             },
-            () = sink.keyframe.notified() => wanted = true,
+            () = sink.asks.wake.notified() => wanted |= sink.asks.keyframe.swap(false, Ordering::AcqRel),
             () = sleep_until(deadline) => {}
         }
         let now = Instant::now();
@@ -159,10 +192,11 @@ pub(crate) async fn receive_video(
             match output {
                 Output::KeyframeWanted => wanted = true,
                 Output::Unit(unit) => {
-                    if skipping && !unit.keyframe {
+                    let begins = unit.begins();
+                    if skipping && !begins {
                         continue;
                     }
-                    wanted &= !unit.keyframe;
+                    wanted &= !begins;
                     let media_time = from_rtp(unit.timestamp);
                     let captured = clocks.captured(ssrc, unit.timestamp as u32);
                     let picture =
@@ -171,6 +205,12 @@ pub(crate) async fn receive_video(
                     wanted |= skipping;
                 }
             }
+        }
+        // Before the wish: what that is answered with may depend on it.
+        if let Some(kept) = sink.asks.take_kept()
+            && track.write_rtcp(vec![Box::new(kept::packet(ssrc, kept))]).await.is_err()
+        {
+            return;
         }
         if wanted && asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_PAUSE) {
             asked = Some(now);

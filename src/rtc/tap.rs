@@ -14,6 +14,7 @@ use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::raw_packet::RawPacket;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
@@ -23,6 +24,7 @@ use rtc::shared::error::Error;
 
 use super::clock::OwnClock;
 use super::congestion::sparse::Said;
+use super::kept::{self, KeptWish};
 use super::nack::Again;
 use super::outbound::Outbound;
 use super::sound::Types;
@@ -33,7 +35,7 @@ pub type Wish = Arc<dyn Fn() + Send + Sync>;
 
 /// Whom to ask for a keyframe, by the SSRC of the track it is wanted of.
 #[derive(Default)]
-pub(crate) struct Wishes(Mutex<HashMap<u32, Wish>>);
+pub(crate) struct Wishes(Mutex<HashMap<u32, Wish>>, Mutex<Option<(u32, KeptWish)>>);
 
 impl Wishes {
     /// Changes who is asked.
@@ -43,6 +45,19 @@ impl Wishes {
             Some(wish) => wishes.insert(ssrc, wish),
             None => wishes.remove(&ssrc),
         };
+    }
+
+    /// Who is told which picture the other side keeps of this track.
+    pub fn set_kept(&self, ssrc: u32, told: KeptWish) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some((ssrc, told));
+    }
+
+    /// Tells that.
+    pub fn kept(&self, ssrc: u32, kept: Option<u32>) {
+        let told = self.1.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, told)) = told.filter(|(of, _)| *of == ssrc) {
+            told(kept);
+        }
     }
 
     /// Asks.
@@ -169,6 +184,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                     self.wishes.ask(pli.media_ssrc);
                 } else if let Some(fir) = packet.downcast_ref::<FullIntraRequest>() {
                     fir.fir.iter().for_each(|entry| self.wishes.ask(entry.ssrc));
+                } else if let Some((ssrc, kept)) = packet.downcast_ref::<RawPacket>().and_then(kept::read) {
+                    self.wishes.kept(ssrc, kept);
                 } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
                     let numbers = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
                     self.outbound.again(nack.media_ssrc, numbers);

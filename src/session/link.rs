@@ -92,7 +92,7 @@ impl Link {
         let (audio_out, audio_in) = mpsc::channel(AUDIO_OUT);
         let (to_decoder, from_network) = mpsc::channel(VIDEO_IN);
         let sound = session.media(|media| media.audio.add_input(id)).ok_or(SessionError::Closed)?;
-        let wisher = Arc::downgrade(session);
+        let (wisher, keeper) = (Arc::downgrade(session), Arc::downgrade(session));
         let setup = PeerSetup {
             ice_servers,
             relay_only: config.policy == TransportPolicy::Relay,
@@ -106,6 +106,11 @@ impl Link {
             keyframe_wanted: Arc::new(move || {
                 if let Some(session) = wisher.upgrade() {
                     session.media(|media| media.video.request_keyframe_of(id));
+                }
+            }),
+            kept: Arc::new(move |kept| {
+                if let Some(session) = keeper.upgrade() {
+                    session.media(|media| media.video.on_kept(id, kept));
                 }
             }),
         };
@@ -126,6 +131,7 @@ impl Link {
                 name: id.to_string(),
                 player: player.clone(),
                 keyframe_wanted: peer.keyframe_asker(),
+                kept: Some(peer.kept_teller()),
                 on_first_frame: Some(Box::new(move || shown.notify_one())),
                 lips: Some(Arc::clone(&lips)),
             },
@@ -186,7 +192,7 @@ impl Link {
         session.media(|media| match bps {
             0 => media.video.remove_output(self.id),
             // Begins with a keyframe.
-            _ => media.video.add_output(self.id, self.video_out.clone()),
+            _ => media.video.add_output_of(self.id, self.video_out.clone(), self.peer.is_own()),
         });
     }
 
@@ -312,7 +318,7 @@ impl Link {
         session.media(|media| {
             if self.sends_video && self.shown.load(Ordering::Relaxed) > 0 {
                 // Begins with a keyframe, so the first picture there is a whole one.
-                media.video.add_output(self.id, self.video_out.clone());
+                media.video.add_output_of(self.id, self.video_out.clone(), self.peer.is_own());
             }
             if self.sends_audio {
                 media.audio.add_output(self.id, self.audio_out.clone());

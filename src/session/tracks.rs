@@ -36,6 +36,7 @@ impl Furthers {
                     name: session.next_id().to_string(),
                     player: player.clone(),
                     keyframe_wanted: keyframe,
+                    kept: None,
                     on_first_frame: None,
                     lips: Some(Arc::clone(lips)),
                 };

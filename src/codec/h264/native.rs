@@ -10,10 +10,13 @@ use std::ptr::null_mut;
 
 use openh264::OpenH264API;
 use openh264_sys2::{
-    API, CAMERA_VIDEO_REAL_TIME, CONSTANT_ID, DEBLOCKING_IDC_0, ENCODER_OPTION, ENCODER_OPTION_BITRATE,
-    ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder, ISVCEncoderVtbl, LOW_COMPLEXITY, PRO_BASELINE,
-    RC_BITRATE_MODE, SBitrateInfo, SEncParamExt, SFrameBSInfo, SM_SINGLE_SLICE, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL,
-    SSourcePicture, WELS_LOG_QUIET, videoFormatI420, videoFrameTypeIDR, videoFrameTypeInvalid, videoFrameTypeSkip,
+    API, CAMERA_VIDEO_REAL_TIME, CONSTANT_ID, DEBLOCKING_IDC_0, ENCODER_LTR_MARKING_FEEDBACK,
+    ENCODER_LTR_RECOVERY_REQUEST, ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE,
+    ENCODER_OPTION_RC_MODE, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder,
+    ISVCEncoderVtbl, LOW_COMPLEXITY, LTR_MARKING_FAILED, LTR_MARKING_SUCCESS, LTR_RECOVERY_REQUEST, PRO_BASELINE,
+    RC_BITRATE_MODE, RC_OFF_MODE, SBitrateInfo, SEncParamExt, SFrameBSInfo, SLTRMarkingFeedback, SLTRRecoverRequest,
+    SM_SINGLE_SLICE, SPATIAL_LAYER_0, SPATIAL_LAYER_ALL, SSourcePicture, WELS_LOG_QUIET, videoFormatI420,
+    videoFrameTypeIDR, videoFrameTypeInvalid, videoFrameTypeSkip,
 };
 
 /// Bits of a keyframe, in hundredths of an average picture's. The library's 400 is a seventh of a second of the bitrate,
@@ -28,11 +31,17 @@ const MISSING: i64 = -1;
 /// SMPTE 170M (BT.601) in the tables of colour primaries, transfer and matrix (H.264 tables E-3 to E-5).
 const BT601: u8 = 6;
 
+/// A picture is kept for later this many after the last one that all have. The library counts one more.
+const KEEP_EVERY: u32 = 15;
+
 /// An initialised encoder of pictures of one size.
 pub(super) struct Native {
     api: OpenH264API,
     encoder: *mut ISVCEncoder,
     size: (u32, u32),
+    keeps: bool,
+    /// As it is set now.
+    settings: Box<SEncParamExt>,
     /// Large: not on the stack for each picture.
     out: Box<SFrameBSInfo>,
 }
@@ -48,8 +57,9 @@ pub(super) struct Planes<'a> {
 }
 
 impl Native {
-    /// An encoder for pictures of `width` × `height`, both even, at `fps` and `bps`.
-    pub fn open((width, height): (u32, u32), fps: f32, bps: u32) -> Result<Self, i64> {
+    /// An encoder for pictures of `width` × `height`, both even, at `fps` and `bps`; `keeps`: now and then a picture is
+    /// kept for later.
+    pub fn open((width, height): (u32, u32), fps: f32, bps: u32, keeps: bool) -> Result<Self, i64> {
         let api = OpenH264API::from_source();
         let mut encoder = null_mut();
         // SAFETY: writes an encoder to the pointer, or gives an error.
@@ -58,23 +68,75 @@ impl Native {
             return Err(MISSING);
         }
         // From here on `drop` gives it back.
-        let mut native = Self { api, encoder, size: (width, height), out: Box::default() };
+        let (settings, out) = (Box::default(), Box::default());
+        let mut native = Self { api, encoder, size: (width, height), keeps, settings, out };
         let mut quiet = WELS_LOG_QUIET;
         native.set(ENCODER_OPTION_TRACE_LEVEL, &mut quiet)?;
-        let mut settings = SEncParamExt::default();
         let defaults = native.table().GetDefaultParams.ok_or(MISSING)?;
         // SAFETY: fills the structure it is given.
-        check(unsafe { defaults(native.encoder, &raw mut settings) })?;
-        configure(&mut settings, (width as c_int, height as c_int), fps, bps as c_int);
+        check(unsafe { defaults(native.encoder, &raw mut *native.settings) })?;
+        configure(&mut native.settings, (width as c_int, height as c_int), fps, bps as c_int);
+        if keeps {
+            native.settings.bEnableLongTermReference = true;
+            // The only number it knows.
+            native.settings.iLTRRefNum = 2;
+            native.settings.iLtrMarkPeriod = KEEP_EVERY;
+        }
         let initialize = native.table().InitializeExt.ok_or(MISSING)?;
         // SAFETY: reads the structure and keeps nothing of it.
-        check(unsafe { initialize(native.encoder, &raw const settings) })?;
+        check(unsafe { initialize(native.encoder, &raw const *native.settings) })?;
         Ok(native)
     }
 
     /// What its pictures measure.
     pub fn size(&self) -> (u32, u32) {
         self.size
+    }
+
+    /// Whether it keeps pictures for later.
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Everybody has the picture kept with this frame number after this IDR, or it is not waited for. Heard after the next
+    /// picture.
+    pub fn on_kept(&mut self, idr: u32, frame_num: u32, by_all: bool) {
+        let kind = if by_all { LTR_MARKING_SUCCESS } else { LTR_MARKING_FAILED };
+        let mut feedback = SLTRMarkingFeedback {
+            uiFeedbackType: kind as u32,
+            uiIDRPicId: idr,
+            iLTRFrameNum: frame_num as c_int,
+            iLayerId: 0,
+        };
+        let _ = self.set(ENCODER_LTR_MARKING_FEEDBACK, &mut feedback);
+    }
+
+    /// Lets the next picture build on the kept one that everybody has, of this IDR, at this quantiser: of such a picture
+    /// the rate control knows no more than of any other, and it may be as large as a keyframe of far better quality.
+    pub fn build_on_kept(&mut self, idr: u32, qp: i32) {
+        let mut request = SLTRRecoverRequest {
+            uiFeedbackType: LTR_RECOVERY_REQUEST as u32,
+            uiIDRPicId: idr,
+            // "From the current picture on", whichever the last good one was: the one that is built on is known.
+            iLastCorrectFrameNum: 0,
+            iCurrentFrameNum: -1,
+            iLayerId: 0,
+        };
+        let _ = self.set(ENCODER_LTR_RECOVERY_REQUEST, &mut request);
+        let mut settings = self.settings.clone();
+        settings.iRCMode = RC_OFF_MODE;
+        settings.sSpatialLayers[0].iDLayerQp = qp;
+        // Nothing in these makes it begin anew: size, layers and references are as they were.
+        if self.set(ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut *settings).is_ok() {
+            let mut off = RC_OFF_MODE;
+            let _ = self.set(ENCODER_OPTION_RC_MODE, &mut off);
+        }
+    }
+
+    /// The rate control has its way again.
+    pub fn control_rate(&mut self) {
+        let mut mode = RC_BITRATE_MODE;
+        let _ = self.set(ENCODER_OPTION_RC_MODE, &mut mode);
     }
 
     /// Makes the next picture an IDR.
@@ -96,6 +158,10 @@ impl Native {
             // 1 is a warning about the level, and on any other the old bitrate stays.
             let _ = self.set(option, &mut rate);
         }
+        let bps = bps as c_int;
+        self.settings.iTargetBitrate = bps;
+        let layer = &mut self.settings.sSpatialLayers[0];
+        (layer.iSpatialBitrate, layer.iMaxSpatialBitrate) = (bps, bps);
     }
 
     /// Encodes a picture of its size, taken at `time_ms`, to the end of `data`, and tells whether it is an IDR; `None`

@@ -10,7 +10,9 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::guard::{Guard, Made};
 use super::ladder::{Ladder, Source, Step};
+use super::recovery::{Recovery, all_have};
 use super::{Captured, Output, Shared, VideoKind, Wishes};
+use crate::codec::h264::marker::Marker;
 use crate::codec::h264::{Encoder, EncoderConfig};
 use crate::codec::scale::Scaler;
 use crate::model::encoded::EncodedVideo;
@@ -46,6 +48,7 @@ pub(super) struct Encode {
     times: VecDeque<Duration>,
     /// When the newest keyframe was made.
     keyframe: Option<Instant>,
+    recovery: Recovery,
     failing: bool,
 }
 
@@ -64,6 +67,7 @@ impl Encode {
             next: Duration::ZERO,
             times: VecDeque::new(),
             keyframe: None,
+            recovery: Recovery::default(),
             failing: false,
         }
     }
@@ -92,7 +96,8 @@ impl Encode {
     fn encode(&mut self, captured: &Captured, missed: u64) {
         let begun = Instant::now();
         self.missed += missed as f64;
-        let (bitrate_bps, step, strained, mut keyframe) = {
+        let kept = self.encoder.as_ref().map(Encoder::kept).unwrap_or_default();
+        let (bitrate_bps, step, strained, mut keyframe, recover, all_own, confirm) = {
             // Of its own, for what follows changes the ladder too.
             let shared = Arc::clone(&self.shared);
             let mut wishes = shared.lock();
@@ -104,6 +109,9 @@ impl Encode {
             let strained = wishes.strained;
             let behind = wishes.outputs_of(self.number).all(Output::is_behind);
             let first = wishes.outputs_of(self.number).all(|output| output.new);
+            let receivers = || wishes.outputs_of(self.number).map(|output| &output.receiver);
+            let (all_own, confirm) = (receivers().all(|receiver| receiver.own), all_have(kept, receivers()));
+            let recoverable = !captured.last && self.recovery.can(kept, receivers());
             let encoding = &mut wishes.encodings[self.number];
             if behind && !captured.last {
                 // Made now, it would be old when it leaves. What leaves builds on what left: this one costs nothing.
@@ -119,19 +127,29 @@ impl Encode {
             // A wish that comes too soon stays a wish; for those alone who have nothing yet it cannot.
             let allowed = first || self.keyframe.is_none_or(|last| begun - last >= KEYFRAMES);
             let keyframe = allowed && std::mem::take(&mut encoding.keyframe);
-            (encoding.bitrate_bps, step, strained, keyframe)
+            let recover = keyframe && recoverable;
+            (encoding.bitrate_bps, step, strained, keyframe && !recover, recover, all_own, confirm)
         };
         let scaled = self.scaled(&captured.frame, &step);
         let frame: &VideoFrame = scaled.as_ref().unwrap_or(&captured.frame);
         // The rate control may skip a picture, but not the black one: a keyframe is never skipped for long.
         keyframe |= captured.last;
+        let number = self.number;
         let encoded = self.encoder(frame, rate(&step), bitrate_bps).map(|encoder| {
+            encoder.keep_pictures(all_own.then_some(number as u8));
             if keyframe {
                 encoder.force_keyframe();
+            }
+            if confirm {
+                encoder.confirm();
+            }
+            if recover {
+                encoder.recover();
             }
             encoder.encode(frame, frame.at.unwrap_or(begun))
         });
         let took = begun.elapsed();
+        self.recovery.made(confirm, recover);
         // Of what was overtaken, what would have been made.
         let missed = std::mem::take(&mut self.missed) * f64::from(step.fps / captured.fps.max(0.1));
         if !step.paused && !captured.last {
@@ -147,21 +165,23 @@ impl Encode {
                 }
                 self.times.push_back(took);
                 self.failing = false;
-                if unit.keyframe {
+                let recovers = recover && Marker::recovers(&unit.data);
+                if unit.keyframe || recovers {
                     self.keyframe = Some(begun);
                 }
                 let mean = self.times.iter().sum::<Duration>() / self.times.len() as u32;
                 let stats = &mut encoding.stats;
                 stats.frames += 1;
                 stats.keyframes += u64::from(unit.keyframe);
+                stats.recoveries += u64::from(recovers);
                 stats.bytes += unit.data.len() as u64;
                 stats.encode_ms = mean.as_secs_f64() * 1000.0;
                 (stats.width, stats.height, stats.target_bps) = (frame.width(), frame.height(), bitrate_bps);
-                send(&mut wishes, self.number, &unit);
+                send(&mut wishes, self.number, &unit, recovers);
             }
             Some(Ok(None)) => {
                 encoding.stats.dropped += 1;
-                encoding.keyframe |= keyframe;
+                encoding.keyframe |= keyframe || recover;
             }
             Some(Err(error)) => {
                 // Once in a row: the next picture will most likely fail alike.
@@ -169,7 +189,7 @@ impl Encode {
                     tracing::warn!(%error, "not encoded");
                 }
                 encoding.stats.dropped += 1;
-                encoding.keyframe |= keyframe;
+                encoding.keyframe |= keyframe || recover;
             }
             None => encoding.stats.dropped += 1,
         }
@@ -240,13 +260,16 @@ fn rate(step: &Step) -> f32 {
     if step.paused { PAUSED_RATE } else { step.fps }
 }
 
-fn send(wishes: &mut Wishes, number: usize, unit: &EncodedVideo) {
+fn send(wishes: &mut Wishes, number: usize, unit: &EncodedVideo, recovers: bool) {
     let mut keyframe = false;
     wishes.outputs.retain_mut(|output| {
         if output.encoding != number {
             return true;
         }
-        if output.waiting && !unit.keyframe {
+        if unit.keyframe {
+            output.receiver.kept = None;
+        }
+        if output.waiting && !unit.keyframe && !(recovers && output.receiver.kept.is_some()) {
             // Not asked for while it is still full: all others would get keyframes they do not need.
             keyframe |= output.sender.capacity() > 0;
             return !output.sender.is_closed();

@@ -50,7 +50,7 @@ impl Wishes {
         let (Some(output), true) = (placed, encoding < ENCODINGS) else { return };
         let [before, after] = [output.encoding, encoding].map(|of| Counts::of(&self.encodings[of].stats));
         output.more = output.more.combine(before, u64::wrapping_add).combine(after, u64::wrapping_sub);
-        (output.encoding, output.waiting) = (encoding, true);
+        (output.encoding, output.waiting, output.receiver.kept) = (encoding, true, None);
         self.encodings[encoding].keyframe = true;
     }
 

@@ -124,6 +124,39 @@ fn a_whole_keyframe_behind_a_hole_is_given_out_at_once() {
 }
 
 #[test]
+fn a_picture_on_a_kept_one_begins_anew_as_a_keyframe_does() {
+    let marked = |n: usize, marker: Marker| [marker.nal(), unit(n, 500)].concat();
+    let plain = [unit(0, 500), unit(1, 500), marked(2, Marker::Keeps { index: 1, id: 3 })];
+    let recovery = marked(3, Marker::Builds { id: 3 });
+    let (mut payloader, mut packets) = (H264Payloader::default(), Vec::new());
+    for (n, data) in plain.iter().chain([&recovery]).enumerate() {
+        let payloads = payloader.payload(200, &Bytes::from(data.clone())).unwrap();
+        let count = payloads.len();
+        for (i, payload) in payloads.into_iter().enumerate() {
+            let (sequence, timestamp) = (packets.len() as u16, n as u32 * 3000);
+            packets.push(VideoPacket { sequence, timestamp, marker: i + 1 == count, payload });
+        }
+    }
+    let now = Instant::now();
+    // Whether it is still hoped for what is missing, or has been given up.
+    for wait in [Duration::ZERO, LIMIT] {
+        let mut assembler = Assembler::new(LIMIT);
+        for packet in packets.iter().filter(|p| p.timestamp == 0 || p.timestamp == 6000) {
+            assembler.push(now, packet.clone());
+        }
+        let (units, _) = drain(&mut assembler, now);
+        assert_eq!(units.len(), 1, "what keeps a picture is no beginning");
+        drain(&mut assembler, now + wait);
+        for packet in packets.iter().filter(|p| p.timestamp == 9000) {
+            assembler.push(now + wait, packet.clone());
+        }
+        let (units, asked) = drain(&mut assembler, now + wait);
+        assert_eq!((units.len(), asked), (1, 0), "after {wait:?}");
+        assert!(units[0].begins() && !units[0].keyframe && units[0].data == recovery);
+    }
+}
+
+#[test]
 fn a_keyframe_that_lost_all_but_its_start_is_given_up_too() {
     let mut assembler = Assembler::new(LIMIT);
     let start = Instant::now();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
@@ -20,7 +20,7 @@ use crate::rtc::channel::{ChannelEvent, Channels};
 use crate::rtc::description::{Candidate, Description};
 use crate::rtc::ice::shown;
 use crate::rtc::outbound::Outbound;
-use crate::rtc::receiver::AudioOut;
+use crate::rtc::receiver::{Asks, AudioOut};
 use crate::rtc::sdp::{self, Setup, Stamp};
 use crate::rtc::sender::CaptureLog;
 use crate::rtc::sound::{Sound, Types};
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
     pub(super) counters: Counters,
     pub(super) captures: Arc<CaptureLog>,
-    pub(super) keyframe: Arc<Notify>,
+    pub(super) asks: Arc<Asks>,
     pub(super) rtt_us: Arc<AtomicU64>,
     pub(super) video_out: mpsc::Sender<EncodedVideo>,
     pub(super) audio_out: AudioOut,

@@ -16,6 +16,7 @@ struct End {
     heard: mpsc::Receiver<AudioPacket>,
     pictures: mpsc::Receiver<EncodedVideo>,
     wishes: mpsc::Receiver<()>,
+    kept: mpsc::Receiver<Option<u32>>,
 }
 
 async fn end(engine: &Engine, polite: bool) -> End {
@@ -23,6 +24,7 @@ async fn end(engine: &Engine, polite: bool) -> End {
     let (audio, audio_in) = mpsc::channel(8);
     let (video_out, pictures) = mpsc::channel(8);
     let (wish, wishes) = mpsc::channel(8);
+    let (keep, kept) = mpsc::channel(8);
     let (hear, heard) = mpsc::channel(64);
     let setup = PeerSetup {
         ice_servers: Vec::new(),
@@ -39,9 +41,12 @@ async fn end(engine: &Engine, polite: bool) -> End {
         keyframe_wanted: Arc::new(move || {
             let _ = wish.try_send(());
         }),
+        kept: Arc::new(move |kept| {
+            let _ = keep.try_send(kept);
+        }),
     };
     let (peer, events) = Peer::new(engine, setup).await.unwrap();
-    End { peer: Arc::new(peer), events, video, audio, heard, pictures, wishes }
+    End { peer: Arc::new(peer), events, video, audio, heard, pictures, wishes, kept }
 }
 
 async fn within<T>(limit_s: u64, what: &str, work: impl Future<Output = T>) -> T {
@@ -102,6 +107,8 @@ async fn two_ends_connect_and_exchange_pictures_messages_and_wishes() {
     assert_eq!((got.data, got.keyframe), (sent.data, true));
     assert_eq!(a.peer.captured_at(got.media_time), Some(sent.at));
 
+    (b.peer.kept_teller())(Some(7));
+    assert_eq!(within(5, "word of a kept picture", a.kept.recv()).await, Some(Some(7)));
     (b.peer.keyframe_asker())();
     within(5, "wish", a.wishes.recv()).await.unwrap();
 

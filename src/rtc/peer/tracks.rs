@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 
 use rtc::rtp_transceiver::RTCRtpTransceiverId;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpTransceiver};
@@ -109,11 +109,11 @@ impl Shared {
             let sink = match section.kind() {
                 Some(TrackKind::Video) if incoming.first_video.is_none() => {
                     incoming.first_video = Some(mid.clone());
-                    let (keyframe, received) = (Arc::clone(&self.keyframe), Arc::clone(&self.counters.video_in));
-                    Sink::Video(Arc::new(VideoSink::new(Some(self.video_out.clone()), keyframe, received)))
+                    let (asks, received) = (Arc::clone(&self.asks), Arc::clone(&self.counters.video_in));
+                    Sink::Video(Arc::new(VideoSink::new(Some(self.video_out.clone()), asks, received)))
                 }
                 Some(TrackKind::Video) => {
-                    Sink::Video(Arc::new(VideoSink::new(None, Arc::new(Notify::new()), Arc::new(Received::default()))))
+                    Sink::Video(Arc::new(VideoSink::new(None, Arc::default(), Arc::new(Received::default()))))
                 }
                 Some(TrackKind::Audio) => {
                     let first = incoming.first_audio.is_none();
