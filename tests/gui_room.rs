@@ -430,7 +430,9 @@ fn the_keyboard_alone_reaches_every_control() {
 
 #[test]
 fn a_room_with_a_password_says_so() {
-    let snapshot = with(room(3), |call| call.room = Some(RoomView { name: "Board".to_owned(), locked: true }));
+    let snapshot = with(room(3), |call| {
+        call.room = Some(RoomView { name: "Board".to_owned(), locked: true, ..RoomView::default() })
+    });
     assert!(Window::new(snapshot).sees("Password set"));
     assert!(!usual(3).sees("Password set"));
 }
