@@ -140,7 +140,8 @@ impl Room {
 
     /// Rings those of `missed` from `first` on, unless they do not need it any more.
     pub(super) fn miss(&mut self, missed: &BTreeSet<PeerId>, first: impl Fn(PeerId) -> Instant) {
-        self.missed.retain(|who, _| missed.contains(who));
+        let refused = &self.refused;
+        self.missed.retain(|who, _| missed.contains(who) && !refused.contains(who));
         for who in missed.difference(&self.refused) {
             self.missed.entry(*who).or_insert_with(|| (first(*who), RETRY));
         }
