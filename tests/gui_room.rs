@@ -457,7 +457,7 @@ fn a_room_with_a_name_waits_for_others_and_says_how_they_come() {
     assert_eq!(copy(&mut window, "Copy the room's invitation").as_deref(), Some(words));
     // Who signed and is not reached yet is listed by name and ID.
     window.publish(by_name(room(3), 2..5));
-    window.click("People");
+    window.click("People, 3");
     let unmet = gui_world::peer(4).to_string();
     assert!(window.sees(&unmet) && window.sees("In the room, not connected yet"));
     assert!(window.has("Copy the room's invitation"), "in place of the field");

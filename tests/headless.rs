@@ -3,8 +3,8 @@
 mod common;
 #[path = "headless/files.rs"]
 mod files;
-#[path = "headless/rooms.rs"]
-mod rooms;
+#[path = "headless/named_rooms.rs"]
+mod named_rooms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
