@@ -80,6 +80,31 @@ fn p15_what_only_the_answering_side_added_opens_too() {
     });
 }
 
+/// Before there is a connection, while it is being made, at the moment it stands, and after.
+#[test]
+fn p15_one_added_at_any_moment_of_the_set_up_opens() {
+    common::run(LIMIT, async {
+        let (mut ann, mut bob) = (Side::new("bob", quiet()), Side::new("ann", quiet()));
+        ann.session.add_peer("bob", pair::silent()).await.expect("added");
+        bob.session.add_peer("ann", pair::silent()).await.expect("added");
+        const EACH: usize = 25;
+        let adding = async |side: &Side, whose: &str| {
+            let mut pace = tokio::time::interval(Duration::from_millis(4));
+            for n in 0..EACH {
+                pace.tick().await;
+                let config = ChannelConfig::reliable(format!("{whose} {n}"));
+                side.session.add_channel(side.other, config).await.expect("added");
+            }
+        };
+        tokio::join!(pair::negotiate(&ann, &bob), adding(&ann, "ann"), adding(&bob, "bob"));
+        for label in ["ann", "bob"].into_iter().flat_map(|whose| (0..EACH).map(move |n| format!("{whose} {n}"))) {
+            ann.channel_open(&label).await;
+            bob.channel_open(&label).await;
+        }
+        pair::end([ann, bob]).await;
+    });
+}
+
 #[test]
 fn p15_both_sides_may_add_one_of_the_same_name_at_once() {
     common::run(LIMIT, async {

@@ -5,6 +5,8 @@ mod common;
 mod files;
 #[path = "headless/named_rooms.rs"]
 mod named_rooms;
+#[path = "headless/rooms.rs"]
+mod rooms;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -255,63 +257,6 @@ fn two_copies_talk() {
     assert_eq!(caller.code(), 0, "--call ends with the call");
     callee.tell(r#"{"command":"quit"}"#);
     assert_eq!(callee.code(), 0);
-}
-
-#[test]
-fn a_member_of_a_room_is_killed_and_the_others_go_on() {
-    let _guard = common::guard(LIMIT);
-    let (home, a, b) = profiles();
-    let server = Served::start();
-    let mut second = Copy::start(&b, &server.url, &["--name", "Noor", "--answer", "video"]);
-    let mut third = Copy::start(&home.path().join("c"), &server.url, &["--name", "Lena", "--answer", "video"]);
-    let mut first = Copy::start(&a, &server.url, &["--name", "Amara", "--stats", "1"]);
-    let (second_id, third_id) = (second.id(), third.id());
-    first.id();
-    first.tell(&format!(r#"{{"command":"invite","to":"{third_id}"}}"#));
-    assert!(first.event("error")["message"].as_str().unwrap().contains("no call to invite"));
-    first.tell(&format!(r#"{{"command":"call","to":"{second_id}"}}"#));
-    first.event("first_frame");
-    first.tell(&format!(r#"{{"command":"invite","to":"{third_id}"}}"#));
-    for one in [&mut first, &mut second] {
-        let joined = one.event("joined");
-        assert_eq!((&joined["peer"], &joined["name"]), (&json!(third_id), &json!("Lena")));
-        one.event("first_frame");
-    }
-    third.event("joined");
-    third.event("joined");
-    first.tell(&format!(r#"{{"command":"volume","of":"{third_id}","percent":50}}"#));
-    first.tell(r#"{"command":"react","with":"applause"}"#);
-    first.tell(r#"{"command":"chat","text":"hello, all"}"#);
-    for one in [&mut second, &mut third] {
-        assert_eq!(one.event("chat")["text"], "hello, all");
-    }
-
-    let killed = Instant::now();
-    third.child.kill().expect("it can be killed");
-    for one in [&mut first, &mut second] {
-        loop {
-            let state = one.event("state");
-            if state["peer"] == json!(third_id) && state["state"] == "reconnecting" {
-                break;
-            }
-        }
-        assert!(killed.elapsed() < Duration::from_secs(5), "it is missed in time: {:?}", killed.elapsed());
-    }
-    for one in [&mut first, &mut second] {
-        assert_eq!(one.event("left")["peer"], json!(third_id));
-    }
-    first.seen.clear();
-    let stats = first.event("stats");
-    assert_eq!(stats["peer"], json!(second_id));
-    assert_eq!(stats["received"]["video"]["freezes"], 0, "{stats}");
-    assert!(first.seen.iter().all(|line| line["event"] != "state"), "{:?}", first.seen);
-    second.tell(r#"{"command":"chat","text":"still here"}"#);
-    assert_eq!(first.event("chat")["text"], "still here");
-    second.event("delivered");
-    first.tell(r#"{"command":"hangup"}"#);
-    assert_eq!(second.event("ended")["outcome"], "accepted");
-    first.tell(r#"{"command":"quit"}"#);
-    assert_eq!(first.code(), 0);
 }
 
 #[test]

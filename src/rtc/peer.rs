@@ -2,9 +2,10 @@
 //!
 //! The crate calls its handler on the connection's own task: it only flips flags, spawns and `try_send`s. What is agreed
 //! on with the other side, and when, is [`Negotiation`]'s to say; `negotiation` does what it wants. Further tracks are in
-//! `tracks`.
+//! `tracks`, channels made later in `late`.
 
 mod handler;
+mod late;
 mod names;
 mod negotiation;
 mod nudge;
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, StatsSelector};
 
-use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic, init};
+use super::channel::{CONTROL, Channel, ChannelConfig, ChannelError, ChannelEvent, Channels, Message, Traffic};
 use super::description::{Candidate, Description, IceServer};
 use super::engine::{AUDIO_TYPE, BundlePolicy, Ears, Engine, RtcError, VIDEO_TYPE, audio_codec, video_codec};
 use super::fec::interceptor::Fec;
@@ -54,9 +55,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest wait for a connection to close.
 const CLOSE: Duration = Duration::from_secs(1);
-
-/// Pause for the offering side to open its channels, before the other opens what is left.
-const OPEN_REST: Duration = Duration::from_millis(500);
 
 /// Name of the stream of camera and microphone, as the other side sees it (W3C `MediaStream.id`).
 pub const STREAM: &str = "visavis";
@@ -265,22 +263,6 @@ impl Peer {
         Ok((peer, PeerEvents { signals: signals_out, channels: channels_out }))
     }
 
-    /// Adds a data channel to a connection that has had its first offer; no negotiation is needed.
-    ///
-    /// # Errors
-    /// [`ChannelError::Exists`], [`ChannelError::Many`], [`ChannelError::Config`], [`ChannelError::Closed`].
-    pub async fn add_channel(&self, config: ChannelConfig) -> Result<(), ChannelError> {
-        self.shared.channels.declare(&config)?;
-        {
-            let mut own = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(own) = own.as_mut() {
-                own.push(config);
-                return Ok(());
-            }
-        }
-        self.create_channel(&config).await.map_err(|_| ChannelError::Closed(config.label.clone()))
-    }
-
     /// Sends a message; see `Channels::send`.
     ///
     /// # Errors
@@ -440,45 +422,6 @@ impl Peer {
         self.shared.outbound.close();
         self.network.close().await;
     }
-
-    async fn create_channel(&self, config: &ChannelConfig) -> webrtc::error::Result<()> {
-        create_channel(&self.connection, &self.shared, config).await
-    }
-
-    /// Their channels come with their offer. Those of ours that they do not open are opened from here, once it stands;
-    /// where the offer has no channels at all (RFC 8841), they wait for an offer of ours.
-    fn open_rest(&self, offer: &str) {
-        if !offer.lines().any(|line| line.starts_with("m=application ")) {
-            return;
-        }
-        let own = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (connection, shared) = (Arc::clone(&self.connection), Arc::downgrade(&self.shared));
-        let mut connected = self.shared.connected.subscribe();
-        self.shared.spawn(async move {
-            if connected.wait_for(|connected| *connected).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(OPEN_REST).await;
-            let Some(shared) = shared.upgrade() else { return };
-            for config in own.into_iter().flatten().filter(|config| shared.channels.unmade(&config.label)) {
-                if let Err(e) = create_channel(&connection, &shared, &config).await {
-                    tracing::warn!("channel “{}” could not be opened: {e}", config.label);
-                }
-            }
-        });
-    }
-}
-
-async fn create_channel(
-    connection: &Arc<dyn PeerConnection>,
-    shared: &Shared,
-    config: &ChannelConfig,
-) -> webrtc::error::Result<()> {
-    let channel = connection.create_data_channel(&config.label, Some(init(config))).await?;
-    let (channels, events) = (Arc::clone(&shared.channels), shared.channel_events.clone());
-    let label = config.label.clone();
-    shared.spawn(async move { channels.serve_own(&label, channel, events).await });
-    Ok(())
 }
 
 #[cfg(test)]

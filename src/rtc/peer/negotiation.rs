@@ -15,7 +15,7 @@ use webrtc::peer_connection::{RTCIceCandidateInit, RTCSdpType, RTCSessionDescrip
 
 use super::state::{IceGatheringState, SignalingState};
 use super::tracks::open_gates;
-use super::{Negotiating, Peer, Signal, limited};
+use super::{Negotiating, Peer, Signal, late, limited};
 use crate::call::negotiation::{Input, Output, Refusal};
 use crate::rtc::description::{Candidate, Description, DescriptionKind};
 use crate::rtc::engine::RtcError;
@@ -236,7 +236,7 @@ impl Peer {
         let wrong = |e: webrtc::error::Error| RtcError::Negotiation { what: "offer", reason: e.to_string() };
         let channels = self.own_channels.lock().unwrap_or_else(PoisonError::into_inner).take();
         for config in channels.into_iter().flatten() {
-            self.create_channel(&config).await.map_err(wrong)?;
+            late::create(&self.connection, &self.shared, &config).await.map_err(wrong)?;
         }
         let options = restart.then_some(RTCOfferOptions { ice_restart: true });
         let offer = limited(self.connection.create_offer(options)).await?.map_err(wrong)?;

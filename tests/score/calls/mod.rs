@@ -47,7 +47,7 @@ use std::path::PathBuf;
 
 use rows::{FREE, Row};
 use run::{Program, Run};
-use scenarios::{SCENARIOS, Scenario};
+use scenarios::{Extra, SCENARIOS, Scenario};
 use verdict::{Spread, Verdict, reached};
 
 use crate::link;
@@ -92,6 +92,7 @@ pub fn table() {
     let wanted = |scenario: &&Scenario| alone.iter().chain(&between).any(|other| other.name == scenario.name);
     let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(wanted).collect();
     let turns = |scenario: &Scenario| {
+        let browsers = browsers && scenario.extra != Extra::File;
         order(pairs, browsers, browsers && between.iter().any(|other| other.name == scenario.name))
     };
     let each = |scenario: &&Scenario| {

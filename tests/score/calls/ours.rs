@@ -18,6 +18,9 @@ use crate::link::{ADDRESSES, Link};
 /// Longest wait for anything.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Size of a file that is sent beside a call, bytes: more than goes over the link while it is measured.
+const FILE: u64 = 64 << 20;
+
 /// The program that is measured.
 pub fn program() -> PathBuf {
     std::env::var_os("VISAVIS_SCORE_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_visavis").into(), PathBuf::from)
@@ -134,7 +137,7 @@ pub struct Ours {
     ends: [End; 2],
     /// Of the end that answers.
     id: String,
-    _profiles: [tempfile::TempDir; 2],
+    profiles: [tempfile::TempDir; 2],
     _server: Process,
 }
 
@@ -164,11 +167,12 @@ impl Ours {
             arguments.extend([own("--microphone"), format!("tone:{}", 330 + 110 * end), own("--speaker"), own("none")]);
             arguments.extend([own("--video-size"), format!("{width}x{height}"), own("--fps"), own("30")]);
             arguments.extend([own("--stats"), setting.every.as_secs_f64().to_string(), own("--answer"), own("video")]);
+            arguments.extend([own("--accept-files"), own("--downloads"), profiles[end].path().display().to_string()]);
             End::start(end, &arguments, &raw.join(format!("{}{}.jsonl", ["a", "b"][end], number)))
         });
         let id = ends[0].until("online").1["id"].as_str().expect("an ID").to_owned();
         ends[1].until("online");
-        Self { ends, id, _profiles: profiles, _server: server }
+        Self { ends, id, profiles, _server: server }
     }
 }
 
@@ -192,6 +196,13 @@ impl Pair for Ours {
     fn poll(&mut self) -> [Vec<Reading>; 2] {
         let [a, b] = &mut self.ends;
         [a.readings(), b.readings()]
+    }
+
+    fn send_file(&mut self) {
+        let path = self.profiles[0].path().join("large");
+        std::fs::File::create(&path).and_then(|file| file.set_len(FILE)).expect("room for a file");
+        self.ends[0].tell(&json!({"command": "file", "path": path}));
+        self.ends[1].until("file_progress");
     }
 
     fn roots(&self) -> [u32; 2] {

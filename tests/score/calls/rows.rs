@@ -94,6 +94,13 @@ pub const ROWS: &[Row] = &[
     row("tcp", "share of the call (50 is fair)", "%", "tcp", (More, None), 0, |run, _| {
         beside_tcp(run).into_iter().collect()
     }),
+    row("file", "frozen of 30 s while a file is sent, 1 Mbit/s", "s", "file", most(0.0), 1, |run, _| run.frozen()),
+    row("file", "latency p50 there", "ms", "file", (Less, None), 0, |run, _| run.latency(0.5)),
+    row("file", "sound concealed there", "%", "file", (Less, None), 2, |run, _| concealed(run)),
+    row("file", "video rate there, the file goes the second's way", "kbit/s", "file", (More, None), 0, |run, _| {
+        run.each(|window| window.rate(|r| r.bytes) * 8e-3)
+    }),
+    row("file", "used of 1 Mbit/s there", "%", "file", (More, None), 1, |run, _| percent(run.used())),
     row("two-calls", "the smaller share of two calls", "%", "two-calls", least(40.0), 0, |run, _| two_calls(run)),
     row("two-calls", "used of 2 Mbit/s by both", "%", "two-calls", (More, None), 1, |run, _| percent(run.used())),
     row("quality", "likeness to the original (SSIM), 1 Mbit/s", "", "quality", (More, None), 3, |run, _| likeness(run)),

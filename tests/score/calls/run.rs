@@ -40,6 +40,9 @@ pub trait Pair {
     /// What the ends have to tell since the last time.
     fn poll(&mut self) -> [Vec<Reading>; 2];
 
+    /// Begins to send a file from the first end to the second, where there are files.
+    fn send_file(&mut self) {}
+
     /// Their processes.
     fn roots(&self) -> [u32; 2];
 
@@ -136,6 +139,7 @@ impl Run {
         let mut pairs: Vec<_> =
             (0..pairs).map(|number| program.start(&setting, number, scenario.extra, folder)).collect();
         let mut setup_ms: Vec<f64> = pairs.iter_mut().map(|pair| pair.call()).collect();
+        pairs.iter_mut().filter(|_| scenario.extra == Extra::File).for_each(|pair| pair.send_file());
         let flow = (scenario.extra == Extra::Tcp).then(|| Flow::start(folder));
         let mut stories = vec![Story::default(); 2 * pairs.len()];
         let mut steps = Vec::new();

@@ -10,6 +10,8 @@ pub enum Extra {
     SecondCall,
     /// A look at the pictures that come, every second.
     Pictures,
+    /// A file that the first end sends to the second in the call; browsers have none.
+    File,
 }
 
 /// One of them.
@@ -117,6 +119,13 @@ pub const SCENARIOS: &[Scenario] = &[
         delay_ms: 20,
         warm_s: 25.0,
         extra: Extra::Tcp,
+        ..PLAIN
+    },
+    Scenario {
+        name: "file",
+        link: "rate=1mbit delay=20ms queue=200ms",
+        delay_ms: 20,
+        extra: Extra::File,
         ..PLAIN
     },
     Scenario {
