@@ -4,7 +4,7 @@
 //! - Whoever comes rings all who are listed then; who is there waits for that, and rings only whom [`MISSED`](super::MISSED)
 //!   leaves without a leg. So seldom two ring each other at once.
 //! - A ring for the room is taken without ringing, from who is listed and, where there is a password, shows that they know
-//!   it. Who is not listed yet is waited for ([`HOLD`](super::HOLD)), who shows nothing is declined, and our person is told.
+//!   it. Who is not listed yet is waited for ([`HOLD`]), who shows nothing is declined, and our person is told.
 //! - Nobody is invited, and what members say of each other does not count: the way in is the name.
 //! - Who is listed no more is not rung any more; a leg that stands goes on, since a server that starts anew loses its list
 //!   for a moment, and whoever has a leg is seen.
