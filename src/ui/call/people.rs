@@ -97,7 +97,7 @@ fn by_name(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, room: &RoomView) -> f32 {
         false => "Who knows this name comes in",
     };
     label(ui, pos2(x, y + 22.0), LEFT, words, regular(12.5), t.text2, k.width() - 32.0);
-    super::room::copy_invitation(ui, s, rect(x, y + 42.0, k.width() - 32.0, 40.0), room);
+    super::room::copy_invitation(ui, s, "people", rect(x, y + 42.0, k.width() - 32.0, 40.0), room);
     y + 92.0
 }
 

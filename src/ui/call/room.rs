@@ -149,7 +149,7 @@ fn alone(ui: &mut Ui, s: &mut Scene<'_>, area: Rect) {
     label(ui, pos2(k.center().x, y + 54.0), CENTER, &words, regular(13.0), t.text2, w - 24.0);
     let at = rect(k.center().x - 92.0, y + 76.0, 184.0, 40.0);
     if let Some(room) = named {
-        return copy_invitation(ui, s, at, room);
+        return copy_invitation(ui, s, "alone", at, room);
     }
     let button =
         Button::new("room-invite", at, Kind::Primary).icon(icons::USER_PLUS).label("Invite somebody").size(14.0);
@@ -158,11 +158,11 @@ fn alone(ui: &mut Ui, s: &mut Scene<'_>, area: Rect) {
     }
 }
 
-/// What to tell others who shall come into a room with a name.
-pub(super) fn copy_invitation(ui: &mut Ui, s: &mut Scene<'_>, at: Rect, room: &RoomView) {
+/// What to tell others who shall come into a room with a name; `place` tells two such buttons apart.
+pub(super) fn copy_invitation(ui: &mut Ui, s: &mut Scene<'_>, place: &str, at: Rect, room: &RoomView) {
     let copied = s.is_copied(ui.ctx(), "room");
     let (glyph, words) = if copied { (icons::CHECK, "Copied") } else { (icons::LINK_SIMPLE, "Copy invitation") };
-    let button = Button::new("room-copy", at, Kind::Primary).icon(glyph).label(words).size(14.0);
+    let button = Button::new(("room-copy", place), at, Kind::Primary).icon(glyph).label(words).size(14.0);
     if button.name("Copy the room's invitation").tip("Copy a line with the room's name").show(ui, &DARK).clicked() {
         let text = room_invitation(s.snap, room);
         s.copy(ui.ctx(), "room", text);
