@@ -78,7 +78,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
 fn fields(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, joining: bool) {
     let t = s.t;
     let (x, w) = (k.left(), k.width());
-    let words = "Whoever writes the same name on the same server meets you there.";
+    let words = "Whoever writes the same name meets you there.";
     paragraph(ui, pos2(x, k.top()), w, words, regular(13.5), 20.0, t.text2, false);
     let mut form = std::mem::take(&mut s.state.room);
     let at = rect(x, k.top() + 34.0, w, 52.0);
