@@ -9,7 +9,7 @@ use std::sync::Arc;
 use eframe::egui::{Event, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use gui_world::window::*;
-use visavis::model::command::Command;
+use visavis::model::command::{Command, Secret};
 use visavis::model::ice::IceServer;
 use visavis::model::id::Callee;
 use visavis::model::notice::Notice;
@@ -74,6 +74,55 @@ fn without_the_green_room_a_call_begins_at_once() {
             Command::Reconnect,
         ]
     );
+}
+
+#[test]
+fn a_room_is_entered_by_its_name() {
+    let mut snapshot = gui_world::home();
+    snapshot.settings = Arc::new(Settings { green_room: false, ..gui_world::settings() });
+    let mut window = Window::new(snapshot.clone());
+    window.click("Room");
+    window.click("Join with video");
+    assert!(window.sees("A room needs a name"));
+    assert_eq!(window.commands(), []);
+    window.write("Name of the room", "Design Weekly");
+    window.click("Join with sound");
+    let joins = |password: Option<&str>, limit, video| {
+        let password = password.map(|text| Secret(text.to_owned()));
+        Command::JoinRoom { name: "Design Weekly".to_owned(), password, limit, video }
+    };
+    assert_eq!(window.commands(), [joins(None, None, false)]);
+    // While the server is asked nothing more can be wished for but to give up.
+    window.publish(Snapshot { joining: Some("Design Weekly".to_owned()), ..snapshot.clone() });
+    assert!(window.sees("Joining…"));
+    window.click("Close the form");
+    assert_eq!(window.commands(), [Command::HangUp]);
+    // A refusal leads back to what was written.
+    window.publish(snapshot.clone());
+    window.tell(Notice::Problem("this room does not open with this password, or without one".to_owned()));
+    assert!(window.sees("This room does not open"));
+    window.write("Password, if it has one", "swordfish");
+    window.harness.get_by_role_and_label(Role::ComboBox, "Place for").click();
+    window.harness.run_steps(3);
+    window.harness.get_by_role_and_label(Role::ListBoxOption, "4 people").click();
+    window.harness.run_steps(3);
+    window.harness.get_by_label("Password, if it has one").focus();
+    window.harness.run_steps(2);
+    window.key(NONE, Key::Enter);
+    assert_eq!(window.commands(), [joins(Some("swordfish"), Some(4), true)]);
+    assert!(!window.has("Join with video"), "the form is closed");
+}
+
+#[test]
+fn the_green_room_comes_before_a_room_too() {
+    let mut window = Window::new(gui_world::home());
+    window.click("Room");
+    window.write("Name of the room", "monday");
+    window.click("Join with video");
+    assert_eq!(window.commands(), [Command::Preview(true)]);
+    window.click("Join monday");
+    let joins = Command::JoinRoom { name: "monday".to_owned(), password: None, limit: None, video: true };
+    assert_eq!(window.commands(), [joins, Command::Preview(false)]);
 }
 
 #[test]

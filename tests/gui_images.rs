@@ -12,7 +12,7 @@ use visavis::model::ice::IceServer;
 use visavis::model::notice::Notice;
 use visavis::model::settings::{Settings, Theme};
 use visavis::model::slot::Player;
-use visavis::model::snapshot::{PlayerKey, SayAgain, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{PlayerKey, RoomView, SayAgain, Sharing, Snapshot, Stage};
 use visavis::model::sound::MicrophoneTrouble;
 use visavis::model::transfer::TransferState;
 use visavis::ui::app::App;
@@ -64,6 +64,23 @@ fn home_light() {
 #[test]
 fn home_narrow() {
     look("home-narrow", gui_world::home(), (700.0, 600.0), |_| {});
+}
+
+#[test]
+fn room_form() {
+    look("room-form", gui_world::home(), USUAL, |harness| {
+        harness.get_by_role_and_label(Role::Button, "Room").click();
+        harness.run_steps(3);
+    });
+}
+
+#[test]
+fn room_alone() {
+    let alone = gui_world::room::with(gui_world::room::room(1), |call| {
+        call.room = Some(RoomView { name: "Monday".to_owned(), locked: true, listed: Some(Arc::default()) });
+        call.seconds = 12;
+    });
+    look("room-alone", alone, USUAL, |_| {});
 }
 
 #[test]

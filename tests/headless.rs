@@ -3,6 +3,8 @@
 mod common;
 #[path = "headless/files.rs"]
 mod files;
+#[path = "headless/named_rooms.rs"]
+mod named_rooms;
 #[path = "headless/rooms.rs"]
 mod rooms;
 

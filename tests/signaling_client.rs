@@ -24,7 +24,8 @@ fn two_programs_talk_and_learn_of_each_others_going() {
         let (b, mut from_b) = Signaling::start(KeyPair::from_seed([2; 32]), &url, false);
         event(&mut from_a, "a online", is_online).await;
         event(&mut from_b, "b online", is_online).await;
-        let body = Body::Ring { video: true, name: "Noor".into(), sdp: "v=0\r\n".repeat(2000), room: None };
+        let body =
+            Body::Ring { video: true, name: "Noor".into(), sdp: "v=0\r\n".repeat(2000), room: None, proof: None };
         a.send(b.id(), CallId([1; 16]), body.clone()).unwrap();
         let got = event(&mut from_b, "ring", |e| matches!(e, SignalEvent::Received(_))).await;
         let SignalEvent::Received(got) = got else { unreachable!() };
@@ -160,7 +161,7 @@ fn people_meet_in_a_room_with_a_password() {
         let came =
             |e: &SignalEvent| matches!(e, SignalEvent::Room(RoomEvent::Entered { member, .. }) if member.id == b.id());
         event(&mut from_a, "b came", came).await;
-        assert!(pass.proves(&pass.proof(a.id(), b.id(), call), a.id(), b.id(), call));
+        assert!(pass.proves(Some(&pass.proof(a.id(), b.id(), call)), a.id(), b.id(), call));
         // A guess is refused, and nobody inside hears of it; the way out of a program is heard at once.
         c.join(name("standup"), password("sword"), None).unwrap();
         let over = |e: &SignalEvent| matches!(e, SignalEvent::Room(RoomEvent::Over { why: RoomOver::NoEntry, .. }));

@@ -218,12 +218,12 @@ impl Calls {
                 let video = call.video;
                 (call.state, call.until) = (State::Calling, Some(now + REACH));
                 call.ring_until = now + RING;
-                self.say(Body::Ring { video, name, sdp, room: None });
+                self.say(Body::Ring { video, name, sdp, room: None, proof: None });
             }
             State::Answering => {
                 let video = call.taken.unwrap_or(call.video);
                 (call.state, call.until) = (State::Connecting, Some(now + CONNECT));
-                self.say(Body::Accept { video, name, sdp });
+                self.say(Body::Accept { video, name, sdp, proof: None });
             }
             _ => return,
         }
@@ -260,7 +260,7 @@ impl Calls {
                 let until = call.ring_until;
                 self.enter(State::Ringing, Some(until));
             }
-            (Body::Accept { video, name, sdp }, State::Calling | State::Ringing) => {
+            (Body::Accept { video, name, sdp, .. }, State::Calling | State::Ringing) => {
                 call.taken = Some(video);
                 call.name = name;
                 self.enter(State::Connecting, Some(now + CONNECT));
@@ -480,7 +480,7 @@ impl Calls {
         self.out.push_back(Output::Ended { call: id, peer, name, direction, video, outcome });
     }
 
-    fn note_over(&mut self, id: CallId) {
+    pub(super) fn note_over(&mut self, id: CallId) {
         if self.over.len() >= OVER {
             self.over.pop_front();
         }

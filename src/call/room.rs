@@ -25,9 +25,12 @@
 //!   most of the others decline leaves.
 //!
 //! A ring with a card for a room that we are not in never rings here, unless it invites.
+//!
+//! Rooms that have a name on the server ([`Legs::join`]) go by other rules: see `named`.
 
 mod event;
 mod leg;
+mod named;
 mod others;
 mod people;
 
@@ -91,9 +94,9 @@ impl Legs {
         self.legs.iter_mut().for_each(|leg| leg.calls.set_name(name));
     }
 
-    /// There is a call, or one rings.
+    /// There is a call, be it a room in which nobody else is, or one rings.
     pub fn is_busy(&self) -> bool {
-        !self.legs.is_empty()
+        !self.legs.is_empty() || self.room.is_some()
     }
 
     /// The room we are in.
@@ -111,9 +114,10 @@ impl Legs {
         self.legs.iter().filter_map(Leg::current).collect()
     }
 
-    /// Who is in the room by the word of others only: there is no leg with them.
+    /// Who is in the room by the word of others only: there is no leg with them. Nobody in a room with a name, where
+    /// everybody signs for themselves.
     pub fn hearsay(&self) -> Vec<Hearsay> {
-        let Some(room) = &self.room else { return Vec::new() };
+        let Some(room) = self.room.as_ref().filter(|room| !room.is_by_name()) else { return Vec::new() };
         let mut heard = room.heard();
         heard.retain(|who| *who != self.me && self.position(*who).is_none());
         let of = |who| Hearsay { who, by: room.witnesses(who), refused: room.has_refused(who) };
@@ -143,6 +147,7 @@ impl Legs {
             Input::Gone(peer) => self.give_all(now, |leg| (leg.peer == peer).then_some(Input::Gone(peer))),
             Input::Online(online) => {
                 self.online = online;
+                self.room.iter_mut().filter(|_| online).for_each(Room::is_back);
                 self.idle.handle(now, Input::Online(online));
                 self.give_all(now, |leg| {
                     leg.told = None; // it may not have arrived
@@ -169,6 +174,9 @@ impl Legs {
 
     /// Our person wants somebody in the call there is. `call` is fresh.
     pub fn invite(&mut self, now: Instant, call: CallId, to: PeerId) {
+        if self.is_by_name() {
+            return self.out.push_back(Output::Refused(Refusal::ByName));
+        }
         let first = self.legs.iter().find(|leg| leg.is_taken()).and_then(Leg::current);
         let Some(id) = self.room().or(first.map(|leg| leg.call)) else {
             return self.out.push_back(Output::Refused(Refusal::NoCall));
@@ -246,6 +254,9 @@ impl Legs {
     fn hang_up(&mut self, now: Instant) {
         for waiting in std::mem::take(&mut self.waiting) {
             self.say(waiting.from, waiting.call, declined(DeclineReason::Declined));
+        }
+        if self.is_by_name() {
+            return self.leave(now, None);
         }
         self.give_all(now, |_| Some(Input::HangUp));
     }
@@ -364,11 +375,17 @@ impl Legs {
     /// Gives a leg its input, and takes what comes of it.
     fn give(&mut self, now: Instant, n: usize, input: Input) {
         let leg = &mut self.legs[n];
+        let pass = self.room.as_ref().and_then(|room| room.pass.clone());
+        let shown = |to: PeerId, call: CallId| Some(pass.as_ref()?.proof(self.me, to, call));
         leg.calls.handle(now, input);
         while let Some(mut output) = leg.calls.poll() {
             match &mut output {
                 lifecycle::Output::Incoming { .. } => continue, // told by `show`, unless it is taken at once
-                lifecycle::Output::Send { body: Body::Ring { room, .. }, .. } => room.clone_from(&leg.card),
+                lifecycle::Output::Send { to, call, body: Body::Ring { room, proof, .. } } => {
+                    room.clone_from(&leg.card);
+                    *proof = shown(*to, *call);
+                }
+                lifecycle::Output::Send { to, call, body: Body::Accept { proof, .. } } => *proof = shown(*to, *call),
                 lifecycle::Output::Ended { peer, outcome, .. } if *peer == leg.peer => {
                     (leg.told, leg.joined, leg.rings) = (None, false, false);
                     self.last = outcome.clone();
@@ -401,7 +418,7 @@ impl Legs {
         if self.room.is_none() {
             return;
         }
-        if self.legs.is_empty() {
+        if self.legs.is_empty() && !self.is_by_name() {
             return self.over(self.last.clone());
         }
         for leg in self.legs.iter_mut().filter(|leg| !leg.joined) {
@@ -432,7 +449,7 @@ impl Legs {
 
     /// Tells each of the others whom we have a leg with, where that is news.
     fn tell(&mut self) {
-        let Some(room) = &self.room else { return };
+        let Some(room) = self.room.as_ref().filter(|room| !room.is_by_name()) else { return };
         let of = |which: &dyn Fn(&Leg) -> bool| -> BTreeSet<PeerId> {
             self.legs.iter().filter(|leg| which(leg)).map(|leg| leg.peer).collect()
         };

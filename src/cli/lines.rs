@@ -13,7 +13,7 @@
 //! | `first_frame` | `call`, `after_ms`: from `call` or `accept` to their first decoded picture |
 //! | `stats` | `t_ms` since the call began, `peer`, `received`, `sent`, `transport`, `process`: see [`crate::model::stats`] |
 //! | `quality` | `call`, `peer`, `up`, `down` (what we send, receive: `good`, `fair`, `poor`, `lost`), `sentence`; if bad `cause`, `way`, `side`, figures: see [`crate::model::quality`] |
-//! | `room` | `call`: the call is a room from now on; people come and go |
+//! | `room` | `call`: the call is a room from now on; people come and go. Of a room with a name also `name`, `locked`, `members` (IDs of the others who signed that they are there), again after each change |
 //! | `joined` | `call` (of the leg), `peer` (ID), `name`: somebody is in the room now |
 //! | `left` | `call` (of the leg), `peer` (ID), `name`, `outcome`: somebody is in it no more |
 //! | `chat` | `from`, `text` |
@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::model::command::Command;
+use crate::model::command::{Command, Secret};
 use crate::model::id::{Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::reaction::Reaction;
@@ -66,6 +66,8 @@ pub const HELP: &str = r#"JSON Lines on standard output, one object a line, each
                  up (what we send), down (what we receive): good fair poor lost
                  cause: outage narrow loss jitter delay busy camera; way: up down both; side: yours theirs either
   room         call                      the call is a room from now on; people come and go
+  room         call, name, locked, members   the same of a room with a name, and whenever somebody comes or goes
+                 members: IDs of the others who signed that they are there
   joined       call, peer, name          somebody is in the room now
   left         call, peer, name, outcome somebody is in it no more
   chat         from, text                they wrote
@@ -94,6 +96,8 @@ knows is null.
 JSON Lines on standard input, one object a line, each with "command":
   {"command":"call","to":"ID or echo","video":true}
   {"command":"accept","video":true}   {"command":"decline"}   {"command":"hangup"}
+  {"command":"room","name":"NAME","password":"P","limit":8,"video":true}   be in a room; all but the name may be missing
+  {"command":"leave"}                 the same as hangup
   {"command":"invite","to":"ID"}      {"command":"react","with":"thumbs_up, applause, heart, laugh or wow"}
   {"command":"chat","text":"hello"}
   {"command":"file","path":"/a/file/or/folder"}   {"command":"accept_file","id":"ID of file_offered"}
@@ -126,8 +130,21 @@ pub enum Line {
     },
     /// Refuse the call that rings.
     Decline,
-    /// Leave or cancel the call.
+    /// Leave or cancel the call, or leave the room.
+    #[serde(alias = "leave")]
     Hangup,
+    /// Be in the room of this name.
+    Room {
+        /// 1 to 60 characters.
+        name: String,
+        /// Of a room that has one.
+        password: Option<String>,
+        /// How many may be in it, 2 to 8, if nobody is yet.
+        limit: Option<u32>,
+        /// With our picture; default true.
+        #[serde(default = "yes")]
+        video: bool,
+    },
     /// Bring somebody into the call there is.
     Invite {
         /// ID, invitation, or name of somebody called before.
@@ -244,6 +261,9 @@ pub fn command(line: Line, now: &Snapshot) -> Result<Command, String> {
         Line::Accept { video } => Command::Accept { call: incoming()?, video },
         Line::Decline => Command::Decline { call: incoming()? },
         Line::Hangup => Command::HangUp,
+        Line::Room { name, password, limit, video } => {
+            Command::JoinRoom { name, password: password.map(Secret), limit, video }
+        }
         Line::Invite { to } => Command::Invite(to),
         Line::React { with } => Command::React(with),
         Line::Chat { text } => Command::Chat(text),
@@ -299,7 +319,12 @@ pub fn event(notice: &Notice, name: impl Fn(&Callee) -> String) -> Value {
             });
             with(head, &verdict.trouble)
         }
-        Notice::Room { call } => json!({"event": "room", "call": call}),
+        Notice::Room { call, room } => match &room.listed {
+            Some(members) => json!({
+                "event": "room", "call": call, "name": room.name, "locked": room.locked, "members": **members,
+            }),
+            None => json!({"event": "room", "call": call}),
+        },
         Notice::Joined { call, peer, name } => json!({"event": "joined", "call": call, "peer": peer, "name": name}),
         Notice::Left { call, peer, name, outcome } => {
             json!({"event": "left", "call": call, "peer": peer, "name": name, "outcome": outcome.word()})

@@ -96,9 +96,10 @@ impl Active {
         self.legs.iter().find(|leg| leg.link.as_ref().is_some_and(|link| link.peer() == peer))
     }
 
-    /// Calls a room after the people in it, as long as there are any.
+    /// Calls a room that has no name of its own after the people in it, as long as there are any.
     pub(super) fn rename(&mut self) {
         if let Some(room) = &mut self.room
+            && room.listed.is_none()
             && !self.legs.is_empty()
         {
             let names: Vec<_> = self.legs.iter().map(|leg| leg.name.as_str()).collect();

@@ -17,6 +17,7 @@ use super::files::{self, Files};
 use super::handle::Desk;
 use super::history::History;
 use super::link::Done;
+use super::meeting::Named;
 use super::profile::Profile;
 use super::signaling::{SignalEvent, Signaling};
 use crate::call::lifecycle::{Calls, Input};
@@ -106,6 +107,8 @@ pub(super) struct Actor {
     /// Calls with people, and the test call, which needs no server.
     pub(super) calls: Legs,
     pub(super) tests: Calls,
+    /// The room with a name that we are in, or want to be in.
+    pub(super) named: Option<Named>,
     pub(super) active: Option<Active>,
     pub(super) incoming: Option<Incoming>,
     pub(super) recents: Arc<Vec<Recent>>,
@@ -180,6 +183,7 @@ impl Actor {
             signaling: None,
             calls: Legs::new(me, &settings.name, seed()),
             tests,
+            named: None,
             active: None,
             incoming: None,
             recents: recents.into(),

@@ -158,6 +158,11 @@ impl Actor {
             talk,
             test,
         });
+        self.begin_media(video);
+    }
+
+    /// A call is shown from now on: our devices are opened for it.
+    pub(super) fn begin_media(&mut self, video: bool) {
         self.camera_before = Some(self.media.camera_on);
         self.media.camera_on = self.media.camera_on && video;
         self.media.hand = false;

@@ -43,7 +43,11 @@ impl Actor {
                     incoming.silenced = true;
                 }
             }
+            Command::JoinRoom { name, password, limit, video } => self.join_room(&name, password, limit, video, now),
             Command::HangUp => {
+                if self.joining().is_some() {
+                    self.forget_room();
+                }
                 if self.tests.current().is_some() {
                     self.tests.handle(now, Input::HangUp);
                 } else {

@@ -164,7 +164,7 @@ impl Task {
         self.session
             .set_camera(VideoInput::custom(move || Ok(Box::new(DelayedPictures::of(player.clone(), echoed.clone())))));
         let sdp = self.describe(sdp).await?;
-        self.answer(Body::Accept { video: true, name: "Echo".into(), sdp }).await;
+        self.answer(Body::Accept { video: true, name: "Echo".into(), sdp, proof: None }).await;
         Ok(())
     }
 

@@ -44,7 +44,7 @@ impl Actor {
             SignalEvent::Refused { .. } => {
                 self.take_over().await;
             }
-            SignalEvent::Room(event) => tracing::debug!("{event:?}"),
+            SignalEvent::Room(event) => self.room_event(event, now),
             SignalEvent::Dropped(why) => tracing::warn!("a message was dropped: {why}"),
             SignalEvent::ClockWrong { by_s } => {
                 let words = format!(

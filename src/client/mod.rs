@@ -32,6 +32,7 @@ pub mod handle;
 pub mod history;
 pub mod identity;
 mod link;
+mod meeting;
 pub mod preferences;
 pub mod profile;
 mod quality;

@@ -23,6 +23,7 @@ impl Actor {
             Output::Leg(output) => self.output(output),
             Output::Room { room } => self.becomes_room(room),
             Output::Joined { call, peer } => self.joined(call, peer),
+            Output::Distrusted { peer } => self.distrusted(peer),
             Output::Over { room: _, outcome } => self.room_over(outcome),
             Output::Refused(why) => self.told.push(Notice::Problem(why.to_string())),
         }
@@ -30,7 +31,10 @@ impl Actor {
 
     /// The call that is shown is a room from now on. Whose call is not shown yet finds it when it is: see `begin`.
     fn becomes_room(&mut self, room: CallId) {
-        self.told.push(Notice::Room { call: room });
+        if self.show_room(room) {
+            return;
+        }
+        self.told.push(Notice::Room { call: room, room: RoomView::default() });
         if let Some(active) = self.active.as_mut().filter(|active| active.is_running() && active.test.is_none()) {
             active.room = Some(RoomView::default());
             active.talk.becomes_room();
@@ -80,6 +84,7 @@ impl Actor {
     }
 
     fn room_over(&mut self, outcome: Outcome) {
+        self.forget_room();
         let now = Instant::now();
         let Some(active) = self.active.as_ref().filter(|active| active.room.is_some() && active.is_running()) else {
             return;

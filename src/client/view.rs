@@ -24,6 +24,7 @@ impl Actor {
             devices: Arc::clone(&self.devices),
             media: LocalMedia { muted: self.is_silent(), held: self.held.is_some(), ..self.media.clone() },
             call: self.active.as_ref().map(|active| self.with_files(call_view(active, now), active)),
+            joining: self.joining(),
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
             problems: self.problems.values().cloned().collect(),

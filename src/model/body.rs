@@ -9,6 +9,8 @@ use super::id::{CallId, PeerId};
 pub const MAX_SDP: usize = 32 * 1024;
 /// Longest candidate line taken, in bytes.
 pub const MAX_CANDIDATE: usize = 2 * 1024;
+/// Longest proof of a password taken, in bytes; a right one has 43.
+pub const MAX_PROOF: usize = 64;
 /// Longest name taken, in characters; a longer one is cut.
 pub const MAX_NAME: usize = 60;
 /// Most people in one call. Everybody sends to everybody: the uplink of each bears so many.
@@ -106,6 +108,8 @@ pub enum Body {
         sdp: String,
         /// The room it is about; `None`: a call of two.
         room: Option<RoomCard>,
+        /// That the caller knows the password of that room.
+        proof: Option<String>,
     },
     /// The callee's program rings.
     Ringing,
@@ -117,6 +121,8 @@ pub enum Body {
         name: String,
         /// The answer to the offer of the ring.
         sdp: String,
+        /// That the callee knows the password of the ring's room.
+        proof: Option<String>,
     },
     /// A candidate of the sender's.
     Candidate(Candidate),
@@ -181,6 +187,8 @@ struct Taking {
     sdp: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     room: Option<RoomCard>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -225,13 +233,13 @@ impl Body {
     /// Its members as JSON text.
     pub fn to_text(&self) -> String {
         let text = match self {
-            Self::Ring { video, name, sdp, room } => {
-                let (name, sdp, room) = (name.clone(), sdp.clone(), room.clone());
-                serde_json::to_string(&Taking { video: *video, name, sdp, room })
+            Self::Ring { video, name, sdp, room, proof } => {
+                let (name, sdp, room, proof) = (name.clone(), sdp.clone(), room.clone(), proof.clone());
+                serde_json::to_string(&Taking { video: *video, name, sdp, room, proof })
             }
-            Self::Accept { video, name, sdp } => {
-                let (name, sdp) = (name.clone(), sdp.clone());
-                serde_json::to_string(&Taking { video: *video, name, sdp, room: None })
+            Self::Accept { video, name, sdp, proof } => {
+                let (name, sdp, proof) = (name.clone(), sdp.clone(), proof.clone());
+                serde_json::to_string(&Taking { video: *video, name, sdp, room: None, proof })
             }
             Self::Members { room, here, invited } => {
                 serde_json::to_string(&People { room: *room, here: here.clone(), invited: invited.clone() })
@@ -254,15 +262,17 @@ impl Body {
     pub fn from_text(kind: &str, text: &str) -> Result<Self, BodyError> {
         let body = match kind {
             "ring" => {
-                let Taking { video, name, sdp, room } = read(text)?;
+                let Taking { video, name, sdp, room, proof } = read(text)?;
                 if room.as_ref().is_some_and(|room| room.members.len() > MAX_PEOPLE) {
                     return Err(BodyError::TooLong);
                 }
-                Self::Ring { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)?, room }
+                let proof = proof.map(|proof| within(proof, MAX_PROOF)).transpose()?;
+                Self::Ring { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)?, room, proof }
             }
             "accept" => {
-                let Taking { video, name, sdp, .. } = read(text)?;
-                Self::Accept { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)? }
+                let Taking { video, name, sdp, proof, .. } = read(text)?;
+                let proof = proof.map(|proof| within(proof, MAX_PROOF)).transpose()?;
+                Self::Accept { video, name: clean_name(&name), sdp: within(sdp, MAX_SDP)?, proof }
             }
             "candidate" => {
                 let candidate: Candidate = read(text)?;
@@ -323,9 +333,9 @@ mod tests {
     fn each() -> Vec<Body> {
         let sdp = || "v=0\r\n".to_owned();
         vec![
-            Body::Ring { video: true, name: "Noor".into(), sdp: sdp(), room: None },
+            Body::Ring { video: true, name: "Noor".into(), sdp: sdp(), room: None, proof: None },
             Body::Ringing,
-            Body::Accept { video: false, name: String::new(), sdp: sdp() },
+            Body::Accept { video: false, name: String::new(), sdp: sdp(), proof: Some("p".into()) },
             Body::Candidate(Candidate {
                 candidate: "candidate:1 1 udp 1 192.0.2.7 4 typ host".into(),
                 sdp_mid: Some("0".into()),
@@ -343,6 +353,7 @@ mod tests {
                 name: "Noor".into(),
                 sdp: sdp(),
                 room: Some(RoomCard { id: CallId([3; 16]), members: vec![person(1), person(2)], invites: true }),
+                proof: Some("p".into()),
             },
             Body::Members { room: CallId([3; 16]), here: vec![person(1)], invited: vec![person(2)] },
         ]
@@ -374,11 +385,15 @@ mod tests {
         let long = Body::Offer { sdp: "x".repeat(MAX_SDP + 1) };
         assert_eq!(Body::from_text("offer", &long.to_text()), Err(BodyError::TooLong));
         assert_eq!(Body::from_text("ring", r#"{"video":1}"#), Err(BodyError::Malformed));
+        let sdp = || "v=0".to_owned();
+        let shown =
+            Body::Accept { video: true, name: String::new(), sdp: sdp(), proof: Some("p".repeat(MAX_PROOF + 1)) };
+        assert_eq!(Body::from_text("accept", &shown.to_text()), Err(BodyError::TooLong));
         let crowd = || (0..9).map(person).collect::<Vec<_>>();
         let members = Body::Members { room: CallId([3; 16]), here: crowd(), invited: vec![] };
         assert_eq!(Body::from_text("members", &members.to_text()), Err(BodyError::TooLong));
         let room = Some(RoomCard { id: CallId([3; 16]), members: crowd(), invites: false });
-        let ring = Body::Ring { video: true, name: String::new(), sdp: String::new(), room };
+        let ring = Body::Ring { video: true, name: String::new(), sdp: String::new(), room, proof: None };
         assert_eq!(Body::from_text("ring", &ring.to_text()), Err(BodyError::TooLong));
     }
 

@@ -47,6 +47,16 @@ impl TileSize {
     }
 }
 
+/// What is not for others' eyes: it is not shown by `Debug`, and so gets into no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// One wish. A wish that cannot be granted is answered by a [`Notice`](super::notice::Notice), never by silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -64,6 +74,17 @@ pub enum Command {
         /// With our picture.
         video: bool,
     },
+    /// Be in the room of this name on the server, until hanging up. Whoever is there is called, and whoever comes calls.
+    JoinRoom {
+        /// 1 to 60 characters; upper and lower case are one.
+        name: String,
+        /// Of a room that has one, or of the room that is opened by this: 1 to 256 bytes.
+        password: Option<Secret>,
+        /// How many may be in it, 2 to 8, if nobody is in it yet; `None`: as many as the server allows.
+        limit: Option<u32>,
+        /// With our picture.
+        video: bool,
+    },
     /// Take the incoming call.
     Accept {
         /// Which.
@@ -78,7 +99,7 @@ pub enum Command {
     },
     /// Stop ringing here, without an answer.
     SilenceRing,
-    /// Cancel the call that rings, or leave the one that runs.
+    /// Cancel the call that rings, or leave the one that runs, or the room.
     HangUp,
     /// Close the words about a call that ended.
     DismissEnded,

@@ -4,7 +4,7 @@ use super::id::{CallId, Callee, PeerId};
 use super::outcome::{Direction, Outcome};
 use super::preference::DeviceSwitch;
 use super::quality::Verdict;
-use super::snapshot::Stage;
+use super::snapshot::{RoomView, Stage};
 use super::stats::Stats;
 use super::transfer::{TransferId, TransferNews};
 
@@ -84,10 +84,13 @@ pub enum Notice {
         /// What is wrong, on which side and why; `None`: nothing any more.
         sentence: Option<String>,
     },
-    /// The call is a room from now on: it grew, or we came into one.
+    /// The call is a room from now on: it grew, or we came into one. Of a room with a name, again whenever somebody signs
+    /// for it or leaves.
     Room {
         /// Which call.
         call: CallId,
+        /// What it is called, and who is there.
+        room: RoomView,
     },
     /// Somebody is in the room now.
     Joined {

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub media: LocalMedia,
     /// The call that runs, rings out, or has just ended.
     pub call: Option<CallView>,
+    /// The room that was asked for, while the server has not answered.
+    pub joining: Option<String>,
     /// The call that rings here.
     pub incoming: Option<IncomingView>,
     /// Calls of before, newest first, one entry a person.
@@ -239,6 +241,17 @@ pub struct RoomView {
     pub name: String,
     /// Only who knows its password gets in.
     pub locked: bool,
+    /// Of a room that people come into by its name: the others who signed that they are there, in the order in which they
+    /// came; with some of them there may be no leg (yet). `None`: a call of two that grew.
+    pub listed: Option<Arc<Vec<PeerId>>>,
+}
+
+impl CallView {
+    /// Those who signed that they are in the room, and with whom there is no leg (yet).
+    pub fn unmet(&self) -> impl Iterator<Item = PeerId> {
+        let listed = self.room.iter().flat_map(|room| room.listed.iter().flat_map(|listed| listed.iter().copied()));
+        listed.filter(|who| !self.members.iter().any(|member| member.peer == Callee::Peer(*who)))
+    }
 }
 
 /// Somebody who is in the room by the word of others only.

@@ -240,8 +240,13 @@ mod tests {
 
     fn ring(seq: u64) -> Envelope {
         let (a, b) = pair();
-        let body =
-            Body::Ring { video: true, name: "Noor".into(), sdp: "v=0 a=fingerprint:sha-256 AA".into(), room: None };
+        let body = Body::Ring {
+            video: true,
+            name: "Noor".into(),
+            sdp: "v=0 a=fingerprint:sha-256 AA".into(),
+            room: None,
+            proof: None,
+        };
         Envelope::seal(&a, b.id(), CallId([7; 16]), seq, NOW + ENVELOPE_LIFE, &body)
     }
 

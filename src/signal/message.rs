@@ -188,6 +188,13 @@
 //! `visavis room proof 1`, server's name, room, `from`, `to`, call ID. Who does not is declined. The call ID of a
 //! room as a whole is the first 16 bytes of SHA-256 of `visavis room call 1`, LF, server's name, LF, room.
 //!
+//! **Calls.** Whoever is `joined` rings everybody it believes of the list, by a `ring` with a member `room` (see *Several
+//! people*): its `id` is that of the room as a whole, `invites` is false. Whoever is there waits 3 s for that, of two who
+//! wait the one with the higher ID 6 s, and rings then whom it has no call with. A `ring` for the room is taken without
+//! ringing, from who is in it and shows the proof; for who is not in it yet one waits 5 s and then says `decline`. What
+//! `members` says does not count there, and nobody is invited. Any other `ring` is answered `busy`, also by who is alone
+//! in the room. `left` ends no call that stands. What follows from it is written down at [`room`](mod@crate::call::room).
+//!
 //! **Refusals.** `no_entry`: the password is wrong, or missing, or the room has none; told after a second (each further
 //! one a second later), always in the same words. That a room is full (`full`) is told only to who may enter it.
 //! `wait`: too many wrong passwords from this connection (5, then one in 30 s) or address (20, then one in 30 s), of

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use super::theme::{DARK, Tokens};
 use super::video::{Videos, Wakes};
 use super::wake::Waker;
-use super::{call, first_run, green_room, help, home, incoming, keys, settings, talk, theme, toast};
+use super::{call, first_run, green_room, help, home, incoming, keys, room_form, settings, talk, theme, toast};
 use crate::client::{Handle, Refused};
 use crate::model::command::Command;
 use crate::model::notice::Notice;
@@ -31,6 +31,7 @@ pub enum Place {
 pub struct State {
     pub(super) place: Place,
     pub(super) home: home::Home,
+    pub(super) room: room_form::Form,
     pub(super) first_run: first_run::FirstRun,
     pub(super) call: call::State,
     pub(super) settings: settings::State,
@@ -263,6 +264,7 @@ impl eframe::App for App {
             }
             toast::problems(ui, &mut scene, all);
             settings::show(ui, &mut scene, all);
+            room_form::show(ui, &mut scene, all);
             help::show(ui, &mut scene, all);
             incoming::show(ui, &mut scene, all);
             toast::show(ui, &mut scene, all);

@@ -14,14 +14,12 @@ use crate::model::command::Command;
 use crate::model::id::Callee;
 use crate::model::snapshot::ServerState;
 
-/// The call that is about to be made.
+/// The call that is about to be made, or the room that is about to be entered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Whom.
-    pub to: Callee,
-    /// The invitation as it was written, where there is one.
-    pub text: Option<String>,
-    /// What to call them.
+    /// What does it.
+    pub command: Command,
+    /// What to call them, or the room.
     pub name: String,
     /// With picture.
     pub video: bool,
@@ -30,12 +28,12 @@ pub struct Target {
 impl Target {
     /// Makes the call.
     pub fn call(&self, s: &mut Scene<'_>) {
-        let video = self.video;
-        s.send(match &self.text {
-            Some(text) => Command::CallText { text: text.clone(), video },
-            None => Command::Call { to: self.to, video },
-        });
+        s.send(self.command.clone());
         s.state.place = Place::Home;
+    }
+
+    fn is_room(&self) -> bool {
+        matches!(self.command, Command::JoinRoom { .. })
     }
 }
 
@@ -98,7 +96,12 @@ fn header(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, target: &Target) {
     avatar(ui.painter(), pos2(left + 80.0, y), 20.0, &target.name);
     let room = all.width() - 2.0 * m - 170.0;
     label(ui, pos2(left + 114.0, y - 11.0), LEFT, &target.name, semibold(17.0), t.text, room);
-    let words = if target.video { "Video call" } else { "Audio call: your camera stays off" };
+    let words = match (target.is_room(), target.video) {
+        (true, true) => "Room",
+        (true, false) => "Room: your camera stays off",
+        (false, true) => "Video call",
+        (false, false) => "Audio call: your camera stays off",
+    };
     label(ui, pos2(left + 114.0, y + 11.0), LEFT, words, regular(13.0), t.text2, room);
     let at = Rect::from_center_size(pos2(all.right() - m - 11.0, y), vec2(36.0, 36.0));
     let gear = Button::new("green-settings", at, Kind::Ghost).icon(icons::GEAR_SIX).icon_size(21.0);
@@ -220,7 +223,7 @@ fn footer(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, target: &Target) {
         s.state.place = Place::Home;
     }
     let first = target.name.split_whitespace().next().unwrap_or(&target.name);
-    let words = format!("Call {first}");
+    let words = if target.is_room() { format!("Join {}", target.name) } else { format!("Call {first}") };
     let glyph = if target.video { icons::VIDEO_CAMERA } else { icons::PHONE };
     let call = Button::new("green-call", rect(right - 248.0, y - 26.0, 248.0, 52.0), Kind::Primary);
     if call.icon(glyph).label(&words).size(16.0).ink(Color32::WHITE).key("Enter").show(ui, &t).clicked() {

@@ -19,7 +19,7 @@ use super::words;
 use crate::model::command::Command;
 use crate::model::id::{Callee, PeerId};
 use crate::model::invitation::Invitation;
-use crate::model::snapshot::{Recent, ServerState, Snapshot};
+use crate::model::snapshot::{Recent, RoomView, ServerState, Snapshot};
 
 /// What Home remembers.
 #[derive(Debug, Default)]
@@ -186,12 +186,17 @@ fn call_somebody(ui: &mut Ui, s: &mut Scene<'_>, c: Rect) {
         ui.ctx().send_viewport_cmd(ViewportCommand::RequestPaste);
     }
     let meaning = understand(&s.state.home.text, &s.snap.recents);
-    let half = (w - 8.0) / 2.0;
+    let third = (w - 16.0) / 3.0;
     let y = c.top() + 256.0;
-    let video = Button::new("home-video", rect(x, y, half, 48.0), Kind::Primary).icon(icons::VIDEO_CAMERA);
+    let at = |n: f32| rect(x + n * (third + 8.0), y, third, 48.0);
+    let video = Button::new("home-video", at(0.0), Kind::Primary).icon(icons::VIDEO_CAMERA);
     let video = video.label("Video call").size(15.0).show(ui, &t).clicked() || entered;
-    let audio = Button::new("home-audio", rect(x + half + 8.0, y, half, 48.0), Kind::Second).icon(icons::PHONE);
+    let audio = Button::new("home-audio", at(1.0), Kind::Second).icon(icons::PHONE);
     let audio = audio.label("Audio call").size(15.0).show(ui, &t).clicked();
+    let room = Button::new("home-room", at(2.0), Kind::Second).icon(icons::USERS).label("Room").size(15.0);
+    if room.tip("Meet several people by a name").show(ui, &t).clicked() {
+        s.state.room.open();
+    }
     if video || audio {
         match &meaning {
             Verdict::Good(to, _) => start(s, *to, video),
@@ -244,7 +249,11 @@ pub fn start(s: &mut Scene<'_>, to: Callee, video: bool) {
         Callee::Echo => "Test call".to_owned(),
         Callee::Peer(id) => known(id).or_else(invited).unwrap_or_else(|| id.short()),
     };
-    let target = Target { to, text, name, video };
+    let command = match text {
+        Some(text) => Command::CallText { text, video },
+        None => Command::Call { to, video },
+    };
+    let target = Target { command, name, video };
     if s.snap.settings.green_room && to != Callee::Echo {
         s.state.place = Place::GreenRoom(target);
     } else {
@@ -312,6 +321,16 @@ fn network_card(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) {
     if again.name("Try the server again").show(ui, &t).clicked() {
         s.send(Command::Reconnect);
     }
+}
+
+/// What to tell people who shall come into a room; a password is told another way.
+pub fn room_invitation(snap: &Snapshot, room: &RoomView) -> String {
+    let server = match &snap.server {
+        ServerState::Online { url, embedded: false, .. } => format!(" on the server {url}"),
+        _ => String::new(),
+    };
+    let password = if room.locked { "; it has a password, ask me for it" } else { "" };
+    format!("Meet me in the Visavis room “{}”{server}{password}", room.name)
 }
 
 /// The line to give to people.

@@ -95,7 +95,7 @@ pub fn act(ctx: &Context, s: &mut Scene<'_>) {
 
 /// What lies over the place one is in and takes the keys.
 fn is_covered(ctx: &Context, state: &super::app::State) -> bool {
-    state.help || state.settings.is_open() || Popup::is_any_open(ctx)
+    state.help || state.room.open || state.settings.is_open() || Popup::is_any_open(ctx)
 }
 
 /// What the key to talk depends on, now.

@@ -2,7 +2,7 @@
 //! [`Command`](crate::model::command::Command), and knows nothing between.
 //!
 //! [`run`] opens it; [`app::App`] is the same without a window system, for tests. Places: [`home`], [`first_run`],
-//! [`green_room`], [`call`]; [`settings`] and [`help`] lie over them, [`incoming`] may be a window of its own.
+//! [`green_room`], [`call`]; [`settings`], [`room_form`] and [`help`] lie over them, [`incoming`] may be a window of its own.
 //! [`theme`], [`paint`], [`widgets`] and [`devices`] are what they are built from; [`video`] shows pictures.
 //!
 //! Invariants: nothing is painted unless state, a shown picture or an animation asks for it; what a place shows of
@@ -20,6 +20,7 @@ pub mod incoming;
 pub mod keys;
 pub mod lists;
 pub mod paint;
+pub mod room_form;
 pub mod settings;
 pub mod talk;
 pub mod theme;

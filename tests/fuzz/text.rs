@@ -161,7 +161,7 @@ pub fn chat(input: &[u8]) {
 
 fn some_bodies() -> Vec<Body> {
     vec![
-        Body::Ring { video: true, name: "Ada".into(), sdp: SDP.into(), room: None },
+        Body::Ring { video: true, name: "Ada".into(), sdp: SDP.into(), room: None, proof: None },
         Body::Ringing,
         Body::Offer { sdp: SDP.into() },
         Body::Decline { reason: DeclineReason::Declined },

@@ -45,7 +45,7 @@ pub fn room(people: usize) -> Snapshot {
         name: NAMES.get(n).map_or_else(|| format!("Guest {n}"), |name| (*name).to_owned()),
         ..first.clone()
     };
-    call.room = Some(RoomView { name: "Design weekly".to_owned(), locked: false });
+    call.room = Some(RoomView { name: "Design weekly".to_owned(), locked: false, ..RoomView::default() });
     call.seconds = 1458;
     call.members = Arc::new((0..people - 1).map(member).collect());
     call.unread = 0;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file takes what it needs of this")]
 
+pub mod crowd;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -72,11 +72,11 @@ impl Bench {
 }
 
 fn ring() -> Body {
-    Body::Ring { video: true, name: "Amara".into(), sdp: "offer".into(), room: None }
+    Body::Ring { video: true, name: "Amara".into(), sdp: "offer".into(), room: None, proof: None }
 }
 
 fn accept(video: bool) -> Body {
-    Body::Accept { video, name: "Amara".into(), sdp: "answer".into() }
+    Body::Accept { video, name: "Amara".into(), sdp: "answer".into(), proof: None }
 }
 
 fn candidate(n: u8) -> Candidate {

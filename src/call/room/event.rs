@@ -28,6 +28,11 @@ pub enum Output {
         /// How.
         outcome: Outcome,
     },
+    /// Somebody was not let in: they did not show that they know the password. Told once.
+    Distrusted {
+        /// Who.
+        peer: PeerId,
+    },
     /// A wish was not granted: why.
     Refused(Refusal),
 }
@@ -43,7 +48,7 @@ pub struct Hearsay {
     pub refused: bool,
 }
 
-/// Why nobody was invited.
+/// Why nobody was invited, or a room was not entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is nothing to invite into.
@@ -52,6 +57,12 @@ pub enum Refusal {
     /// They are there, or are being called.
     #[error("they are in this call already")]
     Already,
+    /// One call at a time.
+    #[error("you are in a call; leave it first")]
+    InCall,
+    /// People come into a room with a name by that.
+    #[error("people come into this room by its name; tell them what it is called, and its password if it has one")]
+    ByName,
     /// As many as there can be.
     #[error("there are {} people in this call, and more do not fit", crate::model::body::MAX_PEOPLE)]
     Full,

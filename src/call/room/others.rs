@@ -20,6 +20,12 @@ impl Legs {
                     self.waiting.retain(|waiting| (waiting.from, waiting.call) != (from, call));
                 }
                 let Some(n) = self.called(call).filter(|n| self.legs[*n].peer == from) else { return };
+                if let Body::Accept { proof, .. } = &body
+                    && !self.is_proven(from, call, proof.as_deref())
+                {
+                    self.distrust(from);
+                    return self.give(now, n, Input::HangUp); // which beats what they said
+                }
                 let full = body == declined(DeclineReason::Full);
                 if full && let Some(room) = &mut self.room {
                     room.full.insert(from);
@@ -38,6 +44,9 @@ impl Legs {
         let known = self.legs.iter().any(|leg| leg.calls.is_over(id)) || self.idle.is_over(id);
         if known || from == self.me || self.waiting.iter().any(|waiting| waiting.call == id) {
             return;
+        }
+        if self.is_by_name() {
+            return self.rung_by_name(now, from, id, body);
         }
         let input = Input::Received { from, call: id, body: body.clone() };
         let ours = card.as_ref().is_some_and(|card| self.is_ours(card.id));
@@ -75,7 +84,7 @@ impl Legs {
     }
 
     /// Somebody rings with whom there is a leg: both called at once, or their program started anew.
-    fn rung_again(&mut self, now: Instant, n: usize, id: CallId, input: Input, card: Option<RoomCard>) {
+    pub(super) fn rung_again(&mut self, now: Instant, n: usize, id: CallId, input: Input, card: Option<RoomCard>) {
         let wanted = matches!(self.legs[n].stage(), Some(Stage::Calling | Stage::Ringing));
         let from = self.legs[n].peer;
         self.give(now, n, input);
@@ -98,7 +107,7 @@ impl Legs {
     }
 
     /// Somebody comes into our room: now, once a member has named them, or not at all.
-    fn admit(&mut self, now: Instant, from: PeerId, call: CallId, body: Body) {
+    pub(super) fn admit(&mut self, now: Instant, from: PeerId, call: CallId, body: Body) {
         if self.room.as_ref().is_some_and(|room| room.is_named(now, from)) {
             if self.legs.len() + 1 >= MAX_PEOPLE {
                 return self.say(from, call, declined(DeclineReason::Full));
@@ -135,6 +144,7 @@ impl Legs {
             return;
         };
         match &mut self.room {
+            Some(room) if room.is_by_name() => return,
             None => self.enter(id),
             Some(room) if id < room.id => room.rename(id),
             Some(room) if id != room.id => self.legs[n].told = None, // they shall know the lower one

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::body::RoomCard;
 use crate::model::id::{CallId, PeerId};
+use crate::signal::room::secret::Pass;
 
 /// How long somebody whom a member named may come in: as long as it rings, and a little more for the way.
 pub const NAMED: Duration = Duration::from_secs(90);
@@ -27,6 +28,10 @@ pub(super) struct Room {
     former: Vec<CallId>,
     /// With our picture.
     pub(super) video: bool,
+    /// Of a room with a name: who signed that they are there. They alone may come in.
+    listed: Option<BTreeSet<PeerId>>,
+    /// Of a room with a password.
+    pub(super) pass: Option<Pass>,
     named: BTreeMap<PeerId, Instant>,
     /// Who is there by whose word.
     heard: BTreeMap<PeerId, BTreeSet<PeerId>>,
@@ -41,7 +46,39 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(id: CallId, video: bool) -> Self {
         let (former, named, heard, missed, refused, full) = Default::default();
-        Self { id, former, video, named, heard, missed, refused, full }
+        Self { id, former, video, listed: None, pass: None, named, heard, missed, refused, full }
+    }
+
+    /// One with a name, in which these are.
+    pub(super) fn named(id: CallId, video: bool, listed: &[PeerId], pass: Option<Pass>) -> Self {
+        Self { listed: Some(listed.iter().copied().collect()), pass, ..Self::new(id, video) }
+    }
+
+    pub(super) fn is_by_name(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// Somebody is there, or there again: what was with them before is forgotten.
+    pub(super) fn list(&mut self, who: PeerId) {
+        self.unlist(who);
+        self.listed.iter_mut().for_each(|listed| _ = listed.insert(who));
+    }
+
+    pub(super) fn unlist(&mut self, who: PeerId) {
+        self.listed.iter_mut().for_each(|listed| _ = listed.remove(&who));
+        self.missed.remove(&who);
+        self.refused.remove(&who);
+        self.full.remove(&who);
+    }
+
+    /// They are not to be rung; whether that is news.
+    pub(super) fn refuse(&mut self, who: PeerId) -> bool {
+        self.refused.insert(who)
+    }
+
+    /// The server knows us again: whoever is missed is looked for soon.
+    pub(super) fn is_back(&mut self) {
+        self.missed.clear();
     }
 
     pub(super) fn is_called(&self, id: CallId) -> bool {
@@ -68,7 +105,10 @@ impl Room {
     }
 
     pub(super) fn is_named(&self, now: Instant, who: PeerId) -> bool {
-        self.named.get(&who).is_some_and(|until| *until > now)
+        match &self.listed {
+            Some(listed) => listed.contains(&who),
+            None => self.named.get(&who).is_some_and(|until| *until > now),
+        }
     }
 
     /// A member says who is there.
@@ -86,7 +126,7 @@ impl Room {
     pub(super) fn forget(&mut self, who: PeerId, refused: bool) {
         self.heard.remove(&who);
         if refused {
-            self.refused.insert(who);
+            self.refuse(who);
         }
     }
 
@@ -100,14 +140,18 @@ impl Room {
         self.refused.contains(&who)
     }
 
-    /// Who is there by the word of others.
+    /// Who is there by the word of others, or by their own signature.
     pub(super) fn heard(&self) -> BTreeSet<PeerId> {
-        self.heard.values().flatten().copied().collect()
+        match &self.listed {
+            Some(listed) => listed.clone(),
+            None => self.heard.values().flatten().copied().collect(),
+        }
     }
 
     /// Rings those of `missed` from `first` on, unless they do not need it any more.
     pub(super) fn miss(&mut self, missed: &BTreeSet<PeerId>, first: impl Fn(PeerId) -> Instant) {
-        self.missed.retain(|who, _| missed.contains(who));
+        let refused = &self.refused;
+        self.missed.retain(|who, _| missed.contains(who) && !refused.contains(who));
         for who in missed.difference(&self.refused) {
             self.missed.entry(*who).or_insert_with(|| (first(*who), RETRY));
         }

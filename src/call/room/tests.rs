@@ -1,5 +1,6 @@
 //! Several people, a network that delays each message for a while of its own, and time.
 
+mod named;
 mod random;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -261,7 +262,7 @@ fn whom_nobody_named_is_not_let_in() {
     let room = world.people[0].legs.legs()[0].call;
     let (eve, call) = (world.id(2), CallId([99; 16]));
     let card = Some(RoomCard { id: room, members: vec![world.id(1)], invites: false });
-    let ring = Body::Ring { video: true, name: "Eve".into(), sdp: "sdp".into(), room: card };
+    let ring = Body::Ring { video: true, name: "Eve".into(), sdp: "sdp".into(), room: card, proof: None };
     world.give(0, Input::Received { from: eve, call, body: ring.clone() });
     world.run(HOLD + Duration::from_secs(1));
     world.together(&[0, 1]);

@@ -164,13 +164,14 @@ impl Pass {
     }
 
     /// [`RoomKey::proof`]: goes into the `ring` or `accept` from `from` to `to`.
-    pub fn proof(&self, from: PeerId, to: PeerId, call: CallId) -> Code {
-        self.key.proof(&self.place(), from, to, call)
+    pub fn proof(&self, from: PeerId, to: PeerId, call: CallId) -> String {
+        self.key.proof(&self.place(), from, to, call).to_string()
     }
 
     /// Whether the one that came in it is theirs; who shows none is not let in.
-    pub fn proves(&self, proof: &Code, from: PeerId, to: PeerId, call: CallId) -> bool {
-        self.key.proves(proof, &self.place(), from, to, call)
+    pub fn proves(&self, proof: Option<&str>, from: PeerId, to: PeerId, call: CallId) -> bool {
+        let proof = proof.and_then(|proof| from_base64url(proof).map(Code));
+        proof.is_some_and(|proof| self.key.proves(&proof, &self.place(), from, to, call))
     }
 }
 

@@ -35,6 +35,7 @@ use crate::client::Handle;
 use crate::model::command::{Command, TileSize};
 use crate::model::id::{CallId, Callee};
 use crate::model::mention::mentions;
+use crate::model::outcome::Outcome;
 use crate::model::snapshot::{CallView, MemberView, Snapshot, Stage};
 use crate::model::transfer::{Preview, TransferId};
 pub(super) use share::key as share_key;
@@ -73,6 +74,8 @@ pub struct State {
     /// How loud people were before they were muted for oneself, percent.
     loud: HashMap<Callee, u8>,
     moved: f64,
+    /// Somebody else was in the room.
+    met: bool,
     report_closed: bool,
 }
 
@@ -134,6 +137,7 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
         ended::show(ui, s, all, view);
         return;
     }
+    s.state.call.met |= !view.members.is_empty();
     let (chat_open, people_open) = (s.state.call.chat_open, s.state.call.people_open);
     let pushes = (chat_open || people_open) && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
@@ -281,7 +285,13 @@ fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32
 /// The state in words.
 pub fn stage_words(view: &CallView) -> String {
     match &view.stage {
-        Stage::Ended(outcome) => outcome.sentence(view.direction, view.name()),
+        Stage::Ended(outcome) => match (&view.room, outcome) {
+            (Some(room), Outcome::Failed(why)) if room.listed.is_some() => {
+                format!("You are not in “{}” any more: {why}", room.name)
+            }
+            (Some(room), _) if room.listed.is_some() => format!("You left “{}”", room.name),
+            _ => outcome.sentence(view.direction, view.name()),
+        },
         stage => words(stage, view.seconds),
     }
 }

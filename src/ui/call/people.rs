@@ -7,7 +7,7 @@ use super::tile::Tile;
 use super::{State, menu, side};
 use crate::model::command::Command;
 use crate::model::id::{Callee, PeerId};
-use crate::model::snapshot::{CallView, HearsayView, Recent, Stage};
+use crate::model::snapshot::{CallView, HearsayView, Recent, RoomView, Stage};
 use crate::ui::app::Scene;
 use crate::ui::home::{Verdict, invitation, understand};
 use crate::ui::icons;
@@ -59,7 +59,10 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
         State::toggle_people(s);
     }
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, k.top() + 56.5, Stroke::new(1.0, t.line));
-    let top = invite(ui, s, k, view);
+    let top = match view.room.as_ref().filter(|room| room.listed.is_some()) {
+        Some(room) => by_name(ui, s, k, room),
+        None => invite(ui, s, k, view),
+    };
     let me = rect(k.left() + 12.0, k.bottom() - 12.0 - MINE, k.width() - 24.0, MINE);
     mine(ui, s, me);
     let list = Rect::from_min_max(pos2(k.left() + 8.0, top + 6.0), pos2(k.right() - 8.0, me.top() - 8.0));
@@ -81,7 +84,40 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
                 hearsay(ui, s, r, person);
             }
         }
+        for who in view.unmet() {
+            let (_, r) = ui.allocate_space(vec2(list.width(), ROW));
+            if ui.is_rect_visible(r) {
+                unmet(ui, s, r, who);
+            }
+        }
     });
+}
+
+/// In place of the field, where people come by the room's name; returns where it ends.
+fn by_name(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, room: &RoomView) -> f32 {
+    let t = DARK;
+    let (x, y) = (k.left() + 16.0, k.top() + 84.0);
+    label(ui, pos2(x, y), LEFT, &room.name, semibold(15.0), t.text, k.width() - 32.0);
+    let words = match room.locked {
+        true => "Who knows this name and the password comes in",
+        false => "Who knows this name comes in",
+    };
+    label(ui, pos2(x, y + 22.0), LEFT, words, regular(12.5), t.text2, k.width() - 32.0);
+    super::room::copy_invitation(ui, s, "people", rect(x, y + 42.0, k.width() - 32.0, 40.0), room);
+    y + 92.0
+}
+
+/// Somebody who signed that they are in the room, and with whom there is no connection.
+fn unmet(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, who: PeerId) {
+    let t = DARK;
+    let known = s.snap.recents.iter().find(|recent| recent.id == who).map(|recent| recent.name.clone());
+    let name = known.filter(|name| !name.is_empty()).unwrap_or_else(|| who.short());
+    avatar(ui.painter(), pos2(r.left() + 28.0, r.top() + 28.0), 18.0, &name);
+    let x = r.left() + 58.0;
+    label(ui, pos2(x, r.top() + 19.0), LEFT, &name, medium(14.5), t.text, r.right() - 8.0 - x);
+    let words = "In the room, not connected yet";
+    label(ui, pos2(x, r.top() + 39.0), LEFT, words, regular(12.5), t.text2, r.right() - 8.0 - x);
+    id(ui, s, pos2(x, r.top() + 61.0), r.right() - 8.0, who, &name);
 }
 
 /// Whom the text could mean, and is not in the call.

@@ -12,8 +12,9 @@ use super::order::{Kind as Why, Seating, Who};
 use super::share;
 use super::tile::{self, Tile};
 use crate::model::id::CallId;
-use crate::model::snapshot::CallView;
+use crate::model::snapshot::{CallView, RoomView};
 use crate::ui::app::Scene;
+use crate::ui::home::room_invitation;
 use crate::ui::icons;
 use crate::ui::paint::{CENTER, avatar, glass, label, rect};
 use crate::ui::theme::{DARK, corner, medium, regular, semibold};
@@ -130,18 +131,40 @@ fn rest(ui: &mut Ui, s: &mut Scene<'_>, more: &More, hidden: &[&Tile<'_>]) {
 /// Nobody else is here: says so, and what to do.
 fn alone(ui: &mut Ui, s: &mut Scene<'_>, area: Rect) {
     let t = DARK;
+    let Some(view) = &s.snap.call else { return };
+    let named = view.room.as_ref().filter(|room| room.listed.is_some());
+    let (title, words) = match (named, view.unmet().count()) {
+        (None, _) => ("Nobody else is here yet", "Whoever you invite is called at once".to_owned()),
+        (Some(_), 0) if s.state.call.met => ("Nobody else is here", "Waiting for others…".to_owned()),
+        (Some(_), 0) => ("You are the first here", "Waiting for others…".to_owned()),
+        (Some(_), 1) => ("Connecting…", "Somebody else is here".to_owned()),
+        (Some(_), n) => ("Connecting…", format!("{n} others are here")),
+    };
     let w = 340.0_f32.min(area.width() - 24.0);
     let high = 132.0_f32.min(area.height());
     let k = rect(area.center().x - w / 2.0, area.bottom() - high - 16.0_f32.min(area.height() - high), w, high);
     glass(ui.painter(), k, 18.0, true);
     let y = k.top();
-    label(ui, pos2(k.center().x, y + 30.0), CENTER, "Nobody else is here yet", semibold(16.0), t.text, w - 24.0);
-    let words = "Whoever you invite is called at once";
-    label(ui, pos2(k.center().x, y + 54.0), CENTER, words, regular(13.0), t.text2, w - 24.0);
+    label(ui, pos2(k.center().x, y + 30.0), CENTER, title, semibold(16.0), t.text, w - 24.0);
+    label(ui, pos2(k.center().x, y + 54.0), CENTER, &words, regular(13.0), t.text2, w - 24.0);
     let at = rect(k.center().x - 92.0, y + 76.0, 184.0, 40.0);
+    if let Some(room) = named {
+        return copy_invitation(ui, s, "alone", at, room);
+    }
     let button =
         Button::new("room-invite", at, Kind::Primary).icon(icons::USER_PLUS).label("Invite somebody").size(14.0);
     if button.show(ui, &t).clicked() {
         State::open_people(s, true);
+    }
+}
+
+/// What to tell others who shall come into a room with a name; `place` tells two such buttons apart.
+pub(super) fn copy_invitation(ui: &mut Ui, s: &mut Scene<'_>, place: &str, at: Rect, room: &RoomView) {
+    let copied = s.is_copied(ui.ctx(), "room");
+    let (glyph, words) = if copied { (icons::CHECK, "Copied") } else { (icons::LINK_SIMPLE, "Copy invitation") };
+    let button = Button::new(("room-copy", place), at, Kind::Primary).icon(glyph).label(words).size(14.0);
+    if button.name("Copy the room's invitation").tip("Copy a line with the room's name").show(ui, &DARK).clicked() {
+        let text = room_invitation(s.snap, room);
+        s.copy(ui.ctx(), "room", text);
     }
 }

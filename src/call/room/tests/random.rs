@@ -90,9 +90,9 @@ proptest! {
             let all: Vec<_> = (2..10).map(|n| world.id(n)).collect();
             let card = Some(RoomCard { id: room, members: all.clone(), invites: kind % 2 == 0 });
             let body = match kind {
-                0 | 1 => Body::Ring { video: true, name: String::new(), sdp: "sdp".into(), room: card },
+                0 | 1 => Body::Ring { video: true, name: String::new(), sdp: "sdp".into(), room: card, proof: None },
                 2 => Body::Members { room, here: all.clone(), invited: all },
-                3 => Body::Accept { video: true, name: String::new(), sdp: "sdp".into() },
+                3 => Body::Accept { video: true, name: String::new(), sdp: "sdp".into(), proof: None },
                 4 => declined(DeclineReason::Full),
                 _ if about % 2 == 0 => Body::Cancel { reason: CancelReason::Cancelled },
                 _ => Body::Bye { reason: ByeReason::Hangup },
