@@ -16,7 +16,7 @@ const TWICE: [(&str, &str); 5] = [
 ];
 
 /// Beginnings of crate names that only a build with feature `gui` may have.
-const WINDOW_ONLY: [&str; 16] = [
+const WINDOW_ONLY: [&str; 19] = [
     "accesskit",
     "alsa",
     "coreaudio",
@@ -25,14 +25,17 @@ const WINDOW_ONLY: [&str; 16] = [
     "egui",
     "glow",
     "glutin",
+    "image",
     "khronos",
     "libpulse",
     "nokhwa",
     "pulseaudio",
+    "rfd",
     "v4l",
     "winit",
     "x11rb",
     "xcap",
+    "zbus",
 ];
 
 fn cargo(arguments: &[&str]) -> String {

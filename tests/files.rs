@@ -13,6 +13,8 @@ use people::*;
 use sha2::{Digest, Sha256};
 use visavis::model::command::Command;
 use visavis::model::notice::Notice;
+#[cfg(feature = "gui")]
+use visavis::model::transfer::Preview;
 use visavis::model::transfer::{TransferId, TransferNews, TransferState, TransferView};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -177,6 +179,39 @@ fn a_file_goes_on_in_the_next_call_from_where_it_was() {
         assert_eq!(over(&a, "long.bin").await, TransferState::Done);
         assert_eq!(sha256(&path), sha256(&b.downloads().join("long.bin")));
         assert_eq!(received(&b), ["long.bin"]);
+        a.stop();
+        b.stop();
+        server.shutdown().await;
+    });
+}
+
+#[cfg(feature = "gui")]
+#[test]
+fn a_picture_is_shown_on_both_sides_once_it_is_there_and_a_broken_one_says_so() {
+    common::run(LIMIT, async {
+        let (server, url) = server().await;
+        let (mut a, mut b) = two(&url).await;
+        connected(&a, &b).await;
+        let view = a.home.path().join("view.png");
+        image::RgbImage::from_pixel(64, 32, image::Rgb([9, 8, 7])).save(&view).expect("a picture is written");
+        a.ask(Command::SendFiles(vec![view, make(&a, "broken.png", 5000)]));
+        for name in ["view.png", "broken.png"] {
+            let offer = file(&b, name, |of| !of.mine).await;
+            assert_eq!(offer.preview, Preview::None, "nothing is looked at before the yes");
+            b.ask(Command::AcceptFile(offer.id));
+        }
+        for person in [&a, &b] {
+            let Preview::Picture(picture) = file(person, "view.png", |of| of.preview != Preview::None).await.preview
+            else {
+                panic!("the picture is not shown");
+            };
+            assert_eq!((picture.width, picture.height, &picture.rgba[..4]), (64, 32, &[9, 8, 7, 255][..]));
+            let broken = file(person, "broken.png", |of| of.preview != Preview::None).await;
+            assert!(matches!(broken.preview, Preview::Broken(words) if words.contains("damaged")));
+        }
+        a.ask(Command::OpenPicture(offered(&b, "broken.png").await));
+        let told = a.notice(|notice| matches!(notice, Notice::Problem(_))).await;
+        assert!(matches!(told, Notice::Problem(words) if words.contains("not on this computer")));
         a.stop();
         b.stop();
         server.shutdown().await;

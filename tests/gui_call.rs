@@ -43,7 +43,7 @@ fn every_control_of_a_call_sends_its_command() {
 fn sharing() -> Snapshot {
     let mut snapshot = connected();
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     snapshot
 }
 
@@ -69,6 +69,31 @@ fn a_screen_or_window_is_shared_from_a_list() {
     window.key(NONE, Key::Escape);
     assert!(!window.sees("Screen 1"), "Escape closes the list");
     assert_eq!(window.commands(), [Command::ListDevices]);
+}
+
+#[test]
+fn a_share_is_paused_gets_sound_and_is_made_for_what_moves() {
+    let mut window = Window::new(sharing());
+    for button in ["Pause", "Computer's sound", "Pictures: sharp"] {
+        window.click(button);
+    }
+    let share_as = |sound, smooth| Command::ShareAs { sound, smooth };
+    assert_eq!(window.commands(), [Command::PauseShare(true), share_as(true, false), share_as(false, true)]);
+    let mut snapshot = sharing();
+    let shared = snapshot.media.sharing.as_mut().unwrap();
+    (shared.paused, shared.sound, shared.smooth) = (true, true, true);
+    window.publish(snapshot.clone());
+    assert!(window.sees("You are sharing Budget 2027.ods, paused, with sound"));
+    assert!(window.sees("Paused: the others keep the last picture"));
+    for button in ["Resume", "Computer's sound", "Pictures: smooth"] {
+        window.click(button);
+    }
+    assert_eq!(window.commands(), [Command::PauseShare(false), share_as(false, true), share_as(true, false)]);
+    let mut narrow = Window::sized(snapshot, 480.0, 640.0);
+    for button in ["Resume", "Computer's sound", "Pictures: smooth", "Stop sharing"] {
+        narrow.click(button);
+    }
+    assert_eq!(narrow.commands().len(), 4);
 }
 
 #[test]

@@ -12,7 +12,9 @@ use egui_kittest::kittest::Queryable as _;
 use gui_world::window::*;
 use gui_world::{file, with_files};
 use visavis::model::command::Command;
-use visavis::model::transfer::{TransferId, TransferState, TransferView};
+use visavis::model::notice::Notice;
+use visavis::model::snapshot::Snapshot;
+use visavis::model::transfer::{Picture, Preview, TransferId, TransferState, TransferView};
 
 /// With the panel open.
 fn open(files: Vec<TransferView>) -> Window {
@@ -76,6 +78,42 @@ fn a_file_stands_where_it_was_offered() {
     assert!(before < card && card < after, "{before} {card} {after}");
 }
 
+/// A file that is a picture, half red and half blue.
+fn picture(n: u8, width: u32, height: u32) -> TransferView {
+    let row = |_| (0..width).flat_map(|x| if x < width / 2 { [255, 0, 0, 255] } else { [0, 0, 255, 255] });
+    let rgba = (0..height).flat_map(row).collect();
+    let mut view = file(n, false, TransferState::Done);
+    view.name = "view.png".into();
+    view.preview = Preview::Picture(Arc::new(Picture { width, height, rgba }));
+    view
+}
+
+#[test]
+fn a_picture_is_shown_in_its_card_and_a_click_opens_it() {
+    let mut window = open(vec![picture(5, 400, 100)]);
+    let area = window.harness.get_by_role_and_label(Role::Button, "Open picture view.png").rect();
+    assert!((area.width() / area.height() - 4.0).abs() < 0.05, "its shape is kept: {area}");
+    let card = window.harness.get_by_label_contains("view.png, 2.4 MB").rect();
+    assert!(card.contains_rect(area), "{card} {area}");
+    window.click("Open picture view.png");
+    assert_eq!(window.commands(), [Command::OpenPicture(TransferId([5; 16]))]);
+    let picture = window.harness.render().unwrap();
+    let at = |x: f32| picture.get_pixel(x as u32, area.center().y as u32).0;
+    assert_eq!((at(area.left() + 20.0), at(area.right() - 20.0)), ([255, 0, 0, 255], [0, 0, 255, 255]));
+}
+
+#[test]
+fn a_picture_that_is_broken_is_a_file_with_words() {
+    let mut broken = file(6, false, TransferState::Done);
+    broken.preview = Preview::Broken("this picture is damaged".into());
+    let mut window = open(vec![broken, picture(7, 90, 2000)]);
+    assert!(window.sees("This picture is damaged") && window.has("Open folder of Onboarding-v6.pdf"));
+    let area = window.harness.get_by_role_and_label(Role::Button, "Open picture view.png").rect();
+    assert!(area.height() <= 240.5, "a tall one is no tower: {area}");
+    window.publish(with_files(vec![]));
+    assert!(!window.sees("damaged"));
+}
+
 #[derive(Debug)]
 struct Dropped(PathBuf);
 
@@ -128,9 +166,15 @@ fn a_picture_is_pasted_as_a_file() {
 }
 
 #[test]
-fn a_path_can_be_written() {
+fn files_are_chosen_in_the_desktops_dialog_or_by_a_path_where_there_is_none() {
     let mut window = open(vec![]);
     window.click("Send a file");
+    assert_eq!(window.commands(), [Command::ChooseFiles]);
+    // The desktop has none: what was wanted goes on with a path.
+    let without = Snapshot { no_file_dialog: true, ..with_files(vec![]) };
+    window.tell(Notice::Problem("this desktop shows no dialog to choose files; drop them on the window".into()));
+    window.publish(without);
+    assert!(window.sees("drop them on the window") && window.sees("Drop files anywhere here"));
     window.write("Path of a file or folder", "/home/noor/a.pdf");
     window.click("Send this file");
     assert_eq!(window.commands(), [Command::SendFiles(vec!["/home/noor/a.pdf".into()])]);

@@ -113,7 +113,7 @@ fn headset_back_at_home() {
 fn sharing() {
     let mut snapshot = gui_world::call(Stage::Connected);
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     look("sharing", snapshot, USUAL, |harness| {
         harness.get_by_role_and_label(Role::Button, "Choose what to share").click();
         harness.run_steps(3);
@@ -139,7 +139,8 @@ fn chat_files() {
         file.time += i64::from(n) * 3600;
         file
     });
-    look("chat-files", gui_world::with_files(files.collect()), USUAL, |harness| {
+    let snapshot = Snapshot { no_file_dialog: true, ..gui_world::with_files(files.collect()) };
+    look("chat-files", snapshot, USUAL, |harness| {
         harness.key_press(Key::C);
         harness.run_steps(3);
         harness.get_by_role_and_label(Role::Button, "Send a file").click();

@@ -12,7 +12,7 @@ use gui_world::room::*;
 use gui_world::window::*;
 use visavis::model::command::{Command, TileSize};
 use visavis::model::reaction::Reaction;
-use visavis::model::snapshot::{RoomView, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{HearsayView, RoomView, Sharing, Snapshot, Stage};
 
 /// The window with everybody's picture.
 fn shown(snapshot: Snapshot, w: f32, h: f32) -> Window {
@@ -112,6 +112,27 @@ fn a_tile_says_what_its_person_does() {
     }
     assert!(window.sees("Lena Fischer raised a hand") && window.sees("Looking for another way"));
     assert!(window.sees("6 people"), "who is only called does not count");
+}
+
+#[test]
+fn a_ring_is_around_oneself_too_while_one_speaks_and_is_heard() {
+    for (people, name) in [(3, "You, talking"), (2, "You, talking")] {
+        let mut snapshot = room(people);
+        snapshot.media.speaking = true;
+        let mut window = Window::new(snapshot.clone());
+        assert!(window.sees(name), "{people}");
+        let area =
+            if people > 2 { tile(&window, "You") } else { window.harness.get_by_label("Your own picture").rect() };
+        let edge = |window: &mut Window| {
+            let picture = window.harness.render().unwrap();
+            picture.get_pixel(area.center().x as u32, (area.top() - 2.0) as u32).0
+        };
+        let ring = edge(&mut window);
+        snapshot.media.muted = true;
+        window.publish(snapshot);
+        assert_ne!(ring, edge(&mut window), "who is muted is not heard");
+        assert!(window.sees("You, muted"));
+    }
 }
 
 #[test]
@@ -257,6 +278,25 @@ fn everybody_is_listed_by_name_and_id() {
 }
 
 #[test]
+fn who_is_known_by_hearsay_is_listed_with_whose_word_it_is() {
+    let heard = |n: u8, name: &str, refused| HearsayView {
+        peer: gui_world::peer(n),
+        name: name.to_owned(),
+        by: vec!["Lena Fischer".to_owned()],
+        refused,
+    };
+    let mut window = Window::new(with(room(3), |call| {
+        call.hearsay = Arc::new(vec![heard(20, "Ravi Patel", false), heard(21, "Mei Chen", true)]);
+    }));
+    window.key(NONE, Key::P);
+    window.harness.run_steps(2);
+    assert!(window.sees("Ravi Patel") && window.sees("Mei Chen"));
+    assert!(window.sees("Not reached yet; here, says Lena Fischer"));
+    assert!(window.sees("Does not take your call; here, says Lena Fischer"));
+    assert_eq!(copy(&mut window, "Copy the ID of Ravi Patel"), Some(gui_world::peer(20).to_string()));
+}
+
+#[test]
 fn chat_and_people_take_turns_at_the_right() {
     let mut window = usual(3);
     window.click("People, 3");
@@ -392,7 +432,7 @@ fn a_shared_screen_takes_the_stage_and_ones_own_is_said() {
 
     let mut snapshot = room(6);
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     let window = shown(snapshot, 1280.0, 800.0);
     assert!(is_at(tile(&window, "You"), 16.0, 128.0, 1024.0, 576.0));
     assert!(is_at(window.harness.get_by_label("You are sharing Budget 2027.ods").rect(), 16.0, 68.0, 1024.0, 48.0));

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use eframe::egui::{Key, Modifiers, accesskit::Role, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use gui_world::picture;
-use gui_world::room::{member, players, room, speaks};
+use gui_world::room::{member, players, room, speaks, with};
+use gui_world::{NOON, file, peer, picture};
+use visavis::model::chat::{ChatLine, Delivery};
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::reaction::Reaction;
 use visavis::model::settings::{Settings, Theme};
-use visavis::model::snapshot::{Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{HearsayView, Sharing, Snapshot, Stage};
+use visavis::model::transfer::{Picture, Preview, TransferState};
 use visavis::ui::app::App;
 
 const USUAL: (f32, f32) = (1280.0, 800.0);
@@ -113,7 +115,7 @@ fn the_speaker_in_a_high_window() {
 fn our_shared_window() {
     let mut snapshot = speaks(room(6), 0);
     let (id, name) = ("x11:window:0x1400003".to_owned(), "Budget 2027.ods".to_owned());
-    snapshot.media.sharing = Some(Sharing { id, name });
+    snapshot.media.sharing = Some(Sharing { id, name, ..Sharing::default() });
     look("room-sharing", snapshot, USUAL, |_| {});
 }
 
@@ -136,4 +138,57 @@ fn a_menu() {
         harness.get_by_role_and_label(Role::Button, "More about Amara Osei").click();
         harness.run_steps(3);
     });
+}
+
+/// Paused, with sound, for what moves.
+#[test]
+fn our_paused_share() {
+    let mut snapshot = room(4);
+    let (id, name) = ("x11:screen:eDP-1".to_owned(), "Screen 1".to_owned());
+    snapshot.media.sharing = Some(Sharing { id, name, paused: true, sound: true, smooth: true });
+    snapshot.media.speaking = true;
+    look("room-share-paused", snapshot, USUAL, |_| {});
+}
+
+/// Mentions, who has got what, a picture in its card, and whom an `@` could mean.
+#[test]
+fn the_chat_of_a_room() {
+    let line = |number: u64, author: &str, text: &str, delivery, received_by: &[u8]| ChatLine {
+        number,
+        mine: author.is_empty(),
+        author: author.to_owned(),
+        text: text.to_owned(),
+        time: NOON + 60 * number as i64,
+        delivery,
+        received_by: received_by.iter().map(|n| peer(*n)).collect(),
+    };
+    let lines = vec![
+        line(1, "Lena Fischer", "@Noor could you look at the second page?", Delivery::Received, &[]),
+        line(2, "", "On it. It is better with the photo.", Delivery::Received, &[2, 3, 4]),
+        line(4, "Tomás Rivera", "Much better!", Delivery::Received, &[]),
+        line(5, "", "Then it goes out today", Delivery::Sent, &[2, 3]),
+    ];
+    let (width, height) = (320, 180);
+    let pixel = |n: u32| [(n % width / 2) as u8, (n / width) as u8, 150, 255];
+    let rgba = (0..width * height).flat_map(pixel).collect();
+    let mut photo = file(9, false, TransferState::Done);
+    (photo.name, photo.time) = ("second-page.jpg".to_owned(), NOON + 180);
+    photo.preview = Preview::Picture(Arc::new(Picture { width, height, rgba }));
+    let snapshot = with(room(4), |call| (call.chat, call.files) = (Arc::new(lines), Arc::new(vec![photo])));
+    look("room-chat", snapshot, USUAL, |harness| {
+        key(harness, Key::C);
+        harness.get_by_label("Message").focus();
+        harness.run_steps(2);
+        harness.get_by_label("Message").type_text("thanks @");
+        harness.run_steps(3);
+    });
+}
+
+/// Somebody is in the room as others say.
+#[test]
+fn hearsay() {
+    let heard =
+        HearsayView { peer: peer(20), name: "Ravi Patel".into(), by: vec!["Lena Fischer".into()], refused: false };
+    let snapshot = with(room(3), |call| call.hearsay = Arc::new(vec![heard]));
+    look("room-hearsay", snapshot, USUAL, |harness| key(harness, Key::P));
 }

@@ -113,6 +113,39 @@ fn what_is_shared_is_seen_even_with_the_camera_off_and_ends_with_the_call() {
         };
         timeout(STEP, large).await.expect("the shared picture, as large as a screen");
 
+        // Paused it is the same picture, again and again; then new ones come, in another size.
+        a.ask(Command::PauseShare(true));
+        a.sees("that it is paused", |s| s.media.sharing.as_ref()?.paused.then_some(())).await;
+        let mine = a.handle.player(PlayerKey::Preview).expect("our own");
+        let next = async |before: u64| {
+            while mine.sequence() == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            (mine.sequence(), mine.newest().expect("a picture"))
+        };
+        let still = async {
+            // What was on its way comes first.
+            let (mut at, mut frame) = next(mine.sequence()).await;
+            loop {
+                let (now, newer) = next(at).await;
+                let same = frame.data() == newer.data();
+                (at, frame) = (now, newer);
+                if same {
+                    return;
+                }
+            }
+        };
+        timeout(STEP, still).await.expect("a picture that stands");
+        a.ask(Command::ShareAs { sound: false, smooth: true });
+        a.sees("that it is for what moves", |s| s.media.sharing.as_ref()?.smooth.then_some(())).await;
+        a.ask(Command::PauseShare(false));
+        let small = async {
+            while player.newest().is_none_or(|frame| (frame.width(), frame.height()) != (1280, 720)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(STEP, small).await.expect("new pictures, smaller ones");
+
         a.ask(Command::Share(None));
         a.sees("nothing shared", |s| s.media.sharing.is_none().then_some(())).await;
         b.sees("nothing shared there", |s| (!s.call.as_ref()?.first()?.remote.sharing).then_some(())).await;

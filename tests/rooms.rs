@@ -174,6 +174,12 @@ fn a_call_of_two_grows_to_three_without_a_gap_and_shrinks_again() {
             (line.delivery == Delivery::Received && to == [a.id, c.id].into()).then_some(())
         })
         .await;
+        b.ask(Command::Chat("@tomás, you first".into()));
+        c.sees("that they are mentioned", |s| s.call.as_ref()?.mentioned.then_some(())).await;
+        let unread = a.sees("that there is more", |s| s.call.as_ref().filter(|call| call.unread == 2).cloned()).await;
+        assert!(!unread.mentioned, "somebody else is meant");
+        c.ask(Command::ChatOpen(true));
+        c.sees("that it is read", |s| (!s.call.as_ref()?.mentioned).then_some(())).await;
 
         c.ask(Command::React(Reaction::Heart));
         c.ask(Command::RaiseHand(true));

@@ -42,7 +42,7 @@ use crate::model::id::{CallId, PeerId};
 use crate::model::outcome::Outcome;
 use crate::model::snapshot::Stage;
 
-pub use event::{Output, Refusal};
+pub use event::{Hearsay, Output, Refusal};
 use leg::{Leg, Waiting};
 use people::Room;
 pub use people::{MISSED, NAMED, RETRY, RETRY_MOST};
@@ -109,6 +109,15 @@ impl Legs {
     /// All legs, in the order in which they began.
     pub fn legs(&self) -> Vec<Current> {
         self.legs.iter().filter_map(Leg::current).collect()
+    }
+
+    /// Who is in the room by the word of others only: there is no leg with them.
+    pub fn hearsay(&self) -> Vec<Hearsay> {
+        let Some(room) = &self.room else { return Vec::new() };
+        let mut heard = room.heard();
+        heard.retain(|who| *who != self.me && self.position(*who).is_none());
+        let of = |who| Hearsay { who, by: room.witnesses(who), refused: room.has_refused(who) };
+        heard.into_iter().map(of).collect()
     }
 
     /// The next thing to do or to know.

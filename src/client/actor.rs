@@ -2,6 +2,7 @@
 //! ([`super::link`], [`super::echo`], signaling, the session) and comes back as an event.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,12 @@ pub(super) enum Beside {
     Stats(CallId, Box<Stats>),
     /// What the echo measured.
     Echoed(CallId, Box<Stats>, Option<Percentiles>),
+    /// What is shared is shared so from now on.
+    Shared { id: String, sound: bool, smooth: bool },
     /// What was to be shared cannot be.
     NotShared(DeviceError),
+    /// What was chosen in the dialog that was shown in this call.
+    Chosen(CallId, Result<Vec<PathBuf>, files::NoDialog>),
     /// What happens to files.
     Files(Box<files::News>),
     /// What came of a step of the link with the peer called so.

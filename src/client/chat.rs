@@ -58,6 +58,8 @@ pub(super) struct Conversation {
     /// For each line that is on its way, how far it has come to whom.
     marks: HashMap<u64, BTreeMap<CallId, Delivery>>,
     unread: u32,
+    /// One of the unread mentions us.
+    mentioned: bool,
     panel_open: bool,
     /// A failure to keep lines is said once.
     complained: bool,
@@ -82,6 +84,7 @@ impl Conversation {
             lines: Arc::new(lines),
             marks: HashMap::new(),
             unread: 0,
+            mentioned: false,
             panel_open: false,
             complained: false,
         }
@@ -95,6 +98,15 @@ impl Conversation {
         self.unread
     }
 
+    /// What came last mentions us.
+    pub(super) fn mention(&mut self) {
+        self.mentioned = !self.panel_open;
+    }
+
+    pub(super) fn is_mentioned(&self) -> bool {
+        self.mentioned
+    }
+
     /// Whether something of ours is on its way.
     pub(super) fn is_pending(&self) -> bool {
         self.sides.values().any(|side| side.machine.is_pending())
@@ -103,7 +115,7 @@ impl Conversation {
     pub(super) fn show(&mut self, open: bool) {
         self.panel_open = open;
         if open {
-            self.unread = 0;
+            (self.unread, self.mentioned) = (0, false);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::actor::{Actor, Beside, METER};
+use super::actor::{Actor, METER};
 use super::calls::VOLUME;
 use super::config::{ServerChoice, video_request};
 use super::embedded::{Claim, Embedded};
@@ -16,9 +16,9 @@ use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::invitation::Invitation;
 use crate::model::notice::Notice;
 use crate::model::settings::Settings;
-use crate::model::snapshot::{Level, Sharing};
+use crate::model::snapshot::Level;
 use crate::model::source::{AudioSpec, SinkSpec, VideoSpec};
-use crate::session::{DisplayRequest, Sound};
+use crate::session::Sound;
 
 /// Loudest that the other side is played, percent.
 const MAX_VOLUME: u8 = 200;
@@ -65,6 +65,8 @@ impl Actor {
                 self.apply_media();
             }
             Command::Share(what) => self.share(what),
+            Command::PauseShare(paused) => self.pause_share(paused),
+            Command::ShareAs { sound, smooth } => self.share_as(sound, smooth),
             Command::React(reaction) => self.react(reaction, now),
             Command::Invite(text) => match self.meant(&text) {
                 Ok(to) => self.invite(to, now),
@@ -83,11 +85,13 @@ impl Actor {
                 self.files.show(open);
             }
             Command::SendFiles(paths) => self.send_files(paths),
+            Command::ChooseFiles => self.choose_files(),
             Command::SendImage(png) => self.send_image(png),
             Command::AcceptFile(id) => self.answer_file(id, Wish::Accept(id)),
             Command::RefuseFile(id) => self.answer_file(id, Wish::Refuse(id)),
             Command::CancelFile(id) => self.answer_file(id, Wish::Cancel(id)),
             Command::OpenFolder(id) => self.open_folder(id),
+            Command::OpenPicture(id) => self.open_picture(id),
             Command::Preview(on) => {
                 self.preview = on;
                 self.apply_media();
@@ -173,38 +177,6 @@ impl Actor {
                 Err(format!("nobody called “{text}” is among your recent calls; paste an ID or an invitation"))
             }
             [] => Err(not_an_id.to_string()),
-        }
-    }
-
-    /// Shares a screen or window, or nothing any more; what comes of it is an event.
-    pub(super) fn share(&mut self, what: Option<String>) {
-        let session = self.session.clone();
-        let Some(id) = what else {
-            self.closing.spawn(async move { session.stop_display().await });
-            return;
-        };
-        if self.active.as_ref().is_none_or(|active| active.ended.is_some()) {
-            return self.told.push(Notice::Problem("there is no call to share in; call somebody first".into()));
-        }
-        let beside = self.beside.clone();
-        self.closing.spawn(async move {
-            if let Err(error) = session.request_display(DisplayRequest::new(id)).await {
-                // overflow: await; an actor that ends needs no answer
-                let _ = beside.send(Beside::NotShared(error)).await;
-            }
-        });
-    }
-
-    /// Something is shared now, or nothing any more.
-    pub(super) fn shares(&mut self, name: Option<String>) {
-        let shared = name.clone().and_then(|name| Some(Sharing { id: self.session.display()?, name }));
-        if shared.is_some() && self.active.as_ref().is_none_or(|active| active.ended.is_some()) {
-            return self.share(None); // the call ended meanwhile
-        }
-        if self.media.sharing != shared {
-            self.media.sharing = shared;
-            self.tell_state();
-            self.told.push(Notice::Sharing(name));
         }
     }
 
@@ -309,7 +281,7 @@ impl Actor {
         self.tell_state();
         let now = Instant::now();
         if !wanted {
-            (self.media.level, self.media.trouble) = (Level::default(), None);
+            (self.media.level, self.media.speaking, self.media.trouble) = (Level::default(), false, None);
         }
         self.meter_at = if wanted { self.meter_at.or(Some(now + METER)) } else { None };
         self.devices_in_use(wanted);

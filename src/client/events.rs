@@ -20,6 +20,7 @@ use crate::call::quality::Word;
 use crate::model::command::TileSize;
 use crate::model::device::DeviceState;
 use crate::model::id::CallId;
+use crate::model::mention::mentions;
 use crate::model::notice::Notice;
 use crate::model::snapshot::{PlayerKey, RemoteMedia, ServerState, Stage};
 use crate::model::stats::{Percentiles, Stats};
@@ -335,6 +336,11 @@ impl Actor {
                 Effect::Wrote(call, text) => {
                     let Some(from) = self.leg(call).map(|leg| leg.peer) else { continue };
                     self.sound(Sound::Message);
+                    if mentions(&text, &self.settings.name)
+                        && let Some(active) = &mut self.active
+                    {
+                        active.talk.mention();
+                    }
                     self.told.push(Notice::Chat { from, text });
                 }
                 Effect::Delivered(number) => self.told.push(Notice::ChatDelivered { number }),
@@ -347,6 +353,8 @@ impl Actor {
         let now = Instant::now();
         match result {
             Beside::Files(news) => self.files_news(*news),
+            Beside::Chosen(call, chosen) => self.files_chosen(call, chosen),
+            Beside::Shared { id, sound, smooth } => self.shared_as(&id, sound, smooth),
             Beside::NotShared(error) => self.told.push(Notice::Problem(error.to_string())),
             Beside::Echo(call, body) => self.tests.handle(now, Input::Received { from: echo::id(), call, body }),
             Beside::Step(peer, done) => {

@@ -19,6 +19,9 @@ pub const KEPT_LINES: u32 = 10_000;
 /// People in the list of recent calls; older ones go.
 pub const KEPT_RECENTS: u32 = 200;
 
+/// People whose volume is kept; of more, those go with whom one has not talked for longest.
+pub const KEPT_VOLUMES: u32 = 1000;
+
 const VERSION: i64 = 1;
 
 const SCHEMA: &str = "
@@ -267,6 +270,12 @@ impl History {
                 .execute(params![peer.to_string(), percent])?,
             None => self.database.prepare_cached("DELETE FROM volume WHERE peer = ?")?.execute([peer.to_string()])?,
         };
+        self.database
+            .prepare_cached(
+                "DELETE FROM volume WHERE peer <> ?1 AND peer NOT IN (SELECT volume.peer FROM volume
+                LEFT JOIN recent ON recent.peer = volume.peer WHERE volume.peer <> ?1 ORDER BY time DESC LIMIT ?2)",
+            )?
+            .execute(params![peer.to_string(), KEPT_VOLUMES - 1])?;
         Ok(())
     }
 
@@ -364,6 +373,24 @@ mod tests {
         let (history, _) = History::open(&profile).unwrap();
         assert_eq!([1, 2, 3, 4].map(|n| history.volume(peer(n)).unwrap()), [Some(60), Some(0), None, None]);
         assert!(!history.knows(peer(1)).unwrap(), "a volume is no acquaintance");
+    }
+
+    #[test]
+    fn volumes_are_kept_of_so_many_people_and_of_those_talked_to_last() {
+        let history = History::memory().unwrap();
+        let of = |n: u32| {
+            let mut key = [0; 32];
+            key[..4].copy_from_slice(&n.to_le_bytes());
+            PeerId::from_public_key(&key)
+        };
+        let (name, outcome, direction) = (String::new(), String::new(), Direction::Outgoing);
+        history.keep_recent(&Recent { id: of(7), name, direction, video: true, outcome, time: 9, seconds: 1 }).unwrap();
+        (0..KEPT_VOLUMES + 20).for_each(|n| history.keep_volume(of(n), Some(0)).unwrap());
+        let kept = (0..KEPT_VOLUMES + 20).filter(|n| history.volume(of(*n)).unwrap().is_some()).count();
+        assert_eq!(kept, KEPT_VOLUMES as usize);
+        for n in [7, KEPT_VOLUMES + 19] {
+            assert_eq!(history.volume(of(n)).unwrap(), Some(0), "{n}");
+        }
     }
 
     #[test]

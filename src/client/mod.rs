@@ -36,6 +36,7 @@ pub mod preferences;
 pub mod profile;
 mod quality;
 mod rooms;
+mod share;
 pub mod signaling;
 mod start;
 mod view;

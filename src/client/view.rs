@@ -5,7 +5,11 @@ use std::time::Instant;
 
 use super::active::{Active, Leg};
 use super::actor::{Actor, Incoming};
-use crate::model::snapshot::{CallView, IncomingView, LocalMedia, MemberView, RING_SECONDS, Snapshot, Stage};
+use crate::call::room::Hearsay;
+use crate::model::id::PeerId;
+use crate::model::snapshot::{
+    CallView, HearsayView, IncomingView, LocalMedia, MemberView, RING_SECONDS, Snapshot, Stage,
+};
 use crate::model::stats::Transport;
 
 impl Actor {
@@ -23,6 +27,7 @@ impl Actor {
             incoming: self.incoming.as_ref().map(|incoming| incoming_view(incoming, now)),
             recents: Arc::clone(&self.recents),
             problems: self.problems.values().cloned().collect(),
+            no_file_dialog: self.files.no_dialog,
             quitting: self.quitting,
         });
         for notice in self.told.drain(..) {
@@ -30,16 +35,36 @@ impl Actor {
         }
     }
 
-    /// The call with the files of those in it.
+    /// The call with the files of those in it, and those who are known by hearsay.
     fn with_files(&self, mut view: CallView, active: &Active) -> CallView {
+        view.hearsay = self.hearsay(active);
         view.files = self.files.of(active.legs.iter().map(|leg| leg.id));
         view.unread = view.unread.saturating_add(self.files.unread());
         view
     }
 
+    /// Those of the room who are not reached from here. Most calls have none.
+    fn hearsay(&self, active: &Active) -> Arc<Vec<HearsayView>> {
+        let called = |id: &PeerId| {
+            let leg = active.legs.iter().find(|leg| leg.id == *id).map(|leg| leg.name.clone());
+            let recent = || self.recents.iter().find(|recent| recent.id == *id).map(|recent| recent.name.clone());
+            leg.or_else(recent).filter(|name| !name.is_empty()).unwrap_or_else(|| id.short())
+        };
+        let view = |Hearsay { who, by, refused }| HearsayView {
+            peer: who,
+            name: called(&who),
+            by: by.iter().map(called).collect(),
+            refused,
+        };
+        match active.room {
+            Some(_) if active.is_running() => Arc::new(self.calls.hearsay().into_iter().map(view).collect()),
+            _ => Arc::default(),
+        }
+    }
+
     /// Reads the levels that meters show.
     pub(super) fn read_meters(&mut self) {
-        self.media.level = self.session.level();
+        (self.media.level, self.media.speaking) = (self.session.level(), self.session.is_speaking());
         self.media.trouble = self.session.microphone_trouble();
         self.read_replay();
         let Some(active) = &mut self.active else { return };
@@ -67,9 +92,11 @@ fn call_view(active: &Active, now: Instant) -> CallView {
         stage: active.stage.clone(),
         seconds,
         video: active.video,
+        hearsay: Arc::default(),
         members: Arc::new(active.legs.iter().map(|leg| member_view(leg, now)).collect()),
         chat: active.talk.lines(),
         unread: active.talk.unread(),
+        mentioned: active.talk.is_mentioned(),
         files: Arc::default(),
         report: active.test.as_ref().and_then(|test| test.report.clone()),
     }

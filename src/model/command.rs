@@ -91,6 +91,15 @@ pub enum Command {
     Camera(bool),
     /// Share the screen or window with this ID in the call, instead of the camera; `None`: share no more.
     Share(Option<String>),
+    /// Let the others keep the last picture of what is shared, or go on.
+    PauseShare(bool),
+    /// Share the same on, otherwise.
+    ShareAs {
+        /// With what the computer plays.
+        sound: bool,
+        /// For what moves: smaller pictures, twice as many. Otherwise for text.
+        smooth: bool,
+    },
     /// Raise or lower the hand.
     RaiseHand(bool),
     /// Invite whom a text means (as for [`Command::CallText`]) into the call that runs; a call of two becomes a room by it.
@@ -106,6 +115,8 @@ pub enum Command {
     ChatOpen(bool),
     /// Offer these files, and those in these folders, to the other side of the call.
     SendFiles(Vec<PathBuf>),
+    /// Show the desktop's dialog to choose files, and offer what is chosen to the others of this call.
+    ChooseFiles,
     /// Offer a picture that was pasted: a whole PNG file.
     SendImage(Arc<[u8]>),
     /// Take a file that is offered.
@@ -116,6 +127,8 @@ pub enum Command {
     CancelFile(TransferId),
     /// Show the folder that a file lies in.
     OpenFolder(TransferId),
+    /// Open a picture that was sent or received, by the system's own program for it.
+    OpenPicture(TransferId),
     /// Open camera and microphone for a look (green room, first run, settings), or close them again.
     Preview(bool),
     /// Play a short sound on the chosen speaker.

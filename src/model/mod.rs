@@ -19,6 +19,8 @@ pub mod frame;
 pub mod ice;
 pub mod id;
 pub mod invitation;
+pub mod link;
+pub mod mention;
 pub mod notice;
 pub mod outcome;
 pub mod pool;

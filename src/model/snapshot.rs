@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub recents: Arc<Vec<Recent>>,
     /// Things that are wrong until they are solved, in words.
     pub problems: Vec<String>,
+    /// The desktop turned out to have no dialog to choose files: paths are dropped or written.
+    pub no_file_dialog: bool,
     /// The program has been told to end: the window closes itself.
     pub quitting: bool,
 }
@@ -84,6 +86,8 @@ pub struct LocalMedia {
     pub held: bool,
     /// Level of what is sent, for a meter; follows only while something shows it.
     pub level: Level,
+    /// We have been speaking for 300 ms, and are heard.
+    pub speaking: bool,
     /// Our hand is up.
     pub hand: bool,
     /// What we show for a moment.
@@ -112,12 +116,18 @@ pub enum SayAgain {
 }
 
 /// A screen or window that is shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sharing {
     /// As listed in [`Devices::displays`].
     pub id: String,
     /// For people.
     pub name: String,
+    /// The others keep the last picture.
+    pub paused: bool,
+    /// With what the computer plays.
+    pub sound: bool,
+    /// For what moves: smaller pictures, twice as many. Otherwise for text.
+    pub smooth: bool,
 }
 
 /// A meter's reading, in whole dBFS from −60 (or less) to 0.
@@ -187,10 +197,14 @@ pub struct CallView {
     pub video: bool,
     /// The others, in the order in which they came: in a call of two exactly one, in an empty room none.
     pub members: Arc<Vec<MemberView>>,
+    /// Those who are in the room by the word of others and are not reached from here.
+    pub hearsay: Arc<Vec<HearsayView>>,
     /// The conversation, oldest first, with what is kept of earlier calls.
     pub chat: Arc<Vec<ChatLine>>,
     /// Messages and offers of files that came while the panel was closed.
     pub unread: u32,
+    /// One of these messages mentions us by name.
+    pub mentioned: bool,
     /// Files that go to the others and come from them, in the order they were offered.
     pub files: Arc<Vec<TransferView>>,
     /// The verdict of a test call, once it is there.
@@ -225,6 +239,19 @@ pub struct RoomView {
     pub name: String,
     /// Only who knows its password gets in.
     pub locked: bool,
+}
+
+/// Somebody who is in the room by the word of others only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HearsayView {
+    /// Who.
+    pub peer: PeerId,
+    /// What they called themselves in the last call with them, or the start of their ID.
+    pub name: String,
+    /// What those are called who say so.
+    pub by: Vec<String>,
+    /// They did not take our call; otherwise they are called again by itself.
+    pub refused: bool,
 }
 
 /// One of the others in a call.

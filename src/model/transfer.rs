@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::id::PeerId;
 
@@ -88,6 +89,35 @@ impl TransferState {
     }
 }
 
+/// A picture made small, to be shown in a window.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Four bytes a pixel, rows from the top, alpha not multiplied in.
+    pub rgba: Vec<u8>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({} × {})", self.width, self.height)
+    }
+}
+
+/// What a file that is here shows of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Preview {
+    /// It is no picture, or was not looked at.
+    #[default]
+    None,
+    /// It is one.
+    Picture(Arc<Picture>),
+    /// It is called like one and cannot be shown: why.
+    Broken(String),
+}
+
 /// One transfer as a window shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferView {
@@ -109,6 +139,8 @@ pub struct TransferView {
     pub state: TransferState,
     /// Received and done: where it lies.
     pub path: Option<PathBuf>,
+    /// What it shows of itself, once it lies here.
+    pub preview: Preview,
     /// When it was offered, seconds since 1970, by our clock.
     pub time: i64,
 }
@@ -200,6 +232,7 @@ mod tests {
             rate: 0,
             state: TransferState::Running,
             path: None,
+            preview: Preview::None,
             time: 0,
         };
         assert_eq!(view.left_s(), None);

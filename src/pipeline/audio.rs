@@ -11,6 +11,7 @@
 mod computer;
 mod engine;
 mod input;
+mod levels;
 mod outlet;
 mod port;
 mod sounds;
@@ -31,9 +32,10 @@ use crate::dsp::clips::Sound;
 use crate::model::device::{DeviceError, DeviceState};
 use crate::model::encoded::{AudioPacket, EncodedAudio};
 use crate::model::snapshot::Level;
-use crate::model::sound::{MicrophoneTrouble, Processing};
+use crate::model::sound::Processing;
 use crate::model::source::{AudioSpec, SinkSpec};
 use crate::pipeline::sync::Lips;
+pub use levels::AudioLevels;
 
 /// Opens a source of one's own; may be called again after the source was closed.
 pub type OpenSource = Arc<dyn Fn() -> Result<Box<dyn AudioSource>, DeviceError> + Send + Sync>;
@@ -142,19 +144,6 @@ impl Default for AudioConfig {
             on_state: None,
         }
     }
-}
-
-/// The meters.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct AudioLevels {
-    /// What is sent.
-    pub sent: Level,
-    /// RMS of what is sent, dBFS; `None` for digital silence.
-    pub sent_dbfs: Option<f64>,
-    /// What is played on the speaker, all peers and sounds together.
-    pub played: Level,
-    /// Why the microphone is not, or not well, heard.
-    pub trouble: Option<MicrophoneTrouble>,
 }
 
 /// How one input does. Counts since it was added.

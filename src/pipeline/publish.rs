@@ -194,6 +194,7 @@ struct Wishes {
     settled: u64,
     request: VideoRequest,
     enabled: bool,
+    paused: bool,
     preview: bool,
     outputs: Vec<Output>,
     encodings: Encodings,
@@ -302,6 +303,7 @@ impl VideoPublisher {
             settled: 0,
             request: config.request,
             enabled: config.enabled,
+            paused: false,
             preview: false,
             outputs: Vec::new(),
             encodings: all_at(config.bitrate_bps),
@@ -365,6 +367,11 @@ impl VideoPublisher {
     /// Switches the camera on or off. Off closes the device within half a second.
     pub fn set_enabled(&self, enabled: bool) {
         self.shared.wish(|w| w.enabled = enabled);
+    }
+
+    /// Sends the newest picture of the open source again once a second, for whoever comes, instead of new ones.
+    pub fn set_paused(&self, paused: bool) {
+        self.shared.lock().paused = paused;
     }
 
     /// Whether somebody looks at the preview.

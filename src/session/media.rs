@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use super::beside::Beside;
 use super::manager::{Inner, Media, Session, lock};
-use super::request::{Constraints, DisplayPlace, DisplayRequest, UserMediaError, UserMediaRequest};
+use super::request::{Constraints, UserMediaError, UserMediaRequest};
+use super::share::Display;
 use super::types::{SessionConfig, SessionEvent};
-use crate::device::audio::speaker_sound;
 use crate::device::watch::Watch;
-use crate::device::{VideoRequest, open_display, open_video};
+use crate::device::{VideoRequest, open_video};
 use crate::model::device::{DeviceError, DeviceKind, DeviceState, Devices};
 use crate::model::sound::{Processing, RATE};
 use crate::model::source::{AudioSpec, VideoSpec};
@@ -28,10 +28,6 @@ const OPENING: Duration = Duration::from_secs(20);
 
 /// How long to wait after news of devices: a plug brings several at once.
 const SETTLING: Duration = Duration::from_millis(200);
-
-const NO_SOUND: DeviceError = DeviceError::Unsupported(
-    "the computer's sound can only be shared with PulseAudio or PipeWire; share the screen without it",
-);
 
 pub(super) const CLOSED: DeviceError = DeviceError::Unsupported("the session is closed");
 
@@ -48,13 +44,6 @@ pub(super) struct States {
 
 type Hook = Arc<dyn Fn(&mut Constraints) + Send + Sync>;
 
-/// A screen or window that is shared.
-struct Display {
-    request: DisplayRequest,
-    /// It is open: whoever asked for it knows, and is told when it ends.
-    started: bool,
-}
-
 /// What is asked for.
 pub(super) struct Local {
     pub camera: VideoInput,
@@ -68,7 +57,7 @@ pub(super) struct Local {
     /// User media was asked for and stays open.
     user: bool,
     pub processing: Processing,
-    display: Option<Display>,
+    pub display: Option<Display>,
     pub beside: Option<Beside>,
     hook: Option<Hook>,
     listed: Devices,
@@ -213,7 +202,12 @@ impl Inner {
                 Some(display) => (VideoInput::Display(display.request.id.clone()), true),
                 None => (local.camera.clone(), local.enabled),
             };
-            self.media(|media| media.video.capture_from(input, local.request(), enabled)).unwrap_or_default()
+            let paused = local.display.as_ref().is_some_and(|display| display.paused);
+            self.media(|media| {
+                media.video.set_paused(paused);
+                media.video.capture_from(input, local.request(), enabled)
+            })
+            .unwrap_or_default()
         };
         let top = self.top_rate();
         for link in self.links() {
@@ -242,47 +236,6 @@ impl Inner {
         };
         let late = || DeviceError::Gone("the device".to_owned(), format!("it did not open within {OPENING:?}"));
         timeout(OPENING, wait).await.unwrap_or_else(|_| Err(late()))
-    }
-
-    /// Sends what the computer plays, until the share ends.
-    async fn share_sound(&self, source: AudioSpec) -> Result<(), DeviceError> {
-        let set = |media: &Media| media.audio.set_computer(Some(source.clone().into()));
-        let opening = self.media(set).ok_or(CLOSED)?;
-        self.opened(|inner| inner.media(|media| media.audio.computer_outcome(opening))?).await.map(drop)
-    }
-
-    /// Sends what the computer plays no more.
-    pub fn end_sound(&self) {
-        self.media(|media| media.audio.set_computer(None));
-    }
-
-    /// Shares in the camera's place; the name of what is shared.
-    async fn start_display(&self, request: DisplayRequest) -> Result<String, DeviceError> {
-        lock(&self.local).display = Some(Display { request, started: false });
-        let number = self.apply_video();
-        let opened = self.opened(|inner| inner.media(|media| media.video.outcome(number))?).await;
-        match &opened {
-            Ok(_) => {
-                if let Some(display) = &mut lock(&self.local).display {
-                    display.started = true;
-                }
-            }
-            Err(_) => {
-                lock(&self.local).display = None;
-                self.apply_video();
-            }
-        }
-        opened
-    }
-
-    /// Ends the share in the camera's place, if there is one, and tells so. With an error only one that had begun: of any other, whoever asked
-    /// for it is told.
-    async fn end_display(&self, error: Option<DeviceError>) {
-        let ended = lock(&self.local).display.take_if(|display| display.started || error.is_none());
-        let Some(Display { request, .. }) = ended else { return };
-        self.end_sound();
-        self.apply_video();
-        self.tell(SessionEvent::DisplayEnded { id: request.id, error }).await;
     }
 
     /// Opens what is asked for; the names of the devices.
@@ -441,54 +394,5 @@ impl Session {
     /// replaces the one before.
     pub fn on_constraints(&self, hook: impl Fn(&mut Constraints) + Send + Sync + 'static) {
         lock(&self.inner.local).hook = Some(Arc::new(hook));
-    }
-
-    /// Row P6: shares a screen or window and gives back when it is open: its pictures replace the camera's in every
-    /// call, without negotiation, or go beside it ([`DisplayPlace`]). A share that runs is replaced. Told as [`SessionEvent::AfterDisplayMedia`]; its end,
-    /// wanted or not, as [`SessionEvent::DisplayEnded`], and then the camera is sent again.
-    ///
-    /// # Errors
-    /// Why it cannot be shared; what was sent before is still sent.
-    pub async fn request_display(&self, request: DisplayRequest) -> Result<(), DeviceError> {
-        let inner = &self.inner;
-        let _one = inner.requesting.lock().await;
-        // Tried before anything changes, so that the camera is not interrupted by what cannot be.
-        let (id, video, sound) = (request.id.clone(), request.video, request.sound);
-        let tried = tokio::task::spawn_blocking(move || {
-            open_display(&id, video).map(drop)?;
-            if sound { speaker_sound().map(Some).ok_or(NO_SOUND) } else { Ok(None) }
-        });
-        let sound = tried.await.unwrap_or(Err(CLOSED))?;
-        inner.end_display(None).await;
-        inner.end_beside(None).await;
-        let name = match request.place {
-            DisplayPlace::InsteadOfCamera => inner.start_display(request).await?,
-            DisplayPlace::BesideCamera => inner.start_beside(request).await?,
-        };
-        if let Some(source) = sound
-            && let Err(error) = inner.share_sound(source).await
-        {
-            inner.end_display(None).await;
-            inner.end_beside(None).await;
-            return Err(error);
-        }
-        inner.tell(SessionEvent::AfterDisplayMedia { name }).await;
-        // It may have ended before it counted as begun.
-        inner.states.send_modify(|_| {});
-        Ok(())
-    }
-
-    /// Row P7: shares no more; the camera is sent again, if it is on.
-    pub async fn stop_display(&self) {
-        let _one = self.inner.requesting.lock().await;
-        self.inner.end_display(None).await;
-        self.inner.end_beside(None).await;
-    }
-
-    /// Row P6: what is shared now, by its ID.
-    pub fn display(&self) -> Option<String> {
-        let local = lock(&self.inner.local);
-        let instead = local.display.as_ref().map(|display| &display.request);
-        instead.or(local.beside.as_ref().map(|beside| &beside.request)).map(|request| request.id.clone())
     }
 }

@@ -135,6 +135,7 @@ mod negotiate;
 mod process;
 mod report;
 mod request;
+mod share;
 mod stats;
 mod switches;
 mod tracks;

@@ -116,6 +116,12 @@ impl Session {
         self.inner.media(|media| media.audio.levels().sent).unwrap_or_default()
     }
 
+    /// Whether the microphone sends speech, as [`InputStats::speaking`](crate::pipeline::audio::InputStats::speaking) says of
+    /// others: it begins after 300 ms, ends after 500 ms without, and is not there while muted.
+    pub fn is_speaking(&self) -> bool {
+        self.inner.media(|media| media.audio.levels().speaking).unwrap_or_default()
+    }
+
     /// Why the open microphone is not, or not well, heard by the others.
     pub fn microphone_trouble(&self) -> Option<MicrophoneTrouble> {
         self.inner.media(|media| media.audio.levels().trouble).flatten()

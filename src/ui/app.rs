@@ -7,7 +7,7 @@ use eframe::egui::{self, CentralPanel, Context, Frame, Rect, ScrollArea, Sense, 
 use tokio::sync::broadcast;
 
 use super::theme::{DARK, Tokens};
-use super::video::Videos;
+use super::video::{Videos, Wakes};
 use super::wake::Waker;
 use super::{call, first_run, green_room, help, home, incoming, keys, settings, talk, theme, toast};
 use crate::client::{Handle, Refused};
@@ -122,9 +122,10 @@ impl App {
         theme::install(ctx);
         ctx.set_theme(theme::preference(handle.snapshot().settings.theme));
         let wake = Arc::new(Waker::new(ctx.clone()));
-        let (state, pictures) = (Arc::clone(&wake), Arc::clone(&wake));
+        let [state, lead, follow] = [(); 3].map(|()| Arc::clone(&wake));
         handle.on_change(move || state.state());
-        let videos = Videos::new(cc.gl.clone(), Arc::new(move || pictures.picture()));
+        let wakes = Wakes { lead: Arc::new(move || lead.lead()), follow: Arc::new(move || follow.follow()) };
+        let videos = Videos::new(cc.gl.clone(), wakes);
         Self { notices: handle.notices(), handle, videos, wake, state: State::default(), opening: None }
     }
 
@@ -151,7 +152,7 @@ impl App {
         }
     }
 
-    fn hear(&mut self, time: f64) {
+    fn hear(&mut self, snap: &Snapshot, time: f64) {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Told(text)) => self.state.toast.tell(text, time),
@@ -159,6 +160,11 @@ impl App {
                     self.state.toast.tell(format!("{name} ({}) is in the call now", peer.short()), time);
                 }
                 Ok(Notice::Left { name, .. }) => self.state.toast.tell(format!("{name} has left the call"), time),
+                Ok(Notice::Chat { from, text }) if !self.state.call.chat_open => {
+                    if let Some(words) = call::mention(snap, from, &text) {
+                        self.state.toast.tell(words, time);
+                    }
+                }
                 Ok(Notice::Devices(switch)) => self.state.toast.devices(&switch, time),
                 Ok(Notice::Problem(text)) => self.state.toast.problem(text, time),
                 // The rest is in the snapshot already.
@@ -227,7 +233,7 @@ impl eframe::App for App {
         let snap = self.handle.snapshot();
         let time = ctx.input(|i| i.time);
         self.log_opening(&ctx);
-        self.hear(time);
+        self.hear(&snap, time);
         ctx.set_theme(theme::preference(snap.settings.theme));
         self.videos.begin(&self.handle, is_hidden(&ctx));
         let in_call = shows_call(&snap);

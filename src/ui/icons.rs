@@ -90,6 +90,8 @@ pub const PAINT_BRUSH: &str = "\u{E6F0}";
 pub const PAPERCLIP: &str = "\u{E39A}";
 /// `paper-plane-right`.
 pub const PAPER_PLANE_RIGHT: &str = "\u{E396}";
+/// `pause`.
+pub const PAUSE: &str = "\u{E39E}";
 /// `pencil-simple`.
 pub const PENCIL_SIMPLE: &str = "\u{E3B4}";
 /// `phone`.

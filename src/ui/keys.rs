@@ -127,7 +127,7 @@ fn back(ctx: &Context, s: &mut Scene<'_>) {
     if !ctx.input(|i| i.key_pressed(Key::Escape)) {
         return;
     }
-    if ctx.text_edit_focused() {
+    if s.state.call.close_in_chat() || ctx.text_edit_focused() {
         return;
     }
     if s.state.call.statistics {

@@ -22,7 +22,7 @@ use visavis::model::snapshot::{
     Snapshot, Stage,
 };
 use visavis::model::stats::{Percentiles, Stats};
-use visavis::model::transfer::{TransferId, TransferState, TransferView};
+use visavis::model::transfer::{Preview, TransferId, TransferState, TransferView};
 
 /// Noon of some day, UTC; what the fixtures call a while ago.
 pub const NOON: i64 = 1_762_171_200;
@@ -107,6 +107,7 @@ pub fn home() -> Snapshot {
             muted: false,
             held: false,
             level: Level { rms: -22, peak: -12 },
+            speaking: false,
             hand: false,
             reaction: None,
             sharing: None,
@@ -175,8 +176,10 @@ pub fn call(stage: Stage) -> Snapshot {
         seconds: 767,
         video: true,
         members: Arc::new(vec![member]),
+        hearsay: Arc::default(),
         chat: Arc::new(chat()),
         unread: 1,
+        mentioned: false,
         files: Arc::default(),
         report: None,
     });
@@ -267,6 +270,7 @@ pub fn file(n: u8, mine: bool, state: TransferState) -> TransferView {
         rate: 602_931,
         state,
         path: None,
+        preview: Preview::None,
         time: chat()[2].time + 1,
     }
 }

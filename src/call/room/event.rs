@@ -32,6 +32,17 @@ pub enum Output {
     Refused(Refusal),
 }
 
+/// Somebody of the room with whom we have no leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearsay {
+    /// Who.
+    pub who: PeerId,
+    /// By whose word; at least one.
+    pub by: Vec<PeerId>,
+    /// They do not want to talk to us; otherwise they are rung again and again.
+    pub refused: bool,
+}
+
 /// Why nobody was invited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

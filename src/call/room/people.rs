@@ -90,6 +90,16 @@ impl Room {
         }
     }
 
+    /// Who says that this one is there.
+    pub(super) fn witnesses(&self, who: PeerId) -> Vec<PeerId> {
+        self.heard.iter().filter(|(_, here)| here.contains(&who)).map(|(from, _)| *from).collect()
+    }
+
+    /// Whether this one does not want to talk to us.
+    pub(super) fn has_refused(&self, who: PeerId) -> bool {
+        self.refused.contains(&who)
+    }
+
     /// Who is there by the word of others.
     pub(super) fn heard(&self) -> BTreeSet<PeerId> {
         self.heard.values().flatten().copied().collect()

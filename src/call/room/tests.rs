@@ -391,8 +391,11 @@ fn a_hole_in_the_mesh_is_mended() {
     world.give(1, Input::MediaFailed(leg, "a firewall".into()));
     world.run(Duration::from_secs(1));
     assert_eq!(world.with_whom(1), [0].into());
+    let heard = Hearsay { who: world.id(2), by: vec![world.id(0)], refused: false };
+    assert_eq!(world.people[1].legs.hearsay(), [heard], "it is known who is missed");
     world.run(Duration::from_secs(10));
     world.together(&[0, 1, 2]);
+    assert_eq!(world.people[1].legs.hearsay(), []);
 }
 
 #[test]

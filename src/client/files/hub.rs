@@ -14,11 +14,12 @@ use tokio::time::sleep_until;
 
 use super::disk::{Disk, Key, Order, Reply, disk};
 use super::person::{Person, Wire};
+use super::picture::Pictures;
 use crate::call::transfer::{Input, Output, Transfers};
 use crate::client::actor::Beside;
 use crate::client::wire::unix_now;
 use crate::model::id::PeerId;
-use crate::model::transfer::{TransferId, TransferNews, TransferView};
+use crate::model::transfer::{Preview, TransferId, TransferNews, TransferView};
 use crate::session::{Message, Session};
 
 /// How often rates are taken and progress is told.
@@ -73,6 +74,7 @@ pub(super) struct Hub {
     disk: Disk,
     replies: mpsc::Receiver<Reply>,
     people: HashMap<PeerId, Person>,
+    pictures: Pictures,
     folder: PathBuf,
     accept: bool,
     room_at: Option<Instant>,
@@ -87,8 +89,8 @@ impl Hub {
         folder: PathBuf,
         accept: bool,
     ) -> Self {
-        let people = HashMap::new();
-        Self { session, actor, disk, replies, people, folder, accept, room_at: None, progress_at: None }
+        let (people, pictures) = (HashMap::new(), Pictures::default());
+        Self { session, actor, disk, replies, people, pictures, folder, accept, room_at: None, progress_at: None }
     }
 
     /// Until nobody wishes anything any more.
@@ -101,6 +103,7 @@ impl Hub {
                     None => break,
                 },
                 Some(reply) = self.replies.recv() => self.reply(reply),
+                (key, preview) = self.pictures.next() => self.shows(key, preview),
                 () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => self.tick(),
             }
             self.settle();
@@ -199,13 +202,17 @@ impl Hub {
 
     fn reply(&mut self, reply: Reply) {
         match reply {
-            Reply::Found { person, files, problems } => {
-                let person = self.person(person);
+            Reply::Found { person: whose, files, problems } => {
+                let mut pictures = Vec::new();
+                let person = self.person(whose);
                 person.problems.extend(problems);
                 for found in files {
                     let id = TransferId::random();
                     match person.machine.offer(id, &found.name, found.size) {
-                        Ok(()) => person.offered(id, found, unix_now()),
+                        Ok(()) => {
+                            pictures.push((Key { person: whose, id }, found.path.clone()));
+                            person.offered(id, found, unix_now());
+                        }
                         Err(e) => {
                             person.problems.push(e.to_string());
                             break;
@@ -213,6 +220,7 @@ impl Hub {
                     }
                 }
                 person.changed();
+                pictures.into_iter().for_each(|(key, path)| self.pictures.look(key, &path));
             }
             Reply::Opened { key, turn, from, sha256 } => {
                 self.tell(key, Input::Opened { id: key.id, turn, from, sha256 });
@@ -225,6 +233,7 @@ impl Hub {
             Reply::Part { key, turn, have, sha256 } => self.tell(key, Input::Part { id: key.id, turn, have, sha256 }),
             Reply::Written { key, have } => self.tell(key, Input::Written { id: key.id, have }),
             Reply::Kept { key, path, sha256 } => {
+                self.pictures.look(key, &path);
                 if let Some(file) = self.people.get_mut(&key.person).and_then(|person| person.file(key.id)) {
                     (file.path, file.sha256) = (Some(path), Some(sha256));
                 }
@@ -232,6 +241,24 @@ impl Hub {
             }
             Reply::Failed(key, fault) => self.tell(key, Input::Failed(key.id, fault)),
         }
+    }
+
+    /// It is known what a file shows; what the oldest shows goes, where there are too many.
+    fn shows(&mut self, key: Key, preview: Preview) {
+        let mut show = |key: Key, preview: Preview| {
+            if let Some(person) = self.people.get_mut(&key.person)
+                && let Some(file) = person.file(key.id)
+            {
+                file.preview = preview;
+                person.changed();
+            }
+        };
+        if matches!(preview, Preview::Picture(_))
+            && let Some(oldest) = self.pictures.shown(key)
+        {
+            show(oldest, Preview::None);
+        }
+        show(key, preview);
     }
 
     fn hashed(&mut self, key: Key, sha256: Option<crate::call::transfer::Hash>) {

@@ -9,9 +9,11 @@
 //! What is said on the channel is written down at [`crate::call::transfer`]. Invariants: the actor never waits for any of it; nothing
 //! is accepted without the person's yes, unless the program was started to accept everything.
 
+mod choose;
 mod disk;
 mod hub;
 mod person;
+mod picture;
 mod sink;
 mod source;
 
@@ -26,11 +28,12 @@ use tokio::task::JoinHandle;
 use super::active::Active;
 use super::actor::{Actor, Beside};
 use super::config::ClientConfig;
-use crate::model::id::{Callee, PeerId};
+use crate::model::id::{CallId, Callee, PeerId};
 use crate::model::notice::Notice;
 use crate::model::settings::Settings;
-use crate::model::transfer::{TransferId, TransferNews, TransferState, TransferView};
+use crate::model::transfer::{Preview, TransferId, TransferNews, TransferState, TransferView};
 use crate::session::{Message, Session, Sound};
+pub(super) use choose::NoDialog;
 use disk::Disk;
 use hub::Hub;
 pub(super) use hub::{News, Wish};
@@ -46,12 +49,18 @@ pub(super) struct Files {
     /// Offers that came while the panel was closed.
     unread: u32,
     panel_open: bool,
+    /// The dialog to choose files is open.
+    choosing: Option<JoinHandle<()>>,
+    /// There is none.
+    pub(super) no_dialog: bool,
 }
 
 impl Files {
     /// Starts what serves them. Inside the runtime.
     pub(super) fn start(session: &Session, actor: mpsc::Sender<Beside>, config: &ClientConfig, now: &Settings) -> Self {
-        let mut files = Self { wishes: None, task: None, views: HashMap::new(), unread: 0, panel_open: false };
+        let (views, choosing) = (HashMap::new(), None);
+        let mut files =
+            Self { wishes: None, task: None, views, unread: 0, panel_open: false, choosing, no_dialog: false };
         match Disk::start(config.profile.join("pasted")) {
             Ok(disk) => {
                 let (wishes, inbox) = mpsc::channel(WISHES);
@@ -105,6 +114,9 @@ impl Files {
     /// Ends the task and the thread.
     pub(super) async fn stop(&mut self) {
         self.wishes = None;
+        if let Some(choosing) = self.choosing.take() {
+            choosing.abort(); // people may take their time
+        }
         if let Some(task) = self.task.take() {
             let _ = task.await;
         }
@@ -150,6 +162,36 @@ impl Actor {
         }
     }
 
+    /// Shows the dialog to choose files.
+    pub(super) fn choose_files(&mut self) {
+        if self.who_takes_files().is_empty() {
+            return;
+        }
+        let Some(call) = self.active.as_ref().map(|active| active.call) else { return };
+        if self.files.choosing.as_ref().is_some_and(|dialog| !dialog.is_finished()) {
+            return self.told.push(Notice::Told("the dialog to choose files is open already".into()));
+        }
+        let beside = self.beside.clone();
+        self.files.choosing = Some(tokio::spawn(async move {
+            // overflow: await; the actor reads. Gone: the program ends.
+            let _ = beside.send(Beside::Chosen(call, choose::choose().await)).await;
+        }));
+    }
+
+    /// What was chosen goes to the others of the call it was chosen for, not to whoever is there now.
+    pub(super) fn files_chosen(&mut self, call: CallId, chosen: Result<Vec<PathBuf>, NoDialog>) {
+        let same = self.active.as_ref().is_some_and(|active| active.call == call && active.is_running());
+        match chosen {
+            Ok(paths) if paths.is_empty() => {}
+            Ok(paths) if same => self.send_files(paths),
+            Ok(_) => self.told.push(Notice::Problem("the call ended meanwhile; nothing was sent".into())),
+            Err(e) => {
+                self.files.no_dialog = true;
+                self.told.push(Notice::Problem(e.to_string()));
+            }
+        }
+    }
+
     /// Offers a picture that was pasted.
     pub(super) fn send_image(&mut self, png: Arc<[u8]>) {
         for person in self.who_takes_files() {
@@ -182,12 +224,26 @@ impl Actor {
         self.told.push(Notice::Problem(why));
     }
 
-    /// Shows the folder a file lies in, by the system's own program.
+    /// Opens a picture. Only what was found to be one: no other file of somebody else's is started from here.
+    pub(super) fn open_picture(&mut self, id: TransferId) {
+        let picture = self.files.find(id).filter(|view| matches!(view.preview, Preview::Picture(_)));
+        match picture.and_then(|view| view.path.clone()) {
+            Some(path) => self.show_in_system(&path),
+            None => self.told.push(Notice::Problem("this picture is not on this computer any more".into())),
+        }
+    }
+
+    /// Shows the folder a file lies in.
     pub(super) fn open_folder(&mut self, id: TransferId) {
         let folder = self.files.find(id).and_then(|view| view.path.as_deref()?.parent().map(Path::to_owned));
         let Some(folder) = folder else {
             return self.told.push(Notice::Problem("this file is not on this computer".into()));
         };
+        self.show_in_system(&folder);
+    }
+
+    /// Opens a file or folder by the system's own program.
+    fn show_in_system(&mut self, path: &Path) {
         let program = if cfg!(windows) {
             "explorer"
         } else if cfg!(target_os = "macos") {
@@ -196,12 +252,12 @@ impl Actor {
             "xdg-open"
         };
         let mut command = Command::new(program);
-        command.arg(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         match command.spawn() {
             // It ends by itself; somebody has to see that.
             Ok(mut child) => drop(tokio::task::spawn_blocking(move || child.wait())),
             Err(e) => {
-                let words = format!("{} cannot be shown: {program}: {e}; open it yourself", folder.display());
+                let words = format!("{} cannot be shown: {program}: {e}; open it yourself", path.display());
                 self.told.push(Notice::Problem(words));
             }
         }

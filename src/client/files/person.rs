@@ -14,7 +14,7 @@ use super::source::Found;
 use crate::call::transfer::{Entry, Hash, Input, Room, Transfers};
 use crate::client::wire::FILES;
 use crate::model::id::PeerId;
-use crate::model::transfer::{TransferId, TransferNews, TransferState, TransferView};
+use crate::model::transfer::{Preview, TransferId, TransferNews, TransferState, TransferView};
 use crate::session::{Message, Session};
 
 /// Messages given to the channel and not yet taken. Content is bounded by the machine, acknowledgements by the content
@@ -63,6 +63,7 @@ pub(super) struct File {
     folder: Option<PathBuf>,
     pub path: Option<PathBuf>,
     pub sha256: Option<Hash>,
+    pub preview: Preview,
     time: i64,
     rate: f64,
     /// At the last look.
@@ -247,6 +248,7 @@ impl Person {
                 rate: if state == TransferState::Running { file.rate as u64 } else { 0 },
                 state,
                 path: file.path.clone().filter(|_| shows),
+                preview: file.preview.clone(),
                 time: file.time,
             })
         };

@@ -12,6 +12,7 @@ use crate::dsp::level::Meter;
 use crate::dsp::limiter::Limiter;
 use crate::dsp::mix;
 use crate::dsp::replay::Replay;
+use crate::dsp::speech::Speech;
 use crate::dsp::trouble::Watch;
 use crate::dsp::voice::Voice;
 use crate::model::device::{DeviceError, DeviceState};
@@ -82,6 +83,8 @@ struct Engine {
     limiter: Limiter,
     watch: Watch,
     trouble: Option<MicrophoneTrouble>,
+    speech: Speech,
+    speaking: bool,
     outlet: Outlet,
     inputs: Vec<Input>,
     sounds: Sounds,
@@ -118,6 +121,8 @@ impl Engine {
             limiter: Limiter::default(),
             watch: Watch::default(),
             trouble: None,
+            speech: Speech::default(),
+            speaking: false,
             outlet: Outlet::new(EncoderConfig { music: config.processing.music, ..config.encoder }, config.muted),
             inputs: Vec::new(),
             sounds: Sounds::default(),
@@ -302,8 +307,13 @@ impl Engine {
         if self.microphone.is_real() && !stereo {
             self.voice.process(&mut pair[0]);
         }
+        let sent = if stereo { &device } else { &pair[0] };
+        if self.outlet.muted {
+            (self.speech, self.speaking) = (Speech::default(), false);
+        } else {
+            self.speaking = self.speech.hear(sent);
+        }
         if self.microphone.is_heard() {
-            let sent = if stereo { &device } else { &pair[0] };
             self.trouble = self.watch.hear(&device, sent, self.outlet.muted);
         } else if self.trouble.take().is_some() || self.microphone.is_closed() {
             self.watch = Watch::default();
@@ -373,6 +383,7 @@ impl Engine {
                 sent: self.outlet.meter.level(),
                 sent_dbfs: self.outlet.meter.rms_dbfs(),
                 played: self.played.level(),
+                speaking: self.speaking,
                 trouble: self.trouble,
             };
             self.counts.microphone_xruns = self.microphone.xruns();

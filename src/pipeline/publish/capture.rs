@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Least time between two pictures: one tick of the encoder's clock.
 const TICK: Duration = Duration::from_millis(1);
 
+/// How often the picture of a source that is paused is sent again.
+const STILL: Duration = Duration::from_secs(1);
+
 /// A source that is open.
 struct Open {
     source: Box<dyn VideoSource>,
@@ -25,6 +28,9 @@ struct Open {
     opening: u64,
     request: VideoRequest,
     next: Duration,
+    /// What it gave last.
+    last: Option<Arc<VideoFrame>>,
+    paused: bool,
 }
 
 /// The thread `cap-…`.
@@ -89,7 +95,8 @@ impl<'a> Capture<'a> {
                 let format = source.format();
                 let state = DeviceState::Open { id: source.id(), name: format.name.clone(), format: format.sentence() };
                 self.shared.set_state(self.kind, state, Some(opening));
-                self.open = Some(Open { source, format, opening, request, next: Duration::ZERO });
+                self.open =
+                    Some(Open { source, format, opening, request, next: Duration::ZERO, last: None, paused: false });
             }
             Err(e) => self.fail(opening, e),
         }
@@ -111,22 +118,36 @@ impl<'a> Capture<'a> {
 
     fn captured(&mut self, mut frame: VideoFrame) {
         let Some(open) = &mut self.open else { return };
+        let paused = self.shared.lock().paused;
+        if paused && open.last.is_none() {
+            return; // it was opened anew meanwhile: the others keep what they have
+        }
+        if std::mem::replace(&mut open.paused, paused) != paused {
+            open.next = Duration::ZERO;
+        }
         // One timeline for all sources, so that the encoder and the transport never see it jump.
         let at = *frame.at.get_or_insert_with(Instant::now);
         frame.media_time = at.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
-        let period = Duration::from_secs(1) / open.request.fps.max(1);
+        let period = if paused { STILL } else { Duration::from_secs(1) / open.request.fps.max(1) };
         if frame.media_time + period / 4 < open.next {
             return;
         }
         open.next = open.next.max(frame.media_time.saturating_sub(period)) + period;
-        match self.scaler.shrink(&frame, open.request.width, open.request.height) {
-            Ok(Some(smaller)) => frame = smaller,
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "not scaled"),
+        if let Some(still) = open.last.as_deref().filter(|_| paused) {
+            let (at, media_time) = (frame.at, frame.media_time);
+            frame = still.clone();
+            (frame.at, frame.media_time) = (at, media_time);
+        } else {
+            match self.scaler.shrink(&frame, open.request.width, open.request.height) {
+                Ok(Some(smaller)) => frame = smaller,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "not scaled"),
+            }
         }
         let fps = open.format.fps.min(open.request.fps as f32);
         self.time = frame.media_time;
         let frame = Arc::new(frame);
+        open.last = Some(Arc::clone(&frame));
         let captured = Captured { frame: Arc::clone(&frame), fps, kind: self.kind, last: false };
         {
             let mut wishes = self.shared.lock();

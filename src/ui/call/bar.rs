@@ -114,14 +114,24 @@ fn split(ui: &mut Ui, s: &mut Scene<'_>, which: Which, q: Rect, look: Look, name
 fn chat_button(ui: &mut Ui, s: &mut Scene<'_>, q: Rect, view: &CallView) {
     let open = s.state.call.chat_open;
     let unread = view.unread > 0 && !open;
-    let name = if unread { format!("Chat, {} unread", view.unread) } else { "Chat".to_owned() };
+    let mentioned = unread && view.mentioned;
+    let name = match (unread, mentioned) {
+        (_, true) => format!("Chat, {} unread, you are mentioned", view.unread),
+        (true, _) => format!("Chat, {} unread", view.unread),
+        _ => "Chat".to_owned(),
+    };
     let kind = if open { Kind::Primary } else { Kind::Ghost };
     let button = Button::new("call-chat", q, kind).icon(icons::CHAT_CIRCLE_TEXT).icon_size(22.0).radius(24.0);
     let button = button.filled(open).ink(if open { Color32::WHITE } else { DARK.text });
     if button.name(&name).pressed(open).tip("Chat").key("C").show(ui, &DARK).clicked() {
         State::toggle_chat(s);
     }
-    if unread {
+    if mentioned {
+        let at = pos2(q.left() + 34.0, q.center().y - 10.0);
+        ui.painter().circle_filled(at, 10.0, DARK.surface);
+        ui.painter().circle_filled(at, 8.5, DARK.fill);
+        ui.painter().text(at, CENTER, "@", semibold(11.0), Color32::WHITE);
+    } else if unread {
         let dot = pos2(q.left() + 34.0, q.center().y - 10.0);
         ui.painter().circle_filled(dot, 6.0, DARK.surface);
         ui.painter().circle_filled(dot, 4.5, DARK.accent);

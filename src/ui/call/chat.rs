@@ -1,5 +1,7 @@
 //! The chat panel: what was written, with its ticks, and a field.
 
+use std::ops::Range;
+
 use chrono::{Local, NaiveDate};
 use eframe::egui::accesskit::Role;
 use eframe::egui::text::LayoutJob;
@@ -11,13 +13,15 @@ use eframe::egui::{
 use super::{State, side};
 use crate::model::chat::{ChatLine, Delivery, MAX_TEXT};
 use crate::model::command::Command;
+use crate::model::id::{Callee, PeerId};
+use crate::model::mention::find;
 use crate::model::snapshot::CallView;
 use crate::ui::app::Scene;
 use crate::ui::devices::sentence;
 use crate::ui::icons;
-use crate::ui::paint::{CENTER, LEFT, label, paragraph, rect};
+use crate::ui::paint::{CENTER, LEFT, RIGHT, label, paragraph, rect};
 use crate::ui::theme::{DARK, corner, icon, medium, regular, semibold};
-use crate::ui::widgets::{Button, Kind, named};
+use crate::ui::widgets::{Button, Kind, named, tooltip};
 use crate::ui::words;
 
 /// What is being written.
@@ -25,6 +29,8 @@ use crate::ui::words;
 pub(super) struct Draft {
     text: String,
     pub(super) wants_focus: bool,
+    /// Whom an `@` could mean.
+    pub(super) offer: super::mention::Offer,
 }
 
 pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView, pushes: bool) {
@@ -41,7 +47,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
         State::toggle_chat(s);
     }
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, k.top() + 56.5, Stroke::new(1.0, t.line));
-    let mut field = composer(ui, s, k);
+    let mut field = composer(ui, s, k, view);
     if s.state.call.path.is_some() {
         super::files::strip(ui, s, field);
         field.min.y -= super::files::STRIP;
@@ -78,34 +84,33 @@ fn lines(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView, width: f32) {
         }
         // Lines of one side within five minutes belong together: the time is said once.
         let first = last.is_none_or(|(_, mine, time)| mine != line.mine || line.time.saturating_sub(time) > 300);
-        let who = match (line.mine, line.author.as_str()) {
-            (true, _) => "You",
-            (false, "") => view.name(),
-            (false, author) => author,
-        };
-        bubble(ui, line, who, first, width);
+        bubble(ui, view, line, first, width, &s.snap.settings.name);
         last = Some((date, line.mine, line.time));
     }
     files.for_each(|file| super::files::card(ui, s, view, file, width));
     ui.allocate_space(vec2(width, 8.0));
 }
 
-fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
+fn bubble(ui: &mut Ui, view: &CallView, line: &ChatLine, first: bool, width: f32, me: &str) {
     let t = DARK;
+    let mentions = if line.mine { vec![] } else { find(&line.text, &[me]) };
+    let mentioned = !mentions.is_empty();
     if first {
         let (r, _) = ui.allocate_exact_size(vec2(width, 28.0), Sense::hover());
         let time = words::time_of_day(line.time);
         let y = r.bottom() - 10.0;
         if line.mine {
-            label(ui, pos2(r.right(), y), eframe::egui::Align2::RIGHT_CENTER, &time, regular(12.0), t.text3, 80.0);
+            label(ui, pos2(r.right(), y), RIGHT, &time, regular(12.0), t.text3, 80.0);
         } else {
+            let who = if line.author.is_empty() { view.name() } else { &line.author };
             let name = label(ui, pos2(r.left() + 2.0, y), LEFT, who, semibold(12.5), t.text, width - 60.0);
             label(ui, pos2(name.right() + 8.0, y), LEFT, &time, regular(12.0), t.text3, 60.0);
         }
     }
     let (ground, ink, link) =
         if line.mine { (t.fill, Color32::WHITE, Color32::WHITE) } else { (t.surface2, t.text, t.accent_text) };
-    let (job, links) = text(&line.text, ink, link, width * 0.84 - 24.0);
+    let ground = if mentioned { t.accent_soft } else { ground };
+    let (job, links) = text(&line.text, ink, link, &mentions, width * 0.84 - 24.0);
     let galley = ui.painter().layout_job(job);
     let size = galley.size() + vec2(26.0, 18.0);
     let (row, _) = ui.allocate_exact_size(vec2(width, size.y + 4.0), Sense::hover());
@@ -114,10 +119,15 @@ fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
     let tail = |mine: bool| if mine { 6 } else { 16 };
     let round = CornerRadius { nw: 16, ne: 16, sw: tail(!line.mine), se: tail(line.mine) };
     ui.painter().rect_filled(r, round, ground);
+    if mentioned {
+        ui.painter().rect_stroke(r, round, Stroke::new(1.5, t.accent), StrokeKind::Inside);
+    }
     let origin = r.min + vec2(13.0, 9.0);
     let response = ui.interact(r, Id::unique(("chat-line", line.number)), Sense::click());
     let ticks = ticks(line);
-    let spoken = if ticks.2.is_empty() { line.text.clone() } else { format!("{} ({})", line.text, ticks.2) };
+    let receipt = receipt(view, line);
+    let said = if mentioned { "mentions you" } else { receipt.as_ref().map_or(ticks.2, |(words, _)| words) };
+    let spoken = if said.is_empty() { line.text.clone() } else { format!("{} ({said})", line.text) };
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     if let Some(at) = response.hover_pos() {
         let cursor = galley.cursor_from_pos(at - origin).index;
@@ -139,18 +149,31 @@ fn bubble(ui: &mut Ui, line: &ChatLine, who: &str, first: bool, width: f32) {
         let (glyph, ink, said) = ticks;
         let x = r.right() - 9.0;
         ui.painter().text(pos2(x, r.center().y - 1.0), CENTER, glyph, icon(14.0), ink);
-        if line.delivery == Delivery::Failed {
-            label(
-                ui,
-                pos2(x - 12.0, r.center().y - 1.0),
-                eframe::egui::Align2::RIGHT_CENTER,
-                &sentence(said),
-                regular(11.5),
-                ink,
-                width - 40.0,
-            );
+        let beside = match receipt {
+            _ if line.delivery == Delivery::Failed => Some((said.to_owned(), ink, String::new())),
+            receipt => receipt.map(|(words, who)| (words, t.text3, who)),
+        };
+        if let Some((words, ink, who)) = beside {
+            let at = pos2(x - 12.0, r.center().y - 1.0);
+            let area = label(ui, at, RIGHT, &sentence(&words), regular(11.5), ink, width - 40.0);
+            if !who.is_empty() {
+                let response = ui.interact(area, Id::unique(("receipt", line.number)), Sense::hover());
+                tooltip(response, &t, Some(&who), None);
+            }
         }
     }
+}
+
+/// In a room: who has a message of ours, in words and, where the words do not name them, by name.
+fn receipt(view: &CallView, line: &ChatLine) -> Option<(String, String)> {
+    view.room.as_ref().filter(|_| line.mine && !line.received_by.is_empty())?;
+    let called = |id: &PeerId| {
+        let member = view.members.iter().find(|member| member.peer == Callee::Peer(*id));
+        member.map_or_else(|| id.short(), super::name)
+    };
+    let names = line.received_by.iter().map(called).collect::<Vec<_>>().join(", ");
+    let all = line.delivery == Delivery::Received && line.received_by.len() > 1;
+    Some(if all { ("received by all".to_owned(), names) } else { (format!("received by {names}"), String::new()) })
 }
 
 fn ticks(line: &ChatLine) -> (&'static str, Color32, &'static str) {
@@ -164,10 +187,10 @@ fn ticks(line: &ChatLine) -> (&'static str, Color32, &'static str) {
     }
 }
 
-type Links = Vec<(std::ops::Range<usize>, String)>;
+type Links = Vec<(Range<usize>, String)>;
 
-/// The text with its links, which are at these characters.
-fn text(words: &str, ink: Color32, link_ink: Color32, width: f32) -> (LayoutJob, Links) {
+/// The text with its links, which are at these characters; what mentions somebody stands out.
+fn text(words: &str, ink: Color32, link_ink: Color32, mentions: &[Range<usize>], width: f32) -> (LayoutJob, Links) {
     let mut job = LayoutJob::default();
     job.wrap.max_width = width;
     let mut finder = linkify::LinkFinder::new();
@@ -189,14 +212,21 @@ fn text(words: &str, ink: Color32, link_ink: Color32, width: f32) -> (LayoutJob,
             format.underline = Stroke::new(1.0, link_ink);
             links.push((at..at + count, part.to_owned()));
         }
-        job.append(part, 0.0, format);
+        let mut from = span.start();
+        for mention in mentions.iter().filter(|mention| span.start() <= mention.start && mention.end <= span.end()) {
+            job.append(words.get(from..mention.start).unwrap_or_default(), 0.0, format.clone());
+            let stands_out = TextFormat { font_id: semibold(14.0), color: link_ink, ..format.clone() };
+            job.append(words.get(mention.clone()).unwrap_or_default(), 0.0, stands_out);
+            from = mention.end;
+        }
+        job.append(words.get(from..span.end()).unwrap_or_default(), 0.0, format);
         at += count;
     }
     (job, links)
 }
 
 /// The field at the bottom; returns where it is.
-fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
+fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) -> Rect {
     let t = DARK;
     let id = Id::unique(("field", "chat"));
     let mut text = std::mem::take(&mut s.state.call.chat.text);
@@ -210,6 +240,7 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     let focused = ui.memory(|m| m.has_focus(id));
     let line = if focused { Stroke::new(1.5, t.accent) } else { Stroke::new(1.0, t.line) };
     ui.painter().rect(f, corner(22.0), t.surface2, line, StrokeKind::Inside);
+    let chosen = if focused { s.state.call.chat.offer.keys(ui.ctx()) } else { None };
     let enter = focused && ui.input_mut(|i| !i.modifiers.shift && i.consume_key(Modifiers::NONE, Key::Enter));
     super::files::attach(ui, s, rect(f.left() + 6.0, f.bottom() - 40.0, 34.0, 34.0));
     let area = Rect::from_min_max(pos2(f.left() + 44.0, f.top() + 13.0), pos2(f.right() - 52.0, f.bottom() - 13.0));
@@ -223,6 +254,7 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
             .frame(eframe::egui::Frame::NONE)
             .margin(0)
             .desired_rows(1)
+            .lock_focus(s.state.call.chat.offer.is_open())
             .desired_width(area.width())
             .font(regular(14.0));
         ui.add(edit);
@@ -230,6 +262,14 @@ fn composer(ui: &mut Ui, s: &mut Scene<'_>, k: Rect) -> Rect {
     named(ui, id, "Message");
     if std::mem::take(&mut s.state.call.chat.wants_focus) {
         ui.memory_mut(|m| m.request_focus(id));
+    }
+    let offer = &mut s.state.call.chat.offer;
+    if let Some(name) = chosen.or_else(|| offer.list(ui, f)) {
+        offer.insert(ui.ctx(), id, &mut text, &name);
+    } else if focused {
+        offer.see(ui.ctx(), id, &text, view);
+    } else {
+        offer.close();
     }
     let empty = text.trim().is_empty();
     let at = rect(f.right() - 40.0, f.bottom() - 40.0, 34.0, 34.0);

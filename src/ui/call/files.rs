@@ -1,9 +1,10 @@
 //! Files in a call: a card each in the chat panel, files dropped on the window, and where to write the path of one.
 
 use eframe::egui::accesskit::Role;
+use eframe::egui::epaint::RectShape;
 use eframe::egui::{
-    Align2, Color32, ColorImage, Event, Id, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, Color32, ColorImage, CursorIcon, Event, Id, Key, Modifiers, Rect, Sense, Stroke, StrokeKind, TextEdit,
+    TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,14 +12,15 @@ use std::sync::Arc;
 use super::State;
 use crate::model::command::Command;
 use crate::model::id::Callee;
+use crate::model::link;
 use crate::model::snapshot::{CallView, MemberView};
-use crate::model::transfer::{TransferState, TransferView, amount};
+use crate::model::transfer::{Picture, Preview, TransferState, TransferView, amount};
 use crate::ui::app::Scene;
 use crate::ui::devices::sentence;
 use crate::ui::icons;
 use crate::ui::paint::{CENTER, LEFT, label, paragraph, paragraph_height, rect, tile_icon};
 use crate::ui::theme::{DARK, corner, icon, medium, regular, semibold};
-use crate::ui::widgets::{Button, Kind, named};
+use crate::ui::widgets::{Button, Kind, focus_ring, named, tooltip};
 use crate::ui::words;
 
 /// Height of a card without what comes below its first two lines.
@@ -26,6 +28,8 @@ const HEAD: f32 = 60.0;
 /// Height of its buttons with words, and of how it goes on with its bar.
 const BUTTONS: f32 = 42.0;
 const BAR: f32 = 32.0;
+/// Most height of a picture in it.
+const PICTURE: f32 = 240.0;
 
 /// Height of the strip in which a path is written.
 pub(super) const STRIP: f32 = 92.0;
@@ -36,15 +40,26 @@ pub(super) fn card(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView, file: &Trans
     let w = (width * 0.88).min(width);
     let words = said(view, file);
     let failed = matches!(file.state, TransferState::Failed(_));
+    let shown = picture(&file.preview, w - 24.0);
+    let broken = match &file.preview {
+        Preview::Broken(words) => sentence(words),
+        _ => String::new(),
+    };
+    let broken_high = if broken.is_empty() {
+        0.0
+    } else {
+        paragraph_height(ui.painter(), w - 24.0, &broken, regular(12.0), 17.0) + 8.0
+    };
+    let high = shown.map_or(0.0, |size| size.y + 12.0) + broken_high;
     let below = match &file.state {
         TransferState::Offered if !file.mine => BUTTONS,
         TransferState::Running | TransferState::Waiting => BAR,
         TransferState::Failed(_) => paragraph_height(ui.painter(), w - 24.0, &words, regular(12.0), 17.0) + 8.0,
         _ => 0.0,
     };
-    let (row, _) = ui.allocate_exact_size(vec2(width, HEAD + below + 8.0), Sense::hover());
+    let (row, _) = ui.allocate_exact_size(vec2(width, HEAD + below + high + 8.0), Sense::hover());
     let left = if file.mine { row.right() - w } else { row.left() };
-    let r = rect(left, row.top() + 2.0, w, HEAD + below);
+    let r = rect(left, row.top() + 2.0, w, HEAD + below + high);
     ui.painter().rect(r, corner(14.0), t.surface2, Stroke::new(1.0, t.line), StrokeKind::Inside);
     let response = ui.interact(r, Id::unique(("file", file.id)), Sense::hover());
     let spoken = format!("{}, {}, {words}", file.name, amount(file.size));
@@ -92,7 +107,43 @@ pub(super) fn card(ui: &mut Ui, s: &mut Scene<'_>, view: &CallView, file: &Trans
         TransferState::Refused | TransferState::Cancelled { .. } => {}
     }
     if on_its_way {
-        bar(ui, r, file);
+        bar(ui, Rect::from_min_max(r.min, pos2(r.right(), r.bottom() - high)), file);
+    }
+    if let (Some(size), Preview::Picture(picture)) = (shown, &file.preview) {
+        show_picture(ui, s, rect(r.left() + 12.0, r.bottom() - 12.0 - size.y, w - 24.0, size.y), file, picture);
+    } else if !broken.is_empty() {
+        let at = pos2(r.left() + 12.0, r.bottom() - broken_high);
+        paragraph(ui, at, w - 24.0, &broken, regular(12.0), 17.0, t.text2, false);
+    }
+}
+
+/// How large a picture is shown in so much width, points: whole, and no larger than it is.
+fn picture(preview: &Preview, width: f32) -> Option<Vec2> {
+    let Preview::Picture(picture) = preview else { return None };
+    let whole = vec2(picture.width.max(1) as f32, picture.height.max(1) as f32);
+    Some(whole * (width / whole.x).min(PICTURE / whole.y).min(1.0))
+}
+
+/// The picture in its card, in the middle; a click opens it.
+fn show_picture(ui: &mut Ui, s: &mut Scene<'_>, area: Rect, file: &TransferView, picture: &Picture) {
+    let Some(size) = self::picture(&file.preview, area.width()) else { return };
+    let r = Rect::from_center_size(area.center(), size);
+    let texture = s.state.call.pictures.entry(file.id).or_insert_with(|| {
+        let size = [picture.width, picture.height].map(|side| side as usize);
+        let image = ColorImage::from_rgba_unmultiplied(size, &picture.rgba);
+        ui.ctx().load_texture(format!("file {}", file.id), image, TextureOptions::LINEAR)
+    });
+    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    let shape = RectShape::filled(r, corner(8.0), Color32::WHITE).with_texture(texture.id(), whole);
+    let response = ui.interact(r, Id::unique(("file-picture", file.id)), Sense::click());
+    ui.painter().add(shape);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open picture {}", file.name)));
+    focus_ring(ui, &DARK, &response, 8.0);
+    let response = response.on_hover_cursor(CursorIcon::PointingHand);
+    let clicked = response.clicked();
+    tooltip(response, &DARK, Some("Open"), None);
+    if clicked {
+        s.send(Command::OpenPicture(file.id));
     }
 }
 
@@ -162,7 +213,7 @@ pub(super) fn drops(ui: &Ui, s: &mut Scene<'_>, stage: Rect, view: &CallView) {
         let dropped: Vec<PathBuf> = i.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
         let mut pasted = Vec::new();
         i.events.retain(|event| match event {
-            Event::Paste(text) => match linked(text) {
+            Event::Paste(text) => match link::files(text) {
                 Some(paths) => {
                     pasted.extend(paths);
                     false
@@ -215,33 +266,6 @@ fn png(image: &ColorImage) -> Result<Vec<u8>, png::EncodingError> {
     Ok(file)
 }
 
-/// The files that a text means which is nothing but links to files (`text/uri-list`, RFC 2483).
-fn linked(text: &str) -> Option<Vec<PathBuf>> {
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let paths: Option<Vec<PathBuf>> = lines().map(|line| path(line.strip_prefix("file://")?)).collect();
-    paths.filter(|paths| !paths.is_empty())
-}
-
-/// The path in a link to a file of this machine, its escapes undone (RFC 8089).
-fn path(rest: &str) -> Option<PathBuf> {
-    let escaped = rest.strip_prefix("localhost").unwrap_or(rest);
-    if !escaped.starts_with('/') {
-        return None; // on another machine
-    }
-    let (mut bytes, mut left) = (Vec::new(), escaped.as_bytes());
-    while let Some((first, rest)) = left.split_first() {
-        left = rest;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (code, rest) = left.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok()?);
-        left = rest;
-    }
-    String::from_utf8(bytes).ok().map(PathBuf::from)
-}
-
 fn send(s: &mut Scene<'_>, paths: Vec<PathBuf>) {
     s.send(Command::SendFiles(paths));
     if !s.state.call.chat_open {
@@ -249,12 +273,22 @@ fn send(s: &mut Scene<'_>, paths: Vec<PathBuf>) {
     }
 }
 
-/// The button that opens the strip in which a path is written.
+/// The button for files: the desktop's dialog to choose them; where there is none, the strip in which a path is written.
 pub(super) fn attach(ui: &mut Ui, s: &mut Scene<'_>, at: Rect) {
     let open = s.state.call.path.is_some();
     let button = Button::new("chat-attach", at, Kind::Ghost).icon(icons::PAPERCLIP).icon_size(19.0).radius(17.0);
-    if button.name("Send a file").pressed(open).tip("Send a file").show(ui, &DARK).clicked() {
-        s.state.call.path = if open { None } else { Some(String::new()) };
+    let clicked = button.name("Send a file").pressed(open).tip("Send a file…").show(ui, &DARK).clicked();
+    let asks = &mut s.state.call.asks_for_files;
+    // It turned out while it was asked for: what was wanted goes on in the strip.
+    let refused = s.snap.no_file_dialog && std::mem::take(asks);
+    match (clicked, open) {
+        (true, true) => s.state.call.path = None,
+        _ if refused || clicked && s.snap.no_file_dialog => s.state.call.path = Some(String::new()),
+        (true, false) => {
+            *asks = true;
+            s.send(Command::ChooseFiles);
+        }
+        (false, _) => {}
     }
 }
 
@@ -281,7 +315,7 @@ pub(super) fn strip(ui: &mut Ui, s: &mut Scene<'_>, f: Rect) {
     let clicked = button.enabled(!path.trim().is_empty()).show(ui, &t).clicked();
     if (enter || clicked) && !path.trim().is_empty() {
         let text = path.trim();
-        let paths = linked(text).unwrap_or_else(|| vec![PathBuf::from(text)]);
+        let paths = link::files(text).unwrap_or_else(|| vec![PathBuf::from(text)]);
         return send(s, paths);
     }
     if !leave {
@@ -301,19 +335,5 @@ mod tests {
         let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut rgba).unwrap();
         assert_eq!((info.width, info.height, rgba), (3, 2, vec![255; 24]));
-    }
-
-    #[test]
-    fn only_links_to_files_are_files() {
-        let paths = |text| linked(text).map(|paths| paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>());
-        assert_eq!(
-            paths("file:///a/b%20c.pdf\r\nfile://localhost/d\n"),
-            Some(vec!["/a/b c.pdf".to_owned(), "/d".to_owned()])
-        );
-        for text in
-            ["", "hello", "look: file:///a", "file:///a\nand more", "file://server/a", "file:///%zz", "file:///%c3"]
-        {
-            assert_eq!(paths(text), None, "{text}");
-        }
     }
 }

@@ -94,12 +94,16 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) -> Rect {
     }
     let edge = Stroke::new(1.5, Color32::WHITE.gamma_multiply(0.22));
     ui.painter().rect_stroke(r, corner(14.0), edge, StrokeKind::Inside);
+    let talks = (media.held || media.speaking) && !muted;
+    if talks {
+        super::tile::ring(ui, r, 14.0);
+    }
     let trouble = trouble(s.snap, Which::Microphone);
     let (glyph, ink) = if trouble.is_some() {
         (icons::MICROPHONE_SLASH, t.amber)
     } else if muted {
         (icons::MICROPHONE_SLASH, rgb(0xFF9EA0))
-    } else if media.held {
+    } else if talks {
         (icons::MICROPHONE, rgb(0xAEB7FF))
     } else {
         (icons::MICROPHONE, Color32::WHITE)
@@ -108,7 +112,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, stage: Rect) -> Rect {
     let spoken = match &trouble {
         Some((short, _)) => format!("You, {}", short.to_lowercase()),
         None if muted => "You, muted".to_owned(),
-        None if media.held => "You, talking".to_owned(),
+        None if talks => "You, talking".to_owned(),
         None => "You".to_owned(),
     };
     let on_picture = on && size.is_some();

@@ -8,6 +8,7 @@ mod ended;
 mod files;
 mod itself;
 mod layout;
+mod mention;
 mod menu;
 mod order;
 mod people;
@@ -27,13 +28,15 @@ mod watch;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use eframe::egui::{Context, CursorIcon, Id, Rect, Sense, Ui, UiBuilder, pos2};
+use eframe::egui::{Context, CursorIcon, Id, Rect, Sense, TextureHandle, Ui, UiBuilder, pos2};
 
 use super::app::{Scene, is_hidden};
 use crate::client::Handle;
 use crate::model::command::{Command, TileSize};
 use crate::model::id::{CallId, Callee};
+use crate::model::mention::mentions;
 use crate::model::snapshot::{CallView, MemberView, Snapshot, Stage};
+use crate::model::transfer::{Preview, TransferId};
 pub(super) use share::key as share_key;
 use tile::Tile;
 
@@ -50,6 +53,10 @@ pub struct State {
     chat: chat::Draft,
     /// The path of a file that is being written, while there is a field for it.
     path: Option<String>,
+    /// The dialog to choose files was asked for.
+    asks_for_files: bool,
+    /// Pictures of files that were shown.
+    pictures: HashMap<TransferId, TextureHandle>,
     itself: itself::Itself,
     pub(super) statistics: bool,
     /// Whose figures are shown; otherwise those of whoever has the worst connection.
@@ -79,6 +86,13 @@ impl State {
             s.state.call.people_open = false;
         }
         s.send(Command::ChatOpen(open));
+    }
+
+    /// Closes the innermost thing of the chat that is open, if anything but the panel is.
+    pub(super) fn close_in_chat(&mut self) -> bool {
+        let closed = self.chat_open && self.chat.offer.refuse();
+        self.chat.wants_focus |= closed;
+        closed
     }
 
     /// Opens or closes the panel of people.
@@ -124,6 +138,8 @@ pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let pushes = (chat_open || people_open) && all.width() >= PUSH;
     let stage = if pushes { Rect::from_min_max(all.min, pos2(all.right() - 368.0, all.bottom())) } else { all };
     files::drops(ui, s, all, view);
+    let shows = |id: &TransferId| view.files.iter().any(|file| file.id == *id && file.preview != Preview::None);
+    s.state.call.pictures.retain(|id, _| shows(id));
     let seating = seat(ui, s, view);
     let alone_with = view.first().filter(|_| is_face_to_face(view, seating.kind));
     let (picture, seen) = match alone_with {
@@ -279,6 +295,17 @@ fn words(stage: &Stage, seconds: u32) -> String {
         Stage::Reconnecting => format!("Reconnecting… {seconds} s"),
         Stage::Ended(_) => "Gone".to_owned(),
     }
+}
+
+/// What is said of a message from this one if it mentions us.
+pub(super) fn mention(snap: &Snapshot, from: Callee, text: &str) -> Option<String> {
+    let member = snap.call.as_ref()?.members.iter().find(|member| member.peer == from)?;
+    mentions(text, &snap.settings.name).then(|| {
+        // The toast has room for the beginning.
+        let begin: String = text.chars().take(120).collect();
+        let more = if begin.len() < text.len() { "…" } else { "" };
+        format!("{} mentions you: {begin}{more}", name(member))
+    })
 }
 
 /// What somebody is called here.

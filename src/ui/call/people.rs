@@ -7,7 +7,7 @@ use super::tile::Tile;
 use super::{State, menu, side};
 use crate::model::command::Command;
 use crate::model::id::{Callee, PeerId};
-use crate::model::snapshot::{CallView, Recent, Stage};
+use crate::model::snapshot::{CallView, HearsayView, Recent, Stage};
 use crate::ui::app::Scene;
 use crate::ui::home::{Verdict, invitation, understand};
 use crate::ui::icons;
@@ -73,6 +73,12 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
             let (_, r) = ui.allocate_space(vec2(list.width(), ROW));
             if ui.is_rect_visible(r) {
                 row(ui, s, r, &Tile::of(member));
+            }
+        }
+        for person in view.hearsay.iter() {
+            let (_, r) = ui.allocate_space(vec2(list.width(), ROW));
+            if ui.is_rect_visible(r) {
+                hearsay(ui, s, r, person);
             }
         }
     });
@@ -236,6 +242,22 @@ fn row(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, tile: &Tile<'_>) {
     let button = Button::new(("people-menu", of), at, Kind::Ghost).icon(icons::DOTS_THREE_VERTICAL).icon_size(18.0);
     let response = button.name(&format!("More about {} in the list", tile.name)).tip("Volume and more").show(ui, &t);
     menu::person(s, &response, "people", tile);
+}
+
+/// Somebody who is there as others say, and not reached from here: who says so, and what is done about it.
+fn hearsay(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, person: &HearsayView) {
+    let t = DARK;
+    let centre = pos2(r.left() + 28.0, r.top() + 28.0);
+    avatar(ui.painter(), centre, 18.0, &person.name);
+    ui.painter().circle_filled(centre, 18.0, t.surface.gamma_multiply(0.55));
+    let x = r.left() + 58.0;
+    let room = r.right() - 8.0 - x;
+    label(ui, pos2(x, r.top() + 19.0), LEFT, &person.name, medium(14.5), t.text2, room);
+    let by = person.by.join(", ");
+    let state = if person.refused { "Does not take your call" } else { "Not reached yet" };
+    let words = format!("{state}; here, says {by}");
+    label(ui, pos2(x, r.top() + 39.0), LEFT, &words, regular(12.5), t.amber, room);
+    id(ui, s, pos2(x, r.top() + 61.0), r.right() - 8.0, person.peer, &person.name);
 }
 
 /// An ID and the button that copies it.

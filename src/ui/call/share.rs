@@ -15,13 +15,17 @@ use crate::ui::widgets::{Button, Choice, Kind, choice_list, tooltip};
 
 const LIST: &str = "Choose what to share";
 const BANNER: f32 = 48.0;
+/// From this width on its buttons have words.
+const WORDY: f32 = 600.0;
+/// And from this on there is room for all of them.
+const ROOMY: f32 = 740.0;
 
 /// What the banner takes from the top of the picture, with the gap below it.
 pub(super) const ROOM: f32 = BANNER + 12.0;
 
 /// Where the banner lies on a picture that fills the stage.
 pub(super) fn place(stage: Rect) -> Rect {
-    let w = (stage.width() - 32.0).min(640.0);
+    let w = (stage.width() - 32.0).min(760.0);
     rect((stage.center().x - w / 2.0).round(), stage.top() + 64.0, w, BANNER)
 }
 
@@ -102,7 +106,7 @@ fn rows(snap: &Snapshot) -> Vec<Choice<Row>> {
 
 /// What is shared, and how to end it; at the top for as long as it lasts.
 pub(super) fn banner(ui: &mut Ui, s: &mut Scene<'_>, r: Rect) {
-    let Some(Sharing { name, .. }) = s.snap.media.sharing.clone() else { return };
+    let Some(sharing) = s.snap.media.sharing.clone() else { return };
     let t = DARK;
     ui.painter().rect(
         r,
@@ -111,18 +115,72 @@ pub(super) fn banner(ui: &mut Ui, s: &mut Scene<'_>, r: Rect) {
         Stroke::new(1.0, t.accent.gamma_multiply(0.6)),
         StrokeKind::Inside,
     );
-    let spoken = format!("You are sharing {name}");
+    let mut spoken = format!("You are sharing {}", sharing.name);
+    for (is, words) in [(sharing.paused, ", paused"), (sharing.sound, ", with sound")] {
+        spoken.push_str(if is { words } else { "" });
+    }
     let response = ui.interact(r, Id::unique("share-banner"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     let y = r.center().y;
-    ui.painter().text(pos2(r.left() + 24.0, y), CENTER, icons::MONITOR_ARROW_UP, icon_fill(18.0), t.accent_text);
-    let words = "You are sharing";
+    let (glyph, ink) = if sharing.paused { (icons::PAUSE, t.amber) } else { (icons::MONITOR_ARROW_UP, t.accent_text) };
+    ui.painter().text(pos2(r.left() + 24.0, y), CENTER, glyph, icon_fill(18.0), ink);
+    let words = if sharing.paused { "Paused: the others keep the last picture of" } else { "You are sharing" };
     let x = r.left() + 44.0;
-    let end = ui.painter().text(pos2(x, y), LEFT, words, semibold(14.0), t.text).right();
-    let stop = rect(r.right() - 132.0, r.top() + 7.0, 124.0, BANNER - 14.0);
-    label(ui, pos2(end + 6.0, y), LEFT, &name, medium(14.0), t.text, stop.left() - end - 18.0);
-    let button = Button::new("share-stop", stop, Kind::Danger).label("Stop sharing").size(13.0).radius(10.0);
-    if button.tip("Stop sharing").key("S").show(ui, &t).clicked() {
+    let left = buttons(ui, s, r, &sharing);
+    let room = left - x - 12.0;
+    let end = label(ui, pos2(x, y), LEFT, words, semibold(14.0), t.text, room).right();
+    if left - end > 40.0 {
+        label(ui, pos2(end + 6.0, y), LEFT, &sharing.name, medium(14.0), t.text, left - end - 18.0);
+    }
+}
+
+/// What can be done about the share, from the right; says where they begin.
+fn buttons(ui: &mut Ui, s: &mut Scene<'_>, r: Rect, sharing: &Sharing) -> f32 {
+    let t = DARK;
+    let (high, wordy) = (BANNER - 14.0, r.width() >= WORDY);
+    let mut right = r.right() - 8.0;
+    let mut place = |width: f32| {
+        right -= width + 6.0;
+        rect(right + 6.0, r.top() + 7.0, width, high)
+    };
+    let stop = Button::new("share-stop", place(if wordy { 124.0 } else { 64.0 }), Kind::Danger).size(13.0).radius(10.0);
+    let stop = stop.label(if wordy { "Stop sharing" } else { "Stop" }).name("Stop sharing");
+    if stop.tip("Stop sharing").key("S").show(ui, &t).clicked() {
         s.send(Command::Share(None));
     }
+    let (glyph, words, tip) = if sharing.paused {
+        (icons::PLAY, "Resume", "Show the others what happens again")
+    } else {
+        (icons::PAUSE, "Pause", "Let the others keep the last picture")
+    };
+    let pause = Button::new("share-pause", place(if wordy { 98.0 } else { high }), Kind::Second).icon(glyph);
+    let pause = pause.label(if wordy { words } else { "" }).name(words).size(13.0).icon_size(16.0).radius(10.0);
+    if pause.tip(tip).show(ui, &t).clicked() {
+        s.send(Command::PauseShare(!sharing.paused));
+    }
+    let (sound, smooth) = (sharing.sound, sharing.smooth);
+    let (glyph, tip) = if sound {
+        (icons::SPEAKER_HIGH, "The others hear what this computer plays")
+    } else {
+        (icons::SPEAKER_SLASH, "Let the others hear what this computer plays")
+    };
+    let kind = if sound { Kind::Soft } else { Kind::Ghost };
+    let words = if sound { "With sound" } else { "No sound" };
+    let (width, words) = if r.width() >= ROOMY { (116.0, words) } else { (high, "") };
+    let button = Button::new("share-sound", place(width), kind).icon(glyph).label(words).size(13.0);
+    let button = button.icon_size(17.0).radius(10.0);
+    if button.name("Computer's sound").pressed(sound).tip(tip).show(ui, &t).clicked() {
+        s.send(Command::ShareAs { sound: !sound, smooth });
+    }
+    let (words, tip) = if smooth {
+        ("Smooth", "For what moves: 720 lines, 30 pictures a second. Press for sharp text")
+    } else {
+        ("Sharp", "For text: 1080 lines, 15 pictures a second. Press for smooth motion")
+    };
+    let name = format!("Pictures: {}", words.to_lowercase());
+    let button = Button::new("share-kind", place(74.0), Kind::Ghost).label(words).size(13.0).radius(10.0);
+    if button.name(&name).tip(tip).show(ui, &t).clicked() {
+        s.send(Command::ShareAs { sound, smooth: !smooth });
+    }
+    right
 }

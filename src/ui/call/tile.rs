@@ -91,7 +91,7 @@ impl<'a> Tile<'a> {
             sharing: media.sharing.is_some(),
             muted: media.muted,
             hand: media.hand,
-            speaking: media.held,
+            speaking: media.held || media.speaking,
             quality: None,
             volume: None,
             reaction: None,
@@ -185,7 +185,7 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, tile: &Tile<'_>, area: Rect, 
     let mut frame = Frame { area, small, on_picture: false, radius, inset };
     frame.on_picture = ground(ui, s, tile, frame);
     if tile.speaking && !tile.muted {
-        ring(ui, frame);
+        ring(ui, frame.area, frame.radius);
     }
     let right = trouble_mark(ui, tile, frame);
     plate(ui, tile, frame, right);
@@ -275,11 +275,11 @@ fn reconnecting(ui: &mut Ui, s: &Scene<'_>, tile: &Tile<'_>, centre: eframe::egu
 }
 
 /// Around who speaks.
-fn ring(ui: &Ui, f: Frame) {
+pub(super) fn ring(ui: &Ui, area: Rect, radius: f32) {
     let accent = DARK.accent;
     let p = ui.painter();
-    p.rect_stroke(f.area, corner(f.radius), Stroke::new(3.0, accent), StrokeKind::Outside);
-    let (area, round) = (f.area.expand(3.0), corner(f.radius + 3.0));
+    p.rect_stroke(area, corner(radius), Stroke::new(3.0, accent), StrokeKind::Outside);
+    let (area, round) = (area.expand(3.0), corner(radius + 3.0));
     p.rect_stroke(area, round, Stroke::new(3.0, accent.gamma_multiply(0.28)), StrokeKind::Outside);
 }
 

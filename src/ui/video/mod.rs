@@ -2,8 +2,8 @@
 //!
 //! A picture is converted and uploaded only when its slot holds another than before and it is to be seen: not while the
 //! window is hidden, nor outside of the clip rectangle. Nor does such a picture ask for a frame. It was decoded all the same, so
-//! that the newest is there at once when it is to be seen again. What was not asked for in a frame is let go. Only one's own
-//! preview is ever mirrored.
+//! that the newest is there at once when it is to be seen again. What was not asked for in a frame is let go. The largest
+//! leads, and the others come along with it (see [`super::wake`]). Only one's own preview is ever mirrored.
 
 mod gl;
 mod soft;
@@ -31,28 +31,47 @@ pub struct Look {
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Called from any thread when a picture that is shown changes.
+pub struct Wakes {
+    /// The one that leads.
+    pub lead: Wake,
+    /// Another one.
+    pub follow: Wake,
+}
+
+/// What a picture does when it changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    Rests,
+    Leads,
+    Follows,
+}
+
 struct Track {
     player: Player,
     sequence: u64,
     frame: Option<Arc<VideoFrame>>,
     used: bool,
-    /// It was to be seen in the last frame.
-    seen: bool,
-    /// It asks for a frame when it changes.
-    wakes: bool,
+    /// How much of the window it had in the last frame where it was to be seen, square points.
+    seen: f32,
+    part: Part,
 }
 
 impl Track {
     fn new(player: Player) -> Self {
         let (sequence, frame) = (player.sequence(), player.newest());
-        Self { player, sequence, frame, used: false, seen: false, wakes: false }
+        Self { player, sequence, frame, used: false, seen: 0.0, part: Part::Rests }
     }
 
-    /// Whether it is to ask for a frame when it changes.
-    fn wake(&mut self, wake: Option<&Wake>) {
-        if self.wakes != wake.is_some() {
-            self.wakes = wake.is_some();
-            self.player.on_change(wake.cloned());
+    /// What it is to do when it changes.
+    fn play(&mut self, part: Part, wakes: &Wakes) {
+        if self.part != part {
+            self.part = part;
+            self.player.on_change(match part {
+                Part::Rests => None,
+                Part::Leads => Some(Arc::clone(&wakes.lead)),
+                Part::Follows => Some(Arc::clone(&wakes.follow)),
+            });
         }
     }
 }
@@ -62,15 +81,15 @@ pub struct Videos {
     tracks: HashMap<PlayerKey, Track>,
     gl: Option<gl::Screen>,
     soft: soft::Textures,
-    wake: Wake,
+    wakes: Wakes,
     hidden: bool,
 }
 
 impl Videos {
-    /// `wake` is called from any thread when a picture that is shown changes.
-    pub fn new(context: Option<Arc<eframe::glow::Context>>, wake: Wake) -> Self {
+    /// Shows nothing yet.
+    pub fn new(context: Option<Arc<eframe::glow::Context>>, wakes: Wakes) -> Self {
         let gl = context.filter(|context| gl::fits(context)).map(|_| gl::Screen::default());
-        Self { tracks: HashMap::new(), gl, soft: soft::Textures::default(), wake, hidden: false }
+        Self { tracks: HashMap::new(), gl, soft: soft::Textures::default(), wakes, hidden: false }
     }
 
     /// Sees what is new and lets go what nobody looked at since the last call. Once a frame, before anything is shown. `hidden`:
@@ -80,15 +99,16 @@ impl Videos {
         self.tracks.retain(|_, track| {
             let keep = std::mem::take(&mut track.used);
             if !keep {
-                track.wake(None);
+                track.play(Part::Rests, &self.wakes);
             }
             keep
         });
+        let largest = self.tracks.iter().max_by(|(_, a), (_, b)| a.seen.total_cmp(&b.seen)).map(|(key, _)| *key);
         for (key, track) in &mut self.tracks {
             match handle.player(*key) {
                 Some(player) if player.same(&track.player) => {}
                 Some(player) => {
-                    track.wake(None);
+                    track.play(Part::Rests, &self.wakes);
                     *track = Track::new(player);
                 }
                 None => track.frame = None,
@@ -99,8 +119,13 @@ impl Videos {
                 track.sequence = newest;
             }
             // Of one that is not there yet everything is new.
-            let awaited = std::mem::take(&mut track.seen) || track.frame.is_none();
-            track.wake(awaited.then_some(&self.wake));
+            let awaited = std::mem::take(&mut track.seen) > 0.0 || track.frame.is_none();
+            let part = match Some(*key) == largest || track.frame.is_none() {
+                _ if !awaited => Part::Rests,
+                true => Part::Leads,
+                false => Part::Follows,
+            };
+            track.play(part, &self.wakes);
         }
         self.soft.retain(|key| self.tracks.contains_key(key));
     }
@@ -109,7 +134,7 @@ impl Videos {
     pub fn size(&mut self, handle: &Handle, key: PlayerKey) -> Option<(u32, u32)> {
         if !self.tracks.contains_key(&key) {
             let mut track = Track::new(handle.player(key)?);
-            track.wake(Some(&self.wake));
+            track.play(Part::Leads, &self.wakes);
             self.tracks.insert(key, track);
         }
         let track = self.tracks.get_mut(&key)?;
@@ -124,8 +149,10 @@ impl Videos {
         if self.hidden || !p.clip_rect().intersects(area) {
             return;
         }
-        track.seen = true;
-        track.wake(Some(&self.wake));
+        track.seen = area.area();
+        if track.part == Part::Rests {
+            track.play(Part::Leads, &self.wakes);
+        }
         let Some(frame) = track.frame.clone() else { return };
         match &self.gl {
             Some(screen) => p.add(screen.shape(key, track.sequence, frame, area, cover, look)),
@@ -144,7 +171,7 @@ impl Videos {
 
     /// Nothing will be shown any more.
     pub fn close(&mut self, context: Option<&eframe::glow::Context>) {
-        self.tracks.values_mut().for_each(|track| track.wake(None));
+        self.tracks.values_mut().for_each(|track| track.play(Part::Rests, &self.wakes));
         self.tracks.clear();
         if let (Some(screen), Some(context)) = (&self.gl, context) {
             screen.close(context);

@@ -121,13 +121,7 @@ pub const SCENARIOS: &[Scenario] = &[
         extra: Extra::Tcp,
         ..PLAIN
     },
-    Scenario {
-        name: "file",
-        link: "rate=1mbit delay=20ms queue=200ms",
-        delay_ms: 20,
-        extra: Extra::File,
-        ..PLAIN
-    },
+    Scenario { name: "file", link: "rate=1mbit delay=20ms queue=200ms", delay_ms: 20, extra: Extra::File, ..PLAIN },
     Scenario {
         name: "two-calls",
         link: "rate=2mbit delay=20ms queue=200ms",
