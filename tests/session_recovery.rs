@@ -111,12 +111,13 @@ fn scene() -> Arc<Vec<VideoFrame>> {
     Arc::new(frames)
 }
 
-/// Looks at so many pictures, each of which must look like one of the scene, of this hour, without a trace of colour.
-async fn watch(player: Player, scene: &Arc<Vec<VideoFrame>>, pictures: usize) {
+/// Looks at so many pictures, each of which must be whole and without a trace of colour; tells how far the worst is from
+/// the nearest of the scene, squared and on average.
+async fn watch(player: Player, scene: &Arc<Vec<VideoFrame>>, pictures: usize) -> f64 {
     let scene = Arc::clone(scene);
     let look = move || {
         let begun = Instant::now();
-        let (mut seen, mut shown) = (player.sequence(), 0);
+        let (mut seen, mut shown, mut worst) = (player.sequence(), 0, 0.0f64);
         while shown < pictures {
             assert!(begun.elapsed() < SOON, "{shown} of {pictures} pictures in time");
             let Some((number, frame)) = player.wait_newer(seen, Duration::from_millis(50)).unwrap() else { continue };
@@ -130,11 +131,12 @@ async fn watch(player: Player, scene: &Arc<Vec<VideoFrame>>, pictures: usize) {
                     of.y().iter().zip(frame.y()).skip(skipped).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum()
                 };
                 let nearest = scene.iter().map(difference).min().unwrap() as f64 / frame.y().len() as f64;
-                assert!(nearest < 160.0, "as it was captured: {nearest}");
+                worst = worst.max(nearest);
             }
         }
+        worst
     };
-    tokio::task::spawn_blocking(look).await.unwrap();
+    tokio::task::spawn_blocking(look).await.unwrap()
 }
 
 #[test]
@@ -146,10 +148,12 @@ fn pictures_lost_for_good_are_followed_by_one_on_a_kept_picture() {
         // A busy machine may be so late that it becomes a keyframe in the end; most times it does not.
         let mut healed = 0;
         for _ in 0..12 {
-            watch(player.clone(), &scene, 45).await;
+            let usual = watch(player.clone(), &scene, 45).await;
             let before = (ann.stats("bob").await.unwrap(), bob.stats("ann").await.unwrap());
             lose.store(3, Ordering::Relaxed);
-            watch(player.clone(), &scene, 20).await;
+            let worst = watch(player.clone(), &scene, 20).await;
+            // A little coarser, at whatever rate it is by now; what builds on the wrong picture is far from any.
+            assert!(worst < usual * 2.0 + 60.0, "{worst} after a loss, {usual} before");
             let after = (ann.stats("bob").await.unwrap(), bob.stats("ann").await.unwrap());
             assert!(after.1.received.video.plis > before.1.received.video.plis, "nothing was asked for");
             healed += u32::from(after.0.sent.video.keyframes == before.0.sent.video.keyframes);

@@ -391,20 +391,6 @@ impl VideoPublisher {
         self.add_output_of(id, sender, false);
     }
 
-    /// The same for a receiver that is `own`, a program of this kind, or not.
-    pub fn add_output_of(&self, id: u64, sender: Sender<EncodedVideo>, own: bool) {
-        let (receiver, more) = (Receiver { own, kept: None }, Counts::default());
-        self.shared.wish(|w| {
-            w.outputs.retain(|output| output.id != id);
-            w.outputs.push(Output { id, sender, waiting: true, new: true, encoding: 0, receiver, more });
-            w.encodings[0].keyframe = true;
-            // Not once the camera is switched off, although its thread may not have closed it yet.
-            if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {
-                self.shared.to_encode(w, &captured);
-            }
-        });
-    }
-
     /// Sends nothing there any more.
     pub fn remove_output(&self, id: u64) {
         self.shared.wish(|w| w.outputs.retain(|output| output.id != id));

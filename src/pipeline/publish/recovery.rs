@@ -4,8 +4,12 @@
 //! each such picture. Whoever wishes again before it said that it keeps a newer one could not use it: in doubt it is a
 //! keyframe.
 
-use super::{VideoPublisher, Wishes};
+use tokio::sync::mpsc::Sender;
+
+use super::encodings::Counts;
+use super::{Output, VideoPublisher, Wishes};
 use crate::codec::h264::KeptPictures;
+use crate::model::encoded::EncodedVideo;
 
 /// Whoever gets an output's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +56,20 @@ impl Wishes {
 }
 
 impl VideoPublisher {
+    /// [`VideoPublisher::add_output`] for a receiver that is `own`, a program of this kind, or not.
+    pub fn add_output_of(&self, id: u64, sender: Sender<EncodedVideo>, own: bool) {
+        let (receiver, more) = (Receiver { own, kept: None }, Counts::default());
+        self.shared.wish(|w| {
+            w.outputs.retain(|output| output.id != id);
+            w.outputs.push(Output { id, sender, waiting: true, new: true, encoding: 0, receiver, more });
+            w.encodings[0].keyframe = true;
+            // Not once the camera is switched off, although its thread may not have closed it yet.
+            if let Some(captured) = w.unsent.take().filter(|_| w.wanted()) {
+                self.shared.to_encode(w, &captured);
+            }
+        });
+    }
+
     /// The receiver of this output says which picture it keeps for later; `None`: none any more.
     pub fn on_kept(&self, id: u64, kept: Option<u32>) {
         self.shared.lock().on_kept(id, kept);
