@@ -102,6 +102,8 @@ fn a_call_of_two_grows_to_three_without_a_gap_and_shrinks_again() {
                 (remote.reaction == Some(Reaction::Heart) && remote.hand).then_some(())
             })
             .await;
+        }
+        for one in [a, b] {
             one.sees("no heart any more", |s| of(s.call.as_ref()?, c.id)?.remote.reaction.is_none().then_some(()))
                 .await;
         }
