@@ -46,7 +46,7 @@ fn memory() -> u64 {
 
 /// Two stay, four come and go by chance; the two never miss a word of each other.
 #[test]
-#[ignore = "takes five minutes: cargo nextest run --test rooms_long --run-ignored only --no-capture"]
+#[ignore = "takes five minutes: cargo test --test rooms_long -- --ignored --nocapture"]
 fn for_five_minutes_somebody_comes_or_goes_every_five_seconds() {
     common::run(LONG + Duration::from_secs(240), async {
         let (server, url) = server().await;
