@@ -43,7 +43,11 @@ impl Actor {
                     incoming.silenced = true;
                 }
             }
-            Command::JoinRoom { name, password, limit, video } => self.join_room(&name, password, limit, video, now),
+            Command::JoinRoom { name, password, limit, video } => {
+                if let Err(why) = self.join_room(&name, password, limit, video, now) {
+                    self.told.push(Notice::Problem(why));
+                }
+            }
             Command::HangUp => {
                 if self.joining().is_some() {
                     self.forget_room();

@@ -45,20 +45,8 @@ impl Actor {
         self.named.as_ref().filter(|named| !named.inside).map(|named| named.shown.clone())
     }
 
+    /// Asks the server to let us in, or says why it was not asked.
     pub(super) fn join_room(
-        &mut self,
-        name: &str,
-        password: Option<Secret>,
-        limit: Option<u32>,
-        video: bool,
-        now: Instant,
-    ) {
-        if let Err(why) = self.try_join(name, password, limit, video, now) {
-            self.told.push(Notice::Problem(why));
-        }
-    }
-
-    fn try_join(
         &mut self,
         name: &str,
         password: Option<Secret>,
