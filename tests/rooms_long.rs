@@ -5,9 +5,9 @@ mod people;
 
 use std::time::{Duration, Instant};
 
+use common::dice::Dice;
 use people::crowd::*;
 use people::{Person, server};
-use visavis::dsp::tone::tone_level;
 use visavis::model::command::Command;
 
 /// Of the one with many comings and goings.
@@ -56,15 +56,11 @@ fn for_five_minutes_somebody_comes_or_goes_every_five_seconds() {
         meet(&stay.iter().collect::<Vec<_>>()).await;
         until("each other's voice", || hears(&stay[0], TONES[1]) > HEARD && hears(&stay[1], TONES[0]) > HEARD).await;
         let from = [0, 1].map(|n: usize| played(&stay[n].heard()).len());
-        let (begun, mut dice, mut inside, mut changes) = (Instant::now(), SEED, [false; 4], 0);
+        let (begun, mut dice, mut inside, mut changes) = (Instant::now(), Dice(SEED), [false; 4], 0);
         let mut pace = tokio::time::interval(PACE);
         while begun.elapsed() < LONG {
             pace.tick().await;
-            // Marsaglia's xorshift.
-            dice ^= dice << 13;
-            dice ^= dice >> 7;
-            dice ^= dice << 17;
-            let who = (dice % 4) as usize;
+            let who = dice.roll(4) as usize;
             inside[who] = !inside[who];
             changes += 1;
             if inside[who] {
@@ -80,13 +76,7 @@ fn for_five_minutes_somebody_comes_or_goes_every_five_seconds() {
         }
         println!("{changes} comings and goings");
         for (n, one) in stay.iter().enumerate() {
-            let all = played(&one.heard());
-            let tone = TONES[1 - n];
-            // One tenth of a second may cancel itself out where the tone moves within its wave; a gap lasts longer.
-            let low = |part: &[f32]| tone_level(part, tone.into()).is_none_or(|level| level < HEARD);
-            let lows: Vec<_> = all[from[n]..].chunks_exact(4_800).map(low).collect();
-            let gaps = lows.windows(2).filter(|two| **two == [true, true]).count();
-            assert_eq!(gaps, 0, "tenths of a second without the other's voice, of {}", lows.len());
+            assert_eq!(gap(one, from[n], TONES[1 - n]), None, "without the other's voice");
         }
         // Threads and files that are left fail the test: see `common`.
         drop(people);

@@ -22,6 +22,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs of this")]
 #![allow(clippy::print_stderr, reason = "the process ends at once; nobody collects a log")]
 
+pub mod dice;
 pub mod heap;
 pub mod tone;
 

@@ -46,6 +46,15 @@ pub fn hears(person: &Person, hertz: u32) -> f64 {
     newest.and_then(|part| tone_level(part, hertz.into())).unwrap_or(-200.0)
 }
 
+/// The first tenth of a second without this tone since so many samples were played, that the next lacks too. One alone may
+/// cancel itself out where the tone moves within its wave; a gap lasts longer.
+pub fn gap(person: &Person, from: usize, hertz: u32) -> Option<usize> {
+    let all = played(&person.heard());
+    let low = |part: &[f32]| tone_level(part, hertz.into()).is_none_or(|level| level < HEARD);
+    let lows: Vec<_> = all[from..].chunks_exact(4_800).map(low).collect();
+    lows.windows(2).position(|two| two == [true, true])
+}
+
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {

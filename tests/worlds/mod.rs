@@ -1,10 +1,14 @@
 //! A whole world in one process: a hub, people with their signaling clients and calls, media that come and go, and a
 //! network with delays, all on one virtual clock. Nothing here is random but by seed.
 
+#[path = "../common/dice.rs"]
+mod dice;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use dice::Dice;
 use visavis::call::lifecycle::{self, Calls};
 use visavis::model::body::{Body, Candidate};
 use visavis::model::id::{CallId, PeerId};
@@ -19,19 +23,6 @@ use visavis::signal::message::{ClientMessage, ServerMessage, to_text};
 /// Longest way through the network, one direction.
 pub const SLOWEST: Duration = Duration::from_millis(120);
 const UNIX: u64 = 1_790_000_000;
-
-/// SplitMix64.
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below.max(1)
-    }
-}
 
 /// Something under way.
 enum Parcel {

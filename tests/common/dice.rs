@@ -1,0 +1,15 @@
+//! Chance that comes again: the same seed gives the same numbers.
+
+/// SplitMix64.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below this one, and 0 below 0.
+    pub fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % below.max(1)
+    }
+}
