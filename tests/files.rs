@@ -313,7 +313,7 @@ fn a_large_file_comes_through_while_pictures_and_sound_go_on() {
 
 /// `VISAVIS_FILE_MB=1000 cargo nextest run --test files --run-ignored only --no-capture`
 #[test]
-#[ignore = "takes minutes; its figures are what it is for"]
+#[ignore = "takes minutes, for its figures: cargo nextest run --test files --run-ignored only --no-capture"]
 fn a_very_large_file_beside_a_call_in_figures() {
     let megabytes = std::env::var("VISAVIS_FILE_MB").ok().and_then(|text| text.parse().ok()).unwrap_or(1000);
     common::run(Duration::from_secs(3600), async move {

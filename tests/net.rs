@@ -26,7 +26,7 @@ const TURN_TCP: &str = "turn:203.0.113.10?transport=tcp";
 
 /// Not a test: one end of a call, when another test starts this program for it.
 #[test]
-#[ignore = "one end of the other tests' calls; it does nothing by itself"]
+#[ignore = "one end of the other tests' calls, which run it: make test-net"]
 fn endpoint() {
     if std::env::var_os(endpoint::VARIABLE).is_some() {
         endpoint::serve();

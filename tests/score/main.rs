@@ -24,7 +24,7 @@ fn browsers() -> bool {
 
 /// Not a test: one end of a call, when a table starts this program for it.
 #[test]
-#[ignore = "one end of calls; it does nothing by itself"]
+#[ignore = "one end of calls, which run it: make score"]
 fn endpoint() {
     if std::env::var_os(endpoint::VARIABLE).is_some() {
         endpoint::serve();
