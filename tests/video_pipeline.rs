@@ -225,17 +225,24 @@ fn switching_off_closes_the_device_and_leaves_black() {
     for _ in 0..5 {
         decoder.decode(&receive(&mut units)).unwrap();
     }
+    let is_black = |frame: &VideoFrame| frame.y().iter().all(|y| *y < 30);
     publisher.set_enabled(false);
     let mut last = None;
     until(|| {
         while let Ok(unit) = units.try_recv() {
             last = Some((unit.keyframe, decoder.decode(&unit).unwrap().unwrap()));
         }
-        let black = |(keyframe, frame): &(bool, VideoFrame)| *keyframe && frame.y().iter().all(|y| *y < 30);
-        last.as_ref().is_some_and(black)
+        last.as_ref().is_some_and(|(keyframe, frame): &(bool, VideoFrame)| *keyframe && is_black(frame))
     });
     until(|| open.load(Ordering::SeqCst) == 0);
     assert_eq!(publisher.state(), DeviceState::Closed);
+    // Nobody could know that it got lost, and who comes now has not seen it: it comes again by itself.
+    let (sender, mut late) = mpsc::channel(64);
+    publisher.add_output(2, sender);
+    let again = receive(&mut units);
+    assert!(decoder.decode(&again).unwrap().is_some_and(|frame| is_black(&frame)));
+    let for_them = receive(&mut late);
+    assert!(Decoder::new().unwrap().decode(&for_them).unwrap().is_some_and(|frame| is_black(&frame)));
     let frames = publisher.stats().frames;
     publisher.set_enabled(true);
     until(|| publisher.stats().frames > frames);

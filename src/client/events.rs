@@ -246,10 +246,9 @@ impl Actor {
             Ok(Control::State { camera, muted, hand, sharing, replay }) => {
                 let reaction = leg.remote.reaction;
                 leg.remote = RemoteMedia { camera_on: camera, muted, hand, sharing, replay, reaction };
-                if !camera
-                    && !sharing
-                    && let Some(link) = &leg.link
-                    && let Err(e) = self.session.pause_video(link.peer())
+                let still = leg.remote.is_still();
+                if let Some(link) = &leg.link
+                    && let Err(e) = self.session.set_video_paused(link.peer(), still)
                 {
                     tracing::debug!("{e}");
                 }
@@ -283,9 +282,7 @@ impl Actor {
                 continue;
             }
             let Some(link) = &leg.link else { continue };
-            if size.is_none()
-                && let Err(e) = self.session.pause_video(link.peer())
-            {
+            if let Err(e) = self.session.set_video_paused(link.peer(), size.is_none() || leg.remote.is_still()) {
                 tracing::debug!("{e}");
             }
             if leg.told {

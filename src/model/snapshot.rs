@@ -313,6 +313,13 @@ pub struct RemoteMedia {
     pub reaction: Option<Reaction>,
 }
 
+impl RemoteMedia {
+    /// Whether their picture stands still: they show neither themselves nor a screen.
+    pub fn is_still(&self) -> bool {
+        !self.camera_on && !self.sharing
+    }
+}
+
 /// How long a reaction is shown.
 pub const REACTION_SECONDS: u32 = 4;
 

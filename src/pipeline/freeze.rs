@@ -10,6 +10,7 @@ const WINDOW: usize = 30;
 #[derive(Debug, Default)]
 pub(super) struct Freezes {
     last: Option<Duration>,
+    paused: bool,
     gaps: VecDeque<Duration>,
     count: u64,
     frozen: Duration,
@@ -20,6 +21,9 @@ pub(super) struct Freezes {
 impl Freezes {
     /// A picture was shown now. A gap of max(3 × mean, mean + 150 ms) or more was a freeze.
     pub(super) fn shown(&mut self, now: Duration) {
+        if self.paused {
+            return;
+        }
         let Some(last) = self.last.replace(now) else { return };
         let gap = now.saturating_sub(last);
         self.longest = self.longest.max(gap);
@@ -35,9 +39,14 @@ impl Freezes {
         self.gaps.push_back(gap);
     }
 
-    /// The picture stops on purpose: the gap until the next one is no freeze.
+    /// The picture stops on purpose: until it goes on, nothing is counted.
     pub(super) fn pause(&mut self) {
-        self.last = None;
+        (self.paused, self.last) = (true, None);
+    }
+
+    /// Pictures are to come from now on.
+    pub(super) fn resume(&mut self) {
+        self.paused = false;
     }
 
     /// How often, and how long in all.
@@ -97,7 +106,12 @@ mod tests {
         let mut freezes = Freezes::default();
         let last = run(&mut freezes, 0, 40);
         freezes.pause();
-        run(&mut freezes, last + 10_000, 40);
+        (1..9).for_each(|second| freezes.shown(Duration::from_millis(last + second * 1000)));
+        assert_eq!(freezes.take_longest(Duration::from_millis(last + 9_500)), Duration::ZERO);
+        freezes.resume();
+        let last = run(&mut freezes, last + 10_000, 40);
         assert_eq!(freezes.totals().0, 0);
+        run(&mut freezes, last + 400, 40);
+        assert_eq!(freezes.totals().0, 1, "it counts again");
     }
 }

@@ -4,8 +4,8 @@
 //! output, and the camera not switched off. The thread `enc-…` owns one encoder for all outputs and encodes each picture the
 //! moment it comes, at the size and rate that the bitrate is good for (`ladder`) and the computer can make (`guard`). Only
 //! where paths are of very different strength ([`VideoPublisher::share_out`]) there are more such threads, with smaller
-//! pictures (`encodings`). Switching off closes the device at once, sends one black keyframe, so that no face stays on the
-//! other side's screen, and then nothing.
+//! pictures (`encodings`). Switching off closes the device at once and sends a black keyframe, so that no face stays on the
+//! other side's screen: again and again, once a second, for whoever lost it or comes later.
 //!
 //! Overflow: pictures — newest wins, counted as dropped; an output that is full loses pictures until the next keyframe,
 //! which is made as soon as it has room again. Keyframes come at most five times a second, however many ask; only where

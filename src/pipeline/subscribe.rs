@@ -185,7 +185,8 @@ impl VideoSubscriber {
         figures.freezes.take_longest(self.shared.begun.elapsed()).as_secs_f64() * 1e3
     }
 
-    /// The other side switched its camera off: the gap that follows is no freeze, and nothing is shown.
+    /// The other side switched its camera off: what comes until [`VideoSubscriber::resume`] stands still on purpose, and
+    /// what was shown is taken away.
     pub fn pause(&self) {
         self.shared.paused.store(true, Ordering::Release);
         {
@@ -194,6 +195,11 @@ impl VideoSubscriber {
             figures.behind.clear();
         }
         self.player.clear();
+    }
+
+    /// Its pictures are to move again: a gap is a freeze.
+    pub fn resume(&self) {
+        self.shared.lock().freezes.resume();
     }
 
     /// Ends the thread and waits for it, at most a second; then the player is closed. Blocks; may be called again.

@@ -284,10 +284,10 @@ impl Link {
         lock(&self.subscriber).as_ref().map(VideoSubscriber::stats)
     }
 
-    /// The other side switched its camera off: shows nothing, and the gap is no freeze.
-    pub fn pause_video(&self) {
+    /// Whether the other side's picture moves, or stands still on purpose and no gap is a freeze.
+    pub fn set_video_paused(&self, paused: bool) {
         if let Some(subscriber) = lock(&self.subscriber).as_ref() {
-            subscriber.pause();
+            if paused { subscriber.pause() } else { subscriber.resume() }
         }
     }
 

@@ -257,12 +257,13 @@ impl Session {
         Ok(self.inner.link(peer)?.player.clone())
     }
 
-    /// The peer says that its camera is off: shows nothing until the next picture, and counts no freeze.
+    /// The peer says that its camera is off: what is shown of it is taken away, and until it is on again no gap between its
+    /// pictures counts as a freeze.
     ///
     /// # Errors
     /// [`SessionError::UnknownPeer`].
-    pub fn pause_video(&self, peer: &str) -> Result<(), SessionError> {
-        self.inner.link(peer)?.pause_video();
+    pub fn set_video_paused(&self, peer: &str, paused: bool) -> Result<(), SessionError> {
+        self.inner.link(peer)?.set_video_paused(paused);
         Ok(())
     }
 

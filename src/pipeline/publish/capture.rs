@@ -18,8 +18,13 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Least time between two pictures: one tick of the encoder's clock.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How often the picture of a source that is paused is sent again.
+/// How often a picture that stands still is sent again, that of a source that is paused or the black one: nobody misses
+/// the newest picture, so nobody asks for it where it got lost.
 const STILL: Duration = Duration::from_secs(1);
+
+/// The black picture the second time. Chromium leaves a picture on the screen that came less than its own time before
+/// the one that is the last.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A source that is open.
 struct Open {
@@ -42,13 +47,16 @@ pub(super) struct Capture<'a> {
     kind: VideoKind,
     /// The opening that failed: not tried again before the next wish.
     failed: u64,
+    /// When the black picture goes out next, and how long after that again, while nothing is open.
+    black: Option<(Instant, Duration)>,
     /// Media time of the newest picture.
     time: Duration,
 }
 
 impl<'a> Capture<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        Self { shared, scaler: Scaler::new(), open: None, kind: VideoKind::Camera, failed: 0, time: Duration::ZERO }
+        let (scaler, kind) = (Scaler::new(), VideoKind::Camera);
+        Self { shared, scaler, open: None, kind, failed: 0, black: None, time: Duration::ZERO }
     }
 
     pub(super) fn run(mut self) {
@@ -63,7 +71,7 @@ impl<'a> Capture<'a> {
                 }
             } else if wanted {
                 self.open(opening);
-            } else {
+            } else if self.black.is_some_and(|(due, _)| due <= Instant::now()) {
                 self.go_black();
             }
         }
@@ -74,10 +82,14 @@ impl<'a> Capture<'a> {
     fn wait_for_work(&mut self) -> Option<(bool, u64)> {
         let idle = |wishes: &mut Wishes| {
             let to_open = wishes.wanted() && wishes.opening != self.failed;
-            !wishes.stop && self.open.is_none() && !to_open && wishes.sent.is_none()
+            !wishes.stop && self.open.is_none() && !to_open
         };
-        // Without a limit, because every wish notifies and `stop` is one of them.
-        let wishes = self.shared.changed.wait_while(self.shared.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let (changed, wishes) = (&self.shared.changed, self.shared.lock());
+        let wishes = match self.black.map(|(due, _)| due.saturating_duration_since(Instant::now())) {
+            Some(wait) => changed.wait_timeout_while(wishes, wait, idle).unwrap_or_else(PoisonError::into_inner).0,
+            // Without a limit, because every wish notifies and `stop` is one of them.
+            None => changed.wait_while(wishes, idle).unwrap_or_else(PoisonError::into_inner),
+        };
         let wanted = wishes.wanted() && wishes.opening != self.failed;
         (!wishes.stop).then_some((wanted, wishes.opening))
     }
@@ -95,6 +107,7 @@ impl<'a> Capture<'a> {
                 let format = source.format();
                 let state = DeviceState::Open { id: source.id(), name: format.name.clone(), format: format.sentence() };
                 self.shared.set_state(self.kind, state, Some(opening));
+                self.black = None;
                 self.open =
                     Some(Open { source, format, opening, request, next: Duration::ZERO, last: None, paused: false });
             }
@@ -113,6 +126,7 @@ impl<'a> Capture<'a> {
             self.shared.lock().unsent = None;
             self.shared.preview.clear();
         }
+        self.black = self.black.or_else(|| self.shared.lock().sent.map(|_| (Instant::now(), AGAIN)));
         self.shared.set_state(self.kind, state, opening);
     }
 
@@ -164,8 +178,17 @@ impl<'a> Capture<'a> {
 
     /// What the other side sees last is black.
     fn go_black(&mut self) {
-        let Some((width, height)) = self.shared.lock().sent.take() else { return };
+        let Some((_, wait)) = self.black.take() else { return };
+        let size = {
+            let mut wishes = self.shared.lock();
+            if wishes.outputs.is_empty() {
+                wishes.sent = None;
+            }
+            wishes.sent
+        };
+        let Some((width, height)) = size else { return };
         let now = Instant::now();
+        self.black = Some((now + wait, STILL));
         self.time = now.saturating_duration_since(self.shared.epoch).max(self.time + TICK);
         if let Ok(mut frame) = VideoFrame::black(width, height, self.time) {
             frame.at = Some(now);
