@@ -9,6 +9,7 @@
 //! own task only `try_send`; every queue is bounded.
 
 pub mod assembler;
+mod burst;
 pub mod channel;
 mod clock;
 pub mod congestion;

@@ -1,12 +1,16 @@
 //! Which missing packets are asked for again, and when (RFC 4585 §6.2.1).
 //!
 //! The transport crate asks for everything every few milliseconds and looks at no round trip. Here each packet of a picture
-//! is asked for the moment it is missed, once more soon after, and again when it should have been there for a while. Sound cannot wait: a packet is asked for only where it can still be there in time, once in a round trip, and, from
+//! is asked for the moment it is missed, once more soon after, and again when it should have been there for a while. Where
+//! repair packets may bring it back, they are waited for; but many in a row (`burst`) are more than those mend.
+//! Sound cannot wait: a packet is asked for only where it can still be there in time, once in a round trip, and, from
 //! somebody who sends copies, only where two or more in a row are missing, for one comes with the next packet anyway.
 //! Pure: time is an argument.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
+
+use super::burst::Lost;
 
 /// Longest round trip: with the pause until a packet is missed and asked for, it still comes before listeners mind.
 const LONGEST: Duration = Duration::from_millis(80);
@@ -38,6 +42,12 @@ pub(crate) struct Again {
 }
 
 impl Again {
+    /// So many packets of a stream of pictures from this one on are lost for certain (see `burst`): those of them to ask
+    /// for now.
+    pub fn wanted_of_burst(&mut self, now: Instant, (ssrc, first, count): Lost) -> Vec<u16> {
+        self.ask(now, ssrc, (0..count).map(|n| first.wrapping_add(n)), |asked| asked.times == 0)
+    }
+
     /// Of the `missing` packets of a stream of pictures, those to ask for now. `rtt` is zero while it is not known;
     /// `repairs`: the sender's repair packets may bring them back by themselves, at the end of their picture.
     pub fn wanted_of_pictures(
@@ -132,6 +142,16 @@ mod tests {
         let mut at = |ms| again.wanted_of_pictures(start + Duration::from_millis(ms), 2, &[7], far, true);
         assert!(at(0).is_empty() && at(10).is_empty(), "it may be repaired");
         assert_eq!((at(20), at(40), at(50), at(150), at(170)), (vec![7], vec![], vec![7], vec![], vec![7]));
+    }
+
+    #[test]
+    fn a_burst_is_asked_for_at_once_and_then_as_others_are() {
+        let (mut again, start, far) = (Again::default(), Instant::now(), Duration::from_millis(100));
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(again.wanted_of_burst(start, (1, u16::MAX, 3)), [u16::MAX, 0, 1]);
+        assert!(again.wanted_of_burst(at(5), (1, 0, 2)).is_empty());
+        let mut wanted = |ms| again.wanted_of_pictures(at(ms), 1, &[0], far, true);
+        assert_eq!((wanted(10), wanted(30), wanted(120), wanted(150)), (vec![], vec![0], vec![], vec![0]));
     }
 
     #[test]

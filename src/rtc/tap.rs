@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::interceptor::{AttributedPacket, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
@@ -19,11 +19,15 @@ use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{TransportLayerNack, nack_pairs_from_sequence_numbers};
+use rtc::rtp;
 use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
 
+use super::burst::{Bursts, Came};
 use super::clock::OwnClock;
 use super::congestion::sparse::Said;
+use super::fec;
 use super::kept::{self, KeptWish};
 use super::nack::Again;
 use super::outbound::Outbound;
@@ -97,6 +101,7 @@ pub(crate) struct Tap {
     rtt_us: Arc<AtomicU64>,
     types: Arc<Types>,
     again: Again,
+    bursts: Bursts,
     wishes: Arc<Wishes>,
     outbound: Arc<Outbound>,
     clock: Arc<OwnClock>,
@@ -116,8 +121,8 @@ impl Tap {
         clock: Arc<OwnClock>,
     ) -> Self {
         let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        let again = Again::default();
-        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again, wishes, outbound, clock, reads, writes }
+        let (again, bursts) = (Again::default(), Bursts::default());
+        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again, bursts, wishes, outbound, clock, reads, writes }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -133,7 +138,7 @@ impl Tap {
         packets.retain_mut(|packet| {
             let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return true };
             let missing: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
-            let wanted = if wire.is_sound(nack.media_ssrc) {
+            let wanted = if wire.is_picture(nack.media_ssrc) == Some(false) {
                 again.wanted(now, nack.media_ssrc, &missing, rtt, copies)
             } else {
                 again.wanted_of_pictures(now, nack.media_ssrc, &missing, rtt, repairs)
@@ -144,6 +149,46 @@ impl Tap {
             }
             !wanted.is_empty()
         });
+    }
+
+    /// Asks at once for a burst that this packet shows to be lost, and not when the transport crate looks next.
+    fn ask_for_burst(&mut self, now: Instant, packet: &rtp::Packet, transport: Option<u16>) {
+        let (ssrc, number) = (packet.header.ssrc, packet.header.sequence_number);
+        let (protected, wire) = (fec::protected(packet), &self.heard.wire);
+        let came = match (protected, wire.is_picture(protected.unwrap_or(ssrc))) {
+            (Some(of), Some(true)) => fec::block::last(packet).map(|last| Came::Repair(of, last)),
+            (None, Some(true)) => Some(Came::Picture(ssrc, number)),
+            (None, Some(false)) => Some(Came::Sound(ssrc, number)),
+            _ => None,
+        };
+        let rtt = Duration::from_micros(self.rtt_us.load(Ordering::Relaxed));
+        let lost = came.and_then(|came| self.bursts.came(now, rtt, transport, came));
+        let missing = lost.map(|lost| self.again.wanted_of_burst(now, lost)).unwrap_or_default();
+        if let (Some((media_ssrc, ..)), false) = (lost, missing.is_empty()) {
+            let nacks = nack_pairs_from_sequence_numbers(&missing);
+            let nack = TransportLayerNack { sender_ssrc: self.video_ssrc, media_ssrc, nacks };
+            let message = AttributedPacket::new(Packet::Rtcp(vec![Box::new(nack)]));
+            self.send(TaggedPacket { now, transport: TransportContext::default(), message });
+        }
+    }
+
+    /// Counts what goes out.
+    fn send(&mut self, packet: TaggedPacket) {
+        if let Packet::Rtp(rtp) = &packet.message.packet {
+            self.heard.wire.sent(rtp);
+        } else if let Packet::Rtcp(packets) = &packet.message.packet {
+            self.heard.wire.sent_rtcp(packet.now, packets);
+            for packet in packets {
+                let packet = packet.as_any();
+                if packet.is::<PictureLossIndication>() {
+                    self.heard.plis.fetch_add(1, Ordering::Relaxed);
+                } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                    let asked: usize = nack.nacks.iter().map(|pair| pair.packet_list().len()).sum();
+                    self.heard.nacks.fetch_add(asked as u64, Ordering::Relaxed);
+                }
+            }
+        }
+        self.writes.push_back(packet);
     }
 
     fn report(&self, now: Instant, reports: &[ReceptionReport]) {
@@ -175,7 +220,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         let now = packet.now;
         if let Packet::Rtp(rtp) = &packet.message.packet {
-            self.heard.wire.received(packet.now, rtp);
+            let transport = self.heard.wire.received(now, rtp);
+            self.ask_for_burst(now, rtp, transport);
         } else if let Packet::Rtcp(packets) = &packet.message.packet {
             self.heard.wire.received_rtcp(packet.now, packets);
             for packet in packets {
@@ -220,21 +266,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                 return Ok(());
             }
         }
-        if let Packet::Rtp(rtp) = &packet.message.packet {
-            self.heard.wire.sent(rtp);
-        } else if let Packet::Rtcp(packets) = &packet.message.packet {
-            self.heard.wire.sent_rtcp(packet.now, packets);
-            for packet in packets {
-                let packet = packet.as_any();
-                if packet.is::<PictureLossIndication>() {
-                    self.heard.plis.fetch_add(1, Ordering::Relaxed);
-                } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
-                    let asked: usize = nack.nacks.iter().map(|pair| pair.packet_list().len()).sum();
-                    self.heard.nacks.fetch_add(asked as u64, Ordering::Relaxed);
-                }
-            }
-        }
-        self.writes.push_back(packet);
+        self.send(packet);
         Ok(())
     }
 

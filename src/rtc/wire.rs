@@ -254,11 +254,16 @@ impl Wire {
         }
     }
 
-    pub fn received(&self, now: Instant, packet: &rtp::Packet) {
+    /// Counts a packet that came; gives its number of the connection, where it has one.
+    pub fn received(&self, now: Instant, packet: &rtp::Packet) -> Option<u16> {
         let mut table = self.lock();
         table.arrived += 1;
-        if let Some([a, b]) = packet.header.get_extension(table.number_id).as_deref() {
-            table.numbers.take(u16::from_be_bytes([*a, *b]));
+        let number = match packet.header.get_extension(table.number_id).as_deref() {
+            Some([a, b]) => Some(u16::from_be_bytes([*a, *b])),
+            _ => None,
+        };
+        if let Some(number) = number {
+            table.numbers.take(number);
         }
         if let Some(stream) = fec::protected(packet).and_then(|ssrc| table.received.get_mut(&ssrc)) {
             stream.own.repair_packets += 1;
@@ -268,6 +273,7 @@ impl Wire {
         {
             stream.time(now, packet.header.timestamp);
         }
+        number
     }
 
     pub fn sent_rtcp(&self, now: Instant, packets: &Rtcp) {
@@ -320,9 +326,9 @@ impl Wire {
         }
     }
 
-    /// Whether this stream comes in and is sound.
-    pub fn is_sound(&self, ssrc: u32) -> bool {
-        self.lock().received.get(&ssrc).is_some_and(|stream| stream.bound && !stream.video)
+    /// Whether this stream, which comes in, is pictures, or sound; `None`: it is not known.
+    pub fn is_picture(&self, ssrc: u32) -> Option<bool> {
+        self.lock().received.get(&ssrc).filter(|stream| stream.bound).map(|stream| stream.video)
     }
 
     /// Streams that go out and streams that come in, by SSRC.

@@ -134,6 +134,12 @@ pub fn protects(repair: &Packet) -> Option<u32> {
     Some(u32::from_be_bytes(repair.payload.get(..4)?.try_into().ok()?))
 }
 
+/// The number of the last packet that a repair packet protects.
+pub fn last(repair: &Packet) -> Option<u16> {
+    let [first, second, packets] = *repair.payload.get(4..7)?.first_chunk()?;
+    Some(u16::from_be_bytes([first, second]).wrapping_add(u16::from(packets)).wrapping_sub(1))
+}
+
 /// The receiver's end of one stream.
 #[derive(Debug)]
 pub struct Mender {
