@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use common::tone::played;
 use people::*;
 use visavis::dsp::tone::tone_level;
 use visavis::model::command::Command;
@@ -54,13 +55,6 @@ fn person(url: &str, name: &str, microphone: AudioSpec, settings: &str) -> Perso
         config.overrides.camera = Some(VideoSpec::None);
         config.overrides.microphone = Some(microphone);
     })
-}
-
-/// What was played into this file so far, on the left, also while it is written.
-fn played(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    let pairs = bytes.get(44..).unwrap_or_default();
-    pairs.chunks_exact(4).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0).collect()
 }
 
 /// Level of a tone in the last so many seconds, dBFS.

@@ -1,10 +1,11 @@
 //! Several applications at once: who is with whom, what they see and what they hear.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Person, STEP};
+use crate::common::tone;
+pub use crate::common::tone::{HEARD, played};
 use visavis::codec::timecode;
 use visavis::dsp::tone::tone_level;
 use visavis::model::id::{Callee, PeerId};
@@ -13,8 +14,6 @@ use visavis::model::source::AudioSpec;
 
 /// What each person's microphone gives, Hz.
 pub const TONES: [u32; 6] = [440, 660, 880, 1100, 1320, 1540];
-/// From here on a tone is heard, dBFS.
-pub const HEARD: f64 = -30.0;
 /// Below this it is not.
 pub const UNHEARD: f64 = -50.0;
 pub const NAMES: [&str; 6] = ["Amara", "Noor", "Tomás", "Lena", "Yuki", "Ada"];
@@ -32,13 +31,6 @@ pub async fn crowd(url: &str, people: usize) -> Vec<Person> {
     all
 }
 
-/// All that was played, as the file has it by now.
-pub fn played(path: &Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    let samples = bytes.get(44..).unwrap_or_default().as_chunks::<4>().0; // two channels of 16 bits
-    samples.iter().map(|frame| f32::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0).collect()
-}
-
 /// Level of a tone in the newest half second.
 pub fn hears(person: &Person, hertz: u32) -> f64 {
     let all = played(&person.heard());
@@ -46,13 +38,9 @@ pub fn hears(person: &Person, hertz: u32) -> f64 {
     newest.and_then(|part| tone_level(part, hertz.into())).unwrap_or(-200.0)
 }
 
-/// The first tenth of a second without this tone since so many samples were played, that the next lacks too. One alone may
-/// cancel itself out where the tone moves within its wave; a gap lasts longer.
+/// The first gap in this tone since so many samples were played.
 pub fn gap(person: &Person, from: usize, hertz: u32) -> Option<usize> {
-    let all = played(&person.heard());
-    let low = |part: &[f32]| tone_level(part, hertz.into()).is_none_or(|level| level < HEARD);
-    let lows: Vec<_> = all[from..].chunks_exact(4_800).map(low).collect();
-    lows.windows(2).position(|two| two == [true, true])
+    tone::gap(&played(&person.heard())[from..], hertz)
 }
 
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
