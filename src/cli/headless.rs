@@ -143,12 +143,7 @@ impl Driver {
         write(&lines::event(notice, |peer| match &snapshot.call {
             Some(call) => {
                 let member = call.members.iter().find(|member| member.peer == *peer);
-                let room = || {
-                    call.room
-                        .as_ref()
-                        .filter(|room| room.listed.is_some())
-                        .map(|room| format!("the room “{}”", room.name))
-                };
+                let room = || call.named_room().map(|room| format!("the room “{}”", room.name));
                 member.map(|member| member.name.clone()).or_else(room).unwrap_or_else(|| peer.to_string())
             }
             None => peer.to_string(),

@@ -247,6 +247,11 @@ pub struct RoomView {
 }
 
 impl CallView {
+    /// The room, if people come into it by its name.
+    pub fn named_room(&self) -> Option<&RoomView> {
+        self.room.as_ref().filter(|room| room.listed.is_some())
+    }
+
     /// Those who signed that they are in the room, and with whom there is no leg (yet).
     pub fn unmet(&self) -> impl Iterator<Item = PeerId> {
         let listed = self.room.iter().flat_map(|room| room.listed.iter().flat_map(|listed| listed.iter().copied()));

@@ -10,6 +10,7 @@ use super::theme::{corner, medium, regular, semibold};
 use super::widgets::{Button, Choice, Kind, field, secret_field, select, verdict};
 use crate::model::body::{MAX_NAME, MAX_PEOPLE, clean_name};
 use crate::model::command::{Command, Secret};
+use crate::model::snapshot::Stage;
 
 /// What is being written. It stays until a room is entered, so that a refusal costs no typing.
 #[derive(Default)]
@@ -31,6 +32,11 @@ impl Form {
         (self.open, self.wants_focus) = (true, true);
     }
 
+    /// Has this name in it from now on, and nothing else.
+    pub fn begin(&mut self, name: &str) {
+        *self = Self { name: name.to_owned(), ..Self::default() };
+    }
+
     fn command(&self, video: bool) -> Command {
         let password = Some(self.password.clone()).filter(|text| !text.is_empty()).map(Secret);
         Command::JoinRoom { name: self.name.clone(), password, limit: self.limit, video }
@@ -41,8 +47,8 @@ impl Form {
 pub fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect) {
     let joining = s.snap.joining.is_some();
     let asked = std::mem::replace(&mut s.state.room.asked, joining);
-    if s.snap.call.is_some() {
-        if s.snap.call.as_ref().is_some_and(|call| call.room.as_ref().is_some_and(|room| room.listed.is_some())) {
+    if let Some(call) = &s.snap.call {
+        if call.named_room().is_some() && !matches!(call.stage, Stage::Ended(_)) {
             s.state.room = Form::default();
         }
         return;

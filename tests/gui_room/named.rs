@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use visavis::model::command::{Command, Secret};
 use visavis::model::outcome::Outcome;
+use visavis::model::settings::Settings;
 use visavis::model::snapshot::{RoomView, Snapshot, Stage};
 
 use super::gui_world::room::*;
@@ -51,4 +53,33 @@ fn the_end_of_a_room_with_a_name_is_said() {
     assert!(Window::new(ended(Outcome::Accepted)).sees("You left “Monday”"));
     let why = "the room is full; try again when somebody has left".to_owned();
     assert!(Window::new(ended(Outcome::Failed(why))).sees("You are not in “Monday” any more: the room is full"));
+}
+
+#[test]
+fn a_room_that_was_left_is_joined_again_with_its_password_if_it_has_one() {
+    let left = |locked| {
+        with(by_name(room(1), 2..2), |call| {
+            call.stage = Stage::Ended(Outcome::Accepted);
+            call.room.as_mut().expect("a room").locked = locked;
+        })
+    };
+    let mut window = Window::new(left(false));
+    window.click("Join again");
+    let (name, video) = ("Monday".to_owned(), true);
+    let join = Command::JoinRoom { name, password: None, limit: None, video };
+    assert_eq!(window.commands(), [Command::DismissEnded, join]);
+
+    let mut window = Window::new(left(true));
+    window.click("Join again");
+    assert_eq!(window.commands(), [Command::DismissEnded]);
+    let settings = Arc::new(Settings { green_room: false, ..gui_world::settings() });
+    window.publish(Snapshot { call: None, settings, ..left(true) });
+    window.write("Password, if it has one", "swordfish");
+    window.click("Join with video");
+    let (name, password) = ("Monday".to_owned(), Some(Secret("swordfish".to_owned())));
+    assert_eq!(window.commands(), [Command::JoinRoom { name, password, limit: None, video }]);
+    // Two that grew into more have no name to come back by.
+    let grown = with(room(3), |call| call.stage = Stage::Ended(Outcome::Accepted));
+    let window = Window::new(grown);
+    assert!(!window.has("Join again") && !window.has("Call again"));
 }

@@ -4,8 +4,9 @@ use eframe::egui::{Align2, Color32, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use super::{name, stage_words};
 use crate::model::command::Command;
+use crate::model::id::Callee;
 use crate::model::outcome::Outcome;
-use crate::model::snapshot::{CallView, EchoReport, Stage};
+use crate::model::snapshot::{CallView, EchoReport, RoomView, Stage};
 use crate::ui::app::Scene;
 use crate::ui::devices::sentence;
 use crate::ui::icons;
@@ -51,20 +52,53 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView) {
     } else {
         y += 14.0;
     }
-    let (glyph, video) = if view.video { (icons::VIDEO_CAMERA, true) } else { (icons::PHONE, false) };
-    // A room that is over has nobody to call.
-    let whom = view.first().filter(|_| view.room.is_none()).map(|member| member.peer);
-    if let Some(to) = whom {
-        let again = Button::new("ended-again", rect(x - 168.0, y, 160.0, 48.0), Kind::Primary).icon(glyph);
-        if again.label("Call again").size(15.0).show(ui, &t).clicked() {
-            s.send(Command::DismissEnded);
-            s.send(Command::Call { to, video });
+    // A call of two that grew has nobody in particular to call.
+    let again = match (&view.room, view.named_room(), view.first()) {
+        (None, _, Some(member)) => Some(Again::Call(member.peer)),
+        (_, Some(room), _) => Some(Again::Join(room)),
+        _ => None,
+    };
+    if let Some(again) = &again {
+        let glyph = if view.video { icons::VIDEO_CAMERA } else { icons::PHONE };
+        let button = Button::new("ended-again", rect(x - 168.0, y, 160.0, 48.0), Kind::Primary).icon(glyph);
+        if button.label(again.label()).size(15.0).show(ui, &t).clicked() {
+            again.begin(s, view.video);
         }
     }
-    let left = if whom.is_some() { x + 8.0 } else { x - 80.0 };
+    let left = if again.is_some() { x + 8.0 } else { x - 80.0 };
     let close = Button::new("ended-close", rect(left, y, 160.0, 48.0), Kind::Second).label("Close").size(15.0);
     if close.key("Esc").tip("Back to Home").show(ui, &t).clicked() {
         s.send(Command::DismissEnded);
+    }
+}
+
+/// How a call that ended is taken up again.
+enum Again<'a> {
+    Call(Callee),
+    Join(&'a RoomView),
+}
+
+impl Again<'_> {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Call(_) => "Call again",
+            Self::Join(_) => "Join again",
+        }
+    }
+
+    fn begin(&self, s: &mut Scene<'_>, video: bool) {
+        s.send(Command::DismissEnded);
+        match self {
+            Self::Call(to) => s.send(Command::Call { to: *to, video }),
+            Self::Join(room) => {
+                s.state.room.begin(&room.name);
+                if room.locked {
+                    s.state.room.open(); // its password is known to nobody but whoever wrote it
+                } else {
+                    s.send(Command::JoinRoom { name: room.name.clone(), password: None, limit: None, video });
+                }
+            }
+        }
     }
 }
 

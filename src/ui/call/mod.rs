@@ -285,11 +285,9 @@ fn visibility(ui: &Ui, s: &mut Scene<'_>, view: &CallView, picture: bool) -> f32
 /// The state in words.
 pub fn stage_words(view: &CallView) -> String {
     match &view.stage {
-        Stage::Ended(outcome) => match (&view.room, outcome) {
-            (Some(room), Outcome::Failed(why)) if room.listed.is_some() => {
-                format!("You are not in “{}” any more: {why}", room.name)
-            }
-            (Some(room), _) if room.listed.is_some() => format!("You left “{}”", room.name),
+        Stage::Ended(outcome) => match (view.named_room(), outcome) {
+            (Some(room), Outcome::Failed(why)) => format!("You are not in “{}” any more: {why}", room.name),
+            (Some(room), _) => format!("You left “{}”", room.name),
             _ => outcome.sentence(view.direction, view.name()),
         },
         stage => words(stage, view.seconds),

@@ -59,7 +59,7 @@ fn panel(ui: &mut Ui, s: &mut Scene<'_>, k: Rect, view: &CallView) {
         State::toggle_people(s);
     }
     ui.painter().hline(k.left() + 1.0..=k.right() - 1.0, k.top() + 56.5, Stroke::new(1.0, t.line));
-    let top = match view.room.as_ref().filter(|room| room.listed.is_some()) {
+    let top = match view.named_room() {
         Some(room) => by_name(ui, s, k, room),
         None => invite(ui, s, k, view),
     };

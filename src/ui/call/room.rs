@@ -132,8 +132,7 @@ fn rest(ui: &mut Ui, s: &mut Scene<'_>, more: &More, hidden: &[&Tile<'_>]) {
 fn alone(ui: &mut Ui, s: &mut Scene<'_>, area: Rect) {
     let t = DARK;
     let Some(view) = &s.snap.call else { return };
-    let named = view.room.as_ref().filter(|room| room.listed.is_some());
-    let (title, words) = match (named, view.unmet().count()) {
+    let (title, words) = match (view.named_room(), view.unmet().count()) {
         (None, _) => ("Nobody else is here yet", "Whoever you invite is called at once".to_owned()),
         (Some(_), 0) if s.state.call.met => ("Nobody else is here", "Waiting for others…".to_owned()),
         (Some(_), 0) => ("You are the first here", "Waiting for others…".to_owned()),
@@ -148,7 +147,7 @@ fn alone(ui: &mut Ui, s: &mut Scene<'_>, area: Rect) {
     label(ui, pos2(k.center().x, y + 30.0), CENTER, title, semibold(16.0), t.text, w - 24.0);
     label(ui, pos2(k.center().x, y + 54.0), CENTER, &words, regular(13.0), t.text2, w - 24.0);
     let at = rect(k.center().x - 92.0, y + 76.0, 184.0, 40.0);
-    if let Some(room) = named {
+    if let Some(room) = view.named_room() {
         return copy_invitation(ui, s, "alone", at, room);
     }
     let button =
