@@ -206,7 +206,10 @@ impl<O: Open> Port<O> {
 
     /// The device has reported that it is gone.
     pub(super) fn fail(&mut self, now: Instant, error: DeviceError) {
-        tracing::warn!(%error, "a sound device is not open");
+        // It is tried again and again: said once.
+        if !matches!(&self.state, DeviceState::Failed(before) if *before == error) {
+            tracing::warn!(%error, "a sound device is not open");
+        }
         let wait = if self.device.is_some() { SOON } else { RETRY };
         self.release();
         self.opening = None;
