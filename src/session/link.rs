@@ -56,7 +56,7 @@ pub(super) struct Link {
     subscriber: Mutex<Option<VideoSubscriber>>,
     /// Its sound, which its pictures go with.
     pub(super) lips: Arc<Lips>,
-    furthers: Furthers,
+    pub(super) furthers: Furthers,
     /// What our pictures are worth at most, bit/s.
     top: AtomicU64,
     /// What they are worth as large as they are shown there, bit/s; 0: they are not.

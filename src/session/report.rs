@@ -62,11 +62,19 @@ impl Link {
             let seconds = now.at.saturating_duration_since(before.at).as_secs_f64();
             (seconds > 0.0).then(|| count(&now).saturating_sub(count(before)) as f64 / seconds)
         };
-        // The peer's first streams of each kind are those of its player and the mixer.
+        // But for the further tracks, the peer's first streams of each kind are those of its player and the mixer.
         let playout = |of: Option<Played>| of.map(|of| of.captured_at(now.at).as_secs_f64() * 1000.0);
-        if let Some(stream) = first(&mut report.inbound_rtp, |of| of.kind == MediaKind::Video) {
+        let further = |of: &InboundRtp| of.mid.as_ref().and_then(|mid| self.furthers.shown(mid));
+        let is_main = |of: &InboundRtp| of.kind == MediaKind::Video && further(of).is_none();
+        if let Some(stream) = first(&mut report.inbound_rtp, is_main) {
             decoded(stream, &subscribed, rate(|of| of.decoded));
             stream.estimated_playout_timestamp = playout(subscribed.played);
+        }
+        for stream in &mut report.inbound_rtp {
+            if let Some(shown) = further(stream) {
+                decoded(stream, &shown, None);
+                stream.estimated_playout_timestamp = playout(shown.played);
+            }
         }
         if let Some(stream) = first(&mut report.inbound_rtp, |of| of.kind == MediaKind::Audio) {
             played(stream, &input.unwrap_or_default());

@@ -9,7 +9,7 @@ use super::manager::{Inner, Session};
 use super::types::{RemoteTrack, SessionError};
 use crate::model::encoded::EncodedVideo;
 use crate::model::slot::Player;
-use crate::pipeline::subscribe::{SubscribeConfig, VideoSubscriber};
+use crate::pipeline::subscribe::{SubscribeConfig, SubscribeStats, VideoSubscriber};
 use crate::pipeline::sync::Lips;
 use crate::rtc::peer::{IncomingTrack, TrackMedia};
 
@@ -56,6 +56,14 @@ impl Furthers {
             debug_assert!(old.is_none(), "a track ends before it comes again");
         }
         RemoteTrack { id, stream, kind, player }
+    }
+
+    /// What the decoder of a further video says.
+    pub fn shown(&self, id: &str) -> Option<SubscribeStats> {
+        match self.lock().get(id) {
+            Some(Further::Video(subscriber)) => Some(subscriber.stats()),
+            _ => None,
+        }
     }
 
     /// Ends one; the first of each kind stay, for they may come again. Blocks up to a second.
