@@ -15,7 +15,7 @@ use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::interceptor_registry::{
     configure_simulcast_extension_headers, configure_twcc,
 };
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine};
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use webrtc::peer_connection::crypto::{RTCCryptoProvider, SignatureScheme, default_provider};
 use webrtc::peer_connection::{
@@ -39,6 +39,7 @@ pub(crate) const VIDEO_TYPE: u8 = 102;
 pub(crate) const AUDIO_TYPE: u8 = 111;
 /// The same as browsers have it.
 const RED_TYPE: u8 = 63;
+const REPEATS_TYPE: u8 = 103;
 
 /// Media type of redundant sound (RFC 2198 §5).
 pub(crate) const RED: &str = "audio/red";
@@ -192,6 +193,7 @@ impl Engine {
         let again = RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() };
         media.register_feedback(again, RtpCodecKind::Audio);
         media.register_codec(video_codec(), RtpCodecKind::Video).map_err(wrong)?;
+        media.register_codec(repeats_codec(), RtpCodecKind::Video).map_err(wrong)?;
         for parameter in ["", "pli"] {
             let feedback = RTCPFeedback { typ: "nack".to_owned(), parameter: parameter.to_owned() };
             media.register_feedback(feedback, RtpCodecKind::Video);
@@ -203,8 +205,7 @@ impl Engine {
         media.register_feedback(most, RtpCodecKind::Video);
         // A layer of simulcast is told by these alone: its offer names no SSRC.
         configure_simulcast_extension_headers(&mut media).map_err(wrong)?;
-        // Transport-wide sequence numbers out, feedback on them back. No RTX: its packets are unwrapped after the
-        // interceptors, so the NACK generator would not see that the hole is filled and ask again and again.
+        // Transport-wide sequence numbers out, feedback on them back.
         let registry = configure_twcc(Registry::new(), &mut media)
             .map_err(wrong)?
             .with(Slot::TwccReceiver, TwccReceiverBuilder::new().with_interval(FEEDBACK).build())
@@ -274,6 +275,18 @@ pub(crate) fn video_codec() -> RTCRtpCodecParameters {
         rtcp_feedback: Vec::new(),
     };
     RTCRtpCodecParameters { rtp_codec, payload_type: VIDEO_TYPE }
+}
+
+/// What comes again, in a stream of its own; see `rtx`.
+fn repeats_codec() -> RTCRtpCodecParameters {
+    let rtp_codec = RTCRtpCodec {
+        mime_type: MIME_TYPE_RTX.to_owned(),
+        clock_rate: VIDEO_CLOCK,
+        channels: 0,
+        sdp_fmtp_line: format!("apt={VIDEO_TYPE}"),
+        rtcp_feedback: Vec::new(),
+    };
+    RTCRtpCodecParameters { rtp_codec, payload_type: REPEATS_TYPE }
 }
 
 /// Opus with copies of the packets before (RFC 2198), in the form of browsers; see `sound`.

@@ -29,6 +29,7 @@ pub mod rate;
 pub mod receiver;
 pub mod red;
 mod report;
+mod rtx;
 pub mod sdp;
 pub mod sender;
 mod sound;

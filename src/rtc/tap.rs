@@ -31,6 +31,7 @@ use super::fec;
 use super::kept::{self, KeptWish};
 use super::nack::Again;
 use super::outbound::Outbound;
+use super::rtx::Repeats;
 use super::sound::Types;
 use super::wire::Wire;
 
@@ -102,6 +103,7 @@ pub(crate) struct Tap {
     types: Arc<Types>,
     again: Again,
     bursts: Bursts,
+    repeats: Repeats,
     wishes: Arc<Wishes>,
     outbound: Arc<Outbound>,
     clock: Arc<OwnClock>,
@@ -121,8 +123,22 @@ impl Tap {
         clock: Arc<OwnClock>,
     ) -> Self {
         let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        let (again, bursts) = (Again::default(), Bursts::default());
-        Self { heard, video_ssrc, audio_ssrc, rtt_us, types, again, bursts, wishes, outbound, clock, reads, writes }
+        let (again, bursts, repeats) = (Again::default(), Bursts::default(), Repeats::default());
+        Self {
+            heard,
+            video_ssrc,
+            audio_ssrc,
+            rtt_us,
+            types,
+            again,
+            bursts,
+            repeats,
+            wishes,
+            outbound,
+            clock,
+            reads,
+            writes,
+        }
     }
 
     /// Nearest to the wire: behind every generator of RTCP on its way out.
@@ -132,11 +148,14 @@ impl Tap {
 
     /// Of what is to be asked for again, leaves out what was asked for just before, and the sound that would come too late.
     fn sift(&mut self, now: Instant, packets: &mut Vec<Box<dyn rtc::rtcp::Packet>>) {
-        let (again, wire) = (&mut self.again, &self.heard.wire);
+        let (again, wire, repeats) = (&mut self.again, &self.heard.wire, &self.repeats);
         let rtt = Duration::from_micros(self.rtt_us.load(Ordering::Relaxed));
         let (copies, repairs) = (self.types.has_red(), self.outbound.repairs.understood());
         packets.retain_mut(|packet| {
             let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return true };
+            if repeats.has(nack.media_ssrc) {
+                return false;
+            }
             let missing: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
             let wanted = if wire.is_picture(nack.media_ssrc) == Some(false) {
                 again.wanted(now, nack.media_ssrc, &missing, rtt, copies)
@@ -217,9 +236,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     type Error = Error;
     type Time = Instant;
 
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+    fn handle_read(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
         let now = packet.now;
-        if let Packet::Rtp(rtp) = &packet.message.packet {
+        if let Packet::Rtp(rtp) = &mut packet.message.packet {
+            self.repeats.restore(rtp);
             let transport = self.heard.wire.received(now, rtp);
             self.ask_for_burst(now, rtp, transport);
         } else if let Packet::Rtcp(packets) = &packet.message.packet {
@@ -283,9 +303,12 @@ impl Interceptor for Tap {
         self.heard.wire.bind_sent(info, false);
     }
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
-        self.heard.wire.bind_received(info, true);
+        if self.repeats.bind(info) {
+            self.heard.wire.bind_received(info, true);
+        }
     }
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        self.repeats.unbind(info);
         self.heard.wire.bind_received(info, false);
     }
 }
