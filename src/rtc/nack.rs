@@ -1,8 +1,8 @@
 //! Which missing packets are asked for again, and when (RFC 4585 §6.2.1).
 //!
 //! The transport crate asks for everything every few milliseconds and looks at no round trip. Here each packet of a picture
-//! is asked for the moment it is missed, once more soon after, and again when it should have been there for a while. Where
-//! repair packets may bring it back, they are waited for; but many in a row (`burst`) are more than those mend.
+//! is asked for the moment it is missed, once more soon after, and both again when it should have been there for a while.
+//! Where repair packets may bring it back, they are waited for; but many in a row (`burst`) are more than those mend.
 //! Sound cannot wait: a packet is asked for only where it can still be there in time, once in a round trip, and, from
 //! somebody who sends copies, only where two or more in a row are missing, for one comes with the next packet anyway.
 //! Pure: time is an argument.
@@ -20,8 +20,8 @@ const TIMES: u8 = 2;
 const PATIENCE: Duration = Duration::from_millis(15);
 /// Of pictures a round trip is taken for at least this: what is on its way when it is missed comes sooner.
 const SHORTEST: Duration = Duration::from_millis(20);
-/// The question itself may be lost: it is said twice, so far apart that one burst of loss does not take both. Senders answer
-/// once in a round trip.
+/// The question itself may be lost: on ways that are long enough it is said twice in a round, so far apart that one burst of
+/// loss does not take both. Senders answer once in a round trip.
 const ECHO: Duration = Duration::from_millis(30);
 /// Repair packets come with the picture they repair; a lost one is asked for no sooner.
 const REPAIRED: Duration = Duration::from_millis(20);
@@ -59,10 +59,12 @@ impl Again {
         repairs: bool,
     ) -> Vec<u16> {
         let first = if repairs { REPAIRED } else { Duration::ZERO };
+        let round = rtt.max(SHORTEST) + PATIENCE;
+        let echo = if round >= 2 * ECHO { ECHO } else { Duration::ZERO };
         let pause = |asked: Asked| match asked.times {
             0 => first,
-            1 => ECHO.min(rtt.max(SHORTEST) + PATIENCE),
-            _ => rtt.max(SHORTEST) + PATIENCE,
+            times if times % 2 == 1 && !echo.is_zero() => echo,
+            _ => round - echo,
         };
         let again = |asked: Asked| now.saturating_duration_since(asked.at) >= pause(asked);
         self.ask(now, ssrc, missing.iter().copied(), again)
@@ -137,11 +139,11 @@ mod tests {
             let wanted = again.wanted_of_pictures(start + Duration::from_millis(ms), 1, missing, far, false);
             asked.extend(wanted.into_iter().map(|number| (ms, number)));
         }
-        let of = |number| asked.iter().filter(|a| a.1 == number).map(|a| a.0).take(3).collect::<Vec<_>>();
-        assert_eq!((of(7), of(9)), (vec![0, 30, 150], vec![50, 80, 200]));
+        let of = |number| asked.iter().filter(|a| a.1 == number).map(|a| a.0).take(4).collect::<Vec<_>>();
+        assert_eq!((of(7), of(9)), (vec![0, 30, 120, 150], vec![50, 80, 170, 200]));
         let mut at = |ms| again.wanted_of_pictures(start + Duration::from_millis(ms), 2, &[7], far, true);
         assert!(at(0).is_empty() && at(10).is_empty(), "it may be repaired");
-        assert_eq!((at(20), at(40), at(50), at(150), at(170)), (vec![7], vec![], vec![7], vec![], vec![7]));
+        assert_eq!((at(20), at(40), at(50), at(120), at(140)), (vec![7], vec![], vec![7], vec![], vec![7]));
     }
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
         assert_eq!(again.wanted_of_burst(start, (1, u16::MAX, 3)), [u16::MAX, 0, 1]);
         assert!(again.wanted_of_burst(at(5), (1, 0, 2)).is_empty());
         let mut wanted = |ms| again.wanted_of_pictures(at(ms), 1, &[0], far, true);
-        assert_eq!((wanted(10), wanted(30), wanted(120), wanted(150)), (vec![], vec![0], vec![], vec![0]));
+        assert_eq!((wanted(10), wanted(30), wanted(110), wanted(120)), (vec![], vec![0], vec![], vec![0]));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::model::encoded::{AudioPacket, EncodedVideo};
 const ASK_PAUSE: Duration = Duration::from_millis(150);
 
 /// A missing packet is waited for at least and at most so long.
-const WAIT: (Duration, Duration) = (Duration::from_millis(120), Duration::from_millis(600));
+const WAIT: (Duration, Duration) = (Duration::from_millis(120), Duration::from_millis(700));
 
 /// Takes sound as it comes in; must return at once.
 pub type AudioOut = Arc<dyn Fn(AudioPacket) + Send + Sync>;
@@ -137,9 +137,10 @@ impl Count {
     }
 }
 
-/// How long to wait for a missing packet when a round trip takes `rtt`: two tries of NACK.
+/// How long to wait for a missing packet when a round trip takes `rtt`: three tries of NACK, for a keyframe instead is large,
+/// and where packets are lost three times it comes no sooner.
 fn wait_limit(rtt: Duration) -> Duration {
-    (rtt * 2 + Duration::from_millis(60)).clamp(WAIT.0, WAIT.1)
+    (rtt * 3 + Duration::from_millis(90)).clamp(WAIT.0, WAIT.1)
 }
 
 /// Receives pictures until the track or the connection ends.
