@@ -270,6 +270,13 @@ impl<D: Decode> JitterBuffer<D> {
         self.delay = None;
     }
 
+    /// The stream is to be played so much later than it needs to: its pictures are.
+    pub fn wait_longer(&mut self, more: Duration) {
+        if let Some(delay) = &mut self.delay {
+            delay.set_more(more);
+        }
+    }
+
     /// Fills the 10 ms that are due now.
     pub fn pull(&mut self, now: Instant, out: &mut Tick) {
         while self.ready.len() < TICK {

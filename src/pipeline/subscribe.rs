@@ -305,6 +305,9 @@ impl Decode {
         let Some(Due { picture, played, skew_ms, overtaken }) = self.playout.poll(now) else { return };
         let Decoded { frame, code } = picture;
         self.shown = Some(now);
+        if let Some(lips) = &self.config.lips {
+            lips.hold_sound(now, self.playout.sound_wait());
+        }
         {
             let mut figures = self.shared.lock();
             figures.stats.overtaken += overtaken;

@@ -46,6 +46,8 @@ pub(super) struct Delay {
     loss: f64,
     copies: Copies,
     target: Duration,
+    /// On top of it, for pictures that wait.
+    more: Duration,
 }
 
 impl Delay {
@@ -59,7 +61,13 @@ impl Delay {
             loss: 0.0,
             copies: Copies::default(),
             target: START,
+            more: Duration::ZERO,
         }
+    }
+
+    /// Packets are to be held so much longer than they need.
+    pub(super) fn set_more(&mut self, more: Duration) {
+        self.more = more;
     }
 
     /// A packet of these numbers (extended; timestamp of 48 kHz) came then; packets hold `length` samples.
@@ -122,12 +130,12 @@ impl Delay {
 
     /// How long after the fastest packet would have come its sound is to be played.
     pub(super) fn target(&self) -> Duration {
-        self.target
+        (self.target + self.more).min(MOST)
     }
 
     /// By how much a packet played `now` is behind the target, seconds; negative: ahead of it.
     pub(super) fn behind(&self, timestamp: i64, now: Instant) -> f64 {
-        self.seconds(now) - media(timestamp) - self.fastest - self.target.as_secs_f64()
+        self.seconds(now) - media(timestamp) - self.fastest - self.target().as_secs_f64()
     }
 
     fn seconds(&self, at: Instant) -> f64 {
@@ -162,6 +170,21 @@ mod tests {
         assert_eq!(delay.target(), LEAST);
         feed(&mut delay, epoch, 100..110, |n| 40 + n % 2 * 60);
         assert!(delay.target() >= Duration::from_millis(60));
+    }
+
+    #[test]
+    fn it_waits_for_pictures_as_long_as_it_is_told() {
+        let epoch = Instant::now();
+        let mut delay = Delay::new(epoch);
+        feed(&mut delay, epoch, 0..100, |_| 40);
+        delay.set_more(Duration::from_millis(90));
+        assert_eq!(delay.target(), LEAST + Duration::from_millis(90));
+        let now = epoch + Duration::from_millis(99 * 20 + 40 + 15 + 90);
+        assert!(delay.behind(99 * 960, now).abs() < 1e-6);
+        delay.set_more(Duration::from_secs(9));
+        assert_eq!(delay.target(), MOST);
+        delay.set_more(Duration::ZERO);
+        assert_eq!(delay.target(), LEAST);
     }
 
     #[test]

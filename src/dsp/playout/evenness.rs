@@ -12,8 +12,9 @@ const KNOWN: usize = 15;
 /// Late ones may be so much later than usual, seconds, before others wait for them: encoding and decoding alone are no
 /// more even.
 const QUIET: f64 = 0.005;
-/// Share of pictures that are not called late.
+/// Share of pictures that are not called late, and of those that are prompt however many are late.
 const LATE: f64 = 0.9;
+const PROMPT: f64 = 0.05;
 /// A jump of this, seconds, begins anew: other numbers, or a path that stood.
 const JUMP: f64 = 0.5;
 
@@ -25,11 +26,15 @@ pub(super) struct Evenness {
     /// How long most pictures take, and how much longer the late ones.
     usual: f64,
     spread: f64,
+    /// How long prompt ones take.
+    prompt: f64,
 }
 
 impl Evenness {
-    pub(super) fn came(&mut self, now: Instant, media_time: Duration) {
+    /// A picture came: how much later than prompt ones, and than the one before, seconds.
+    pub(super) fn came(&mut self, now: Instant, media_time: Duration) -> (f64, f64) {
         let took = self.took(now, media_time);
+        let before = self.taken.back().copied().unwrap_or(took);
         if self.taken.back().is_some_and(|last| (took - last).abs() > JUMP) {
             self.taken.clear();
         }
@@ -40,7 +45,8 @@ impl Evenness {
         let mut sorted: Vec<f64> = self.taken.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
         let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-        (self.usual, self.spread) = (at(0.5), at(LATE) - at(0.5));
+        (self.usual, self.spread, self.prompt) = (at(0.5), at(LATE) - at(0.5), at(PROMPT));
+        (took - self.prompt, if (took - before).abs() > JUMP { 0.0 } else { took - before })
     }
 
     /// How long this one, which just came, should wait.

@@ -167,10 +167,51 @@ fn after_a_burst_the_newest_is_shown_at_once() {
     assert_eq!((after.0, after.2), (109, 9), "the others are overtaken");
     assert!((after.1 - took(109)).abs() < 1e-3, "{after:?}");
     assert!(shown.iter().filter(|shown| shown.0 >= 110).all(|shown| (shown.1 - 25.0).abs() < 1e-3));
-    // And a burst that is the usual thing (long ways, much loss) makes nothing wait.
-    let took = |n: u64| if n % 15 < 3 { 25.0 + captured_ms(3 - n % 15) - 5.0 } else { 25.0 };
-    let shown = world.run(200..500, took, |_| None, |_| true);
-    assert!(shown.iter().filter(|shown| shown.0 % 15 >= 3).all(|shown| shown.1 < 25.1), "{shown:?}");
+    // And one that comes every second makes nothing wait.
+    let shown = world.run(200..500, |n| stops(n, 30), |_| None, |_| true);
+    assert!(shown.iter().filter(|shown| shown.0 % 30 >= 4).all(|shown| shown.1 < 25.1), "{shown:?}");
+}
+
+/// Every so many pictures one waits for a packet that is sent again, and those behind it with it; ms.
+fn stops(n: u64, every: u64) -> f64 {
+    if n % every < 4 { 25.0 + 130.0 - captured_ms(n % every) } else { 25.0 }
+}
+
+#[test]
+fn where_pictures_stop_again_and_again_all_are_shown_later_and_evenly() {
+    let mut world = World::new();
+    let longest = |shown: &[Shown]| {
+        let gap = |two: &[Shown]| captured_ms(two[1].0) + two[1].1 - captured_ms(two[0].0) - two[0].1;
+        shown.windows(2).map(gap).fold(0.0, f64::max)
+    };
+    // Three times a second; the sound is early.
+    let sound = |_| Some(45.0);
+    let shown = world.run(0..600, |n| stops(n, 10), sound, |_| true).to_vec();
+    assert!(longest(&shown[..60]) > 150.0, "they stop");
+    assert!(longest(&shown[300..]) < 90.0, "{}", longest(&shown[300..]));
+    assert!(shown[300..].iter().all(|shown| shown.1 < 25.0 + 135.0), "none later than the latest came");
+    let mut took: Vec<f64> = shown[300..].iter().map(|shown| shown.1).collect();
+    assert!(p(&mut took, 0.5) < 25.0 + 130.0 - 40.0, "and not later than it needs");
+    // The sound is asked to wait: some of the 60 ms that pictures are later than it, for it does not here.
+    assert!(world.playout.sound_wait() > Duration::from_millis(100), "{:?}", world.playout.sound_wait());
+    // It is over: nothing waits any more, and nothing jumps.
+    let shown = world.run(600..1_200, |_| 25.0, sound, |_| true).to_vec();
+    assert!(longest(&shown) < 60.0);
+    assert!(shown[400..].iter().all(|shown| shown.1 < 25.1) && world.playout.sound_wait().is_zero());
+}
+
+#[test]
+fn sound_waits_for_pictures_that_are_held_until_nobody_notices() {
+    let mut world = World::new();
+    let mut later = 0.0;
+    for from in (0..1_500).step_by(30) {
+        let heard = 45.0 + later;
+        world.run(from..from + 30, |n| stops(n, 10), |_| Some(heard), |_| true);
+        later += (world.playout.sound_wait().as_secs_f64() * 1e3 - later) * 0.5; // as a jitter buffer follows
+    }
+    let shown = world.run(1_500..1_600, |n| stops(n, 10), |_| Some(45.0 + later), |_| true);
+    let mut skews: Vec<f64> = shown.iter().map(|shown| shown.3.unwrap()).collect();
+    assert!((25.0..45.0).contains(&p(&mut skews, 0.5)), "{skews:?}, the sound {later} ms later");
 }
 
 #[test]

@@ -121,6 +121,9 @@ impl Input {
         for packet in packets {
             self.buffer.insert(packet);
         }
+        if let Some(listener) = &self.listener {
+            self.buffer.wait_longer(listener.wait(now));
+        }
         let mut tick = SILENCE;
         self.buffer.pull(now, &mut tick);
         if let Some(listener) = &mut self.listener {
