@@ -146,12 +146,22 @@ impl Tap {
         Slot::from(500)
     }
 
-    /// Of what is to be asked for again, leaves out what was asked for just before, and the sound that would come too late.
+    /// Of what is to be asked for again, leaves out what was asked for just before, and the sound that would come too late;
+    /// and of reports, those on repeats, whose numbers nobody else has seen: it would look as if all of them were lost.
     fn sift(&mut self, now: Instant, packets: &mut Vec<Box<dyn rtc::rtcp::Packet>>) {
         let (again, wire, repeats) = (&mut self.again, &self.heard.wire, &self.repeats);
         let rtt = Duration::from_micros(self.rtt_us.load(Ordering::Relaxed));
         let (copies, repairs) = (self.types.has_red(), self.outbound.repairs.understood());
         packets.retain_mut(|packet| {
+            if let Some(report) = packet.as_any().downcast_ref::<ReceiverReport>()
+                && report.reports.iter().any(|report| repeats.has(report.ssrc))
+            {
+                let mut report = report.clone();
+                report.reports.retain(|report| !repeats.has(report.ssrc));
+                let says_something = !report.reports.is_empty();
+                *packet = Box::new(report);
+                return says_something;
+            }
             let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { return true };
             if repeats.has(nack.media_ssrc) {
                 return false;
@@ -310,5 +320,75 @@ impl Interceptor for Tap {
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
         self.repeats.unbind(info);
         self.heard.wire.bind_received(info, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtc::rtp::header::Header;
+
+    fn tap() -> Tap {
+        let wishes = Arc::<Wishes>::default();
+        let (outbound, _) = Outbound::new(Instant::now(), Arc::clone(&wishes));
+        let mut tap =
+            Tap::new(Arc::default(), [7, 8], wishes, Arc::default(), Arc::default(), outbound, Arc::default());
+        let info =
+            StreamInfo { ssrc: 1, payload_type: 102, mime_type: "video/H264".to_owned(), ..StreamInfo::default() };
+        tap.bind_remote_stream(&StreamInfo { ssrc_rtx: Some(2), ..info.clone() });
+        tap.bind_remote_stream(&StreamInfo { ssrc: 2, ..info });
+        tap
+    }
+
+    fn tagged(packet: Packet) -> TaggedPacket {
+        let message = AttributedPacket::new(packet);
+        TaggedPacket { now: Instant::now(), transport: TransportContext::default(), message }
+    }
+
+    fn video(ssrc: u32, sequence_number: u16, payload: &'static [u8]) -> rtp::Packet {
+        let header = Header { ssrc, sequence_number, payload_type: 102, ..Header::default() };
+        rtp::Packet { header, payload: payload.into() }
+    }
+
+    /// What goes out of that.
+    fn sent(tap: &mut Tap, packets: Vec<Box<dyn rtc::rtcp::Packet>>) -> Vec<Box<dyn rtc::rtcp::Packet>> {
+        tap.handle_write(tagged(Packet::Rtcp(packets))).expect("taken");
+        match tap.poll_write().map(|packet| packet.message.packet) {
+            Some(Packet::Rtcp(packets)) => packets,
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn repeats_are_what_they_repeat_and_nothing_is_said_of_them() {
+        let mut tap = tap();
+        tap.handle_read(tagged(Packet::Rtp(video(2, 5, &[0, 9, 1, 2, 3])))).expect("taken");
+        let read = tap.poll_read().expect("goes on").message.packet;
+        assert!(matches!(read, Packet::Rtp(rtp) if rtp == video(1, 9, &[1, 2, 3])));
+        let of = |ssrc| ReceptionReport { ssrc, ..ReceptionReport::default() };
+        let reports =
+            sent(&mut tap, vec![Box::new(ReceiverReport { reports: vec![of(1), of(2)], ..Default::default() })]);
+        let report = reports[0].as_any().downcast_ref::<ReceiverReport>().expect("a report");
+        assert_eq!(report.reports, [of(1)]);
+        assert!(
+            sent(&mut tap, vec![Box::new(ReceiverReport { reports: vec![of(2)], ..Default::default() })]).is_empty()
+        );
+        let nacks = nack_pairs_from_sequence_numbers(&[6]);
+        let nack = TransportLayerNack { sender_ssrc: 8, media_ssrc: 2, nacks };
+        assert!(sent(&mut tap, vec![Box::new(nack)]).is_empty());
+    }
+
+    #[test]
+    fn a_burst_is_asked_for_when_it_is_seen() {
+        let mut tap = tap();
+        for number in [3, 9] {
+            tap.handle_read(tagged(Packet::Rtp(video(1, number, &[1, 2, 3])))).expect("taken");
+        }
+        let Some(Packet::Rtcp(packets)) = tap.poll_write().map(|packet| packet.message.packet) else {
+            panic!("nothing is asked for")
+        };
+        let nack = packets[0].as_any().downcast_ref::<TransportLayerNack>().expect("a question");
+        let numbers: Vec<u16> = nack.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
+        assert_eq!((nack.media_ssrc, numbers), (1, vec![4, 5, 6, 7, 8]));
     }
 }
