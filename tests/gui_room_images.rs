@@ -16,7 +16,7 @@ use visavis::model::chat::{ChatLine, Delivery};
 use visavis::model::outcome::{Direction, Outcome};
 use visavis::model::reaction::Reaction;
 use visavis::model::settings::{Settings, Theme};
-use visavis::model::snapshot::{HearsayView, Sharing, Snapshot, Stage};
+use visavis::model::snapshot::{HearsayView, RoomView, Sharing, Snapshot, Stage};
 use visavis::model::transfer::{Picture, Preview, TransferState};
 use visavis::ui::app::App;
 
@@ -191,4 +191,14 @@ fn hearsay() {
         HearsayView { peer: peer(20), name: "Ravi Patel".into(), by: vec!["Lena Fischer".into()], refused: false };
     let snapshot = with(room(3), |call| call.hearsay = Arc::new(vec![heard]));
     look("room-hearsay", snapshot, USUAL, |harness| key(harness, Key::P));
+}
+
+#[test]
+fn a_room_that_was_left() {
+    let left = with(room(3), |call| {
+        let listed = Some(Arc::new(Vec::new()));
+        call.room = Some(RoomView { name: "Monday".to_owned(), locked: false, listed });
+        (call.stage, call.seconds) = (Stage::Ended(Outcome::Accepted), 1_845);
+    });
+    look("room-left", left, USUAL, |_| {});
 }

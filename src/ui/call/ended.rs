@@ -30,7 +30,8 @@ pub(super) fn show(ui: &mut Ui, s: &mut Scene<'_>, all: Rect, view: &CallView) {
     if test {
         tile_icon(ui.painter(), pos2(x, y), 64.0, icons::WAVEFORM, t.accent_soft, t.accent_text);
     } else {
-        avatar(ui.painter(), pos2(x, y), 44.0, &view.first().map_or_else(|| view.name().to_owned(), name));
+        let whose = view.first().filter(|_| view.named_room().is_none());
+        avatar(ui.painter(), pos2(x, y), 44.0, &whose.map_or_else(|| view.name().to_owned(), name));
     }
     y += 62.0;
     let w = (all.width() - 64.0).min(520.0);
