@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::dice::Dice;
-use common::tone::{gap, played};
+use common::tone::{HEARD, gap, played};
 use pair::{Side, end, lively, negotiate, quiet};
 use tokio::sync::mpsc;
 use visavis::codec::h264::{Encoder, EncoderConfig};
@@ -103,7 +103,7 @@ impl Nonsense {
         let data = match self.made % 8 {
             // Whole, and larger than anybody asked for.
             0 => self.large.clone(),
-            // Parameter sets of pictures of 262,144 x 262,144, and of one side of nothing.
+            // Parameter sets of pictures of 262,144 x 262,144, before a whole picture and after it.
             1 => [&START, huge(1 << 14).as_slice(), &self.small].concat(),
             2 => [&self.small, START.as_slice(), &huge(1 << 14), &begins(0x65), &noise].concat(),
             // Noise that says what it is, and noise that does not.
@@ -139,14 +139,6 @@ fn watch(player: &Player, over: &AtomicBool) -> (u32, Duration) {
         }
     }
     (pictures, longest.max(newest.elapsed()))
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < SOON, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Sends that for a while, and messages that mean nothing with it, as fast as they are taken.
@@ -189,9 +181,10 @@ fn wrong_media_huge_pictures_and_floods_of_one_peer_are_nothing_to_another() {
         let mut events = std::mem::replace(&mut ann.events, mpsc::channel(1).1);
         let reader = tokio::spawn(async move { while events.recv().await.is_some() {} });
         let player = ann.session.player("bob").expect("known");
-        until("bob's picture", || player.sequence() > 30).await;
+        common::wait_for("bob's picture", SOON, || (player.sequence() > 30).then_some(()));
         let voice = || played(&heard).last_chunk::<24_000>().and_then(|last| tone_level(last, TONE.into()));
-        until("bob's voice", || voice().is_some_and(|level| level > common::tone::HEARD)).await;
+        let heard_now = || voice().filter(|level| *level > HEARD);
+        common::wait_for("bob's voice", SOON, heard_now);
 
         let (over, from) = (Arc::new(AtomicBool::new(false)), played(&heard).len());
         let watching = tokio::task::spawn_blocking({
@@ -210,7 +203,7 @@ fn wrong_media_huge_pictures_and_floods_of_one_peer_are_nothing_to_another() {
         assert_eq!(gap(&played(&heard)[from..], TONE), None, "without bob's voice");
         // And whoever does that can be thrown out.
         ann.session.close_peer("mallory").await;
-        until("bob's voice", || voice().is_some_and(|level| level > common::tone::HEARD)).await;
+        common::wait_for("bob's voice", SOON, heard_now);
         end([ann, bob, mallory]).await;
         reader.await.expect("the session is over");
     });

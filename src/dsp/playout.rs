@@ -92,8 +92,8 @@ impl<P> Playout<P> {
     /// A picture is decoded and could be shown now. `media_time` counts evenly from anywhere; `captured`: by the sender's
     /// clock, where its reports tell.
     pub fn push(&mut self, now: Instant, picture: P, media_time: Duration, captured: Option<Duration>) {
-        let (late, later) = self.evenness.came(now, media_time);
-        self.stops.came(now, late, later);
+        let (late, jump) = self.evenness.came(now, media_time);
+        self.stops.came(now, late, jump);
         let even = self.evenness.wait(now, media_time).min(SMOOTH).max(self.stops.hold(late));
         // What is late now is later than that once it is held.
         let later = captured.and_then(|captured| self.sound_later(captured, now)).unwrap_or_default();

@@ -65,16 +65,11 @@ impl Link {
         // But for the further tracks, the peer's first streams of each kind are those of its player and the mixer.
         let playout = |of: Option<Played>| of.map(|of| of.captured_at(now.at).as_secs_f64() * 1000.0);
         let further = |of: &InboundRtp| of.mid.as_ref().and_then(|mid| self.furthers.shown(mid));
-        let is_main = |of: &InboundRtp| of.kind == MediaKind::Video && further(of).is_none();
-        if let Some(stream) = first(&mut report.inbound_rtp, is_main) {
-            decoded(stream, &subscribed, rate(|of| of.decoded));
-            stream.estimated_playout_timestamp = playout(subscribed.played);
-        }
-        for stream in &mut report.inbound_rtp {
-            if let Some(shown) = further(stream) {
-                decoded(stream, &shown, None);
-                stream.estimated_playout_timestamp = playout(shown.played);
-            }
+        let mut main = Some((subscribed, rate(|of| of.decoded)));
+        for stream in report.inbound_rtp.iter_mut().filter(|of| of.kind == MediaKind::Video) {
+            let Some((shown, rate)) = further(stream).map(|of| (of, None)).or_else(|| main.take()) else { continue };
+            decoded(stream, &shown, rate);
+            stream.estimated_playout_timestamp = playout(shown.played);
         }
         if let Some(stream) = first(&mut report.inbound_rtp, |of| of.kind == MediaKind::Audio) {
             played(stream, &input.unwrap_or_default());
